@@ -1,0 +1,39 @@
+import { ERRORS, ErrorCode } from "./error-code.ts";
+
+/**
+ * What a peer, a disk or an operator got wrong, as Kafka names it: the code goes on the wire, the message into the log or
+ * to the person. Subclasses add the facts a reader needs.
+ */
+export class KafkaError extends Error {
+  override readonly name: string = "KafkaError";
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message?: string, options?: ErrorOptions) {
+    super(message ?? ERRORS.get(code)?.description ?? `error ${code}`, options);
+    this.code = code;
+  }
+
+  /** Kafka's name of the code, e.g. `NOT_LEADER_OR_FOLLOWER`. */
+  get codeName(): string {
+    return ERRORS.get(this.code)?.name ?? "UNKNOWN_SERVER_ERROR";
+  }
+
+  /** Whether the same request may succeed when it is sent again. */
+  get isRetriable(): boolean {
+    return ERRORS.get(this.code)?.isRetriable ?? false;
+  }
+}
+
+/** Bytes that are no message of the protocol. Kafka closes the connection that sent them. */
+export class ProtocolError extends KafkaError {
+  override readonly name = "ProtocolError";
+
+  constructor(message: string) {
+    super(ErrorCode.INVALID_REQUEST, message);
+  }
+}
+
+/** The Kafka code that answers for whatever was thrown: UNKNOWN_SERVER_ERROR for what is no KafkaError. */
+export function errorCodeOf(error: unknown): ErrorCode {
+  return error instanceof KafkaError ? error.code : ErrorCode.UNKNOWN_SERVER_ERROR;
+}

@@ -1,0 +1,131 @@
+/**
+ * The ports: all that Samsa asks of the world outside. `io` implements them with Node, `simulation` under a seed. What lies
+ * above is handed one and never reaches for the real thing.
+ */
+
+export interface Timer {
+  cancel(): void;
+}
+
+export interface Clock {
+  /** Milliseconds since 1970, for what people and records see. It may jump. */
+  wallMs(): number;
+  /** Milliseconds from an arbitrary start, for every timeout. It never goes back. */
+  monotonicMs(): number;
+  /** Calls once after `delayMs`. A pending timer does not keep the process alive. */
+  setTimer(delayMs: number, callback: () => void): Timer;
+}
+
+export interface Random {
+  /** Uniform in [0, 2^32). */
+  uint32(): number;
+  /** Overwrites every byte. */
+  fill(bytes: Uint8Array): void;
+}
+
+/** What the disk said, with the operating system's code (`ENOSPC`, `EIO`, …). */
+export class DiskError extends Error {
+  override readonly name = "DiskError";
+  readonly code: string;
+  readonly path: string;
+
+  constructor(code: string, path: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.path = path;
+  }
+}
+
+export interface DirectoryEntry {
+  readonly name: string;
+  readonly isDirectory: boolean;
+}
+
+/**
+ * Files, by absolute or data-directory-relative path with `/` between names. Every method rejects with DiskError.
+ * Names and renames are durable only after `syncDirectory` of the folder that holds them.
+ */
+export interface Disk {
+  /** Opens for reading and writing; `create` makes the file when missing, otherwise a missing file is ENOENT. */
+  open(path: string, options?: { readonly create?: boolean }): Promise<DiskFile>;
+  /** Size in bytes, or undefined when there is no such file. */
+  fileSize(path: string): Promise<number | undefined>;
+  /** Entries in no order; ENOENT when there is no such folder. */
+  list(path: string): Promise<readonly DirectoryEntry[]>;
+  /** Makes the folder and its parents; content when it is there already. */
+  makeDirectory(path: string): Promise<void>;
+  /** Replaces what is at `to`. */
+  rename(from: string, to: string): Promise<void>;
+  /** Removes a file; content when it is gone already. */
+  remove(path: string): Promise<void>;
+  /** Removes a folder and all in it; content when it is gone already. */
+  removeDirectory(path: string): Promise<void>;
+  syncDirectory(path: string): Promise<void>;
+}
+
+export interface DiskFile {
+  size(): Promise<number>;
+  /** Fills `into` from `position`; returns the bytes read, fewer only at the end of the file. */
+  read(position: number, into: Uint8Array): Promise<number>;
+  /** Writes all chunks one after the other from `position`, or rejects. After a rejection the range holds anything. */
+  write(position: number, chunks: readonly Uint8Array[]): Promise<void>;
+  truncate(size: number): Promise<void>;
+  /** fdatasync. After a rejection nothing may be assumed, and it is never called again (fsync errors are not repeatable). */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What a connection tells its owner. Calls never overlap, and none comes after `onClose`. */
+export interface ConnectionHandler {
+  /** The next bytes of the stream; they belong to the receiver. */
+  onData(bytes: Uint8Array): void;
+  /** What was buffered has left, after a `write` that returned false. */
+  onDrain(): void;
+  /** The connection is gone, with the error that ended it if any. */
+  onClose(error?: Error): void;
+}
+
+export interface Connection {
+  readonly remoteAddress: Address;
+  readonly localAddress: Address;
+  /** Queues all chunks in order; false asks the writer to wait for `onDrain`. After a close it does nothing. */
+  write(chunks: readonly Uint8Array[]): boolean;
+  /** Bytes written and not yet taken by the system. */
+  readonly bufferedBytes: number;
+  /** Stops `onData` (a few chunks on their way may still arrive) until `resume`. */
+  pause(): void;
+  resume(): void;
+  /** Closes after what was written has left. */
+  end(): void;
+  /** Closes at once. */
+  destroy(error?: Error): void;
+}
+
+export interface Listener {
+  /** The bound address, with the real port when 0 was asked for. */
+  readonly address: Address;
+  /** Accepts no more; connections that are open stay open. */
+  close(): Promise<void>;
+}
+
+/** Byte streams between processes. Rejects with TransportError. */
+export interface Transport {
+  listen(address: Address, accept: (connection: Connection) => ConnectionHandler): Promise<Listener>;
+  connect(address: Address, handler: ConnectionHandler, options?: { readonly timeoutMs?: number }): Promise<Connection>;
+}
+
+/** A connection or listener could not be had, with the operating system's code (`EADDRINUSE`, `ECONNREFUSED`, …). */
+export class TransportError extends Error {
+  override readonly name = "TransportError";
+  readonly code: string;
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
