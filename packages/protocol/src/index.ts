@@ -1,1 +1,28 @@
-export {};
+export { compress, decompress } from "./compression/compression.ts";
+export type { DecompressOptions } from "./compression/compression.ts";
+export { COMPRESSION_TYPES, compressionTypeId, compressionTypeOf } from "./compression/compression-type.ts";
+export type { CompressionType } from "./compression/compression-type.ts";
+export {
+  CURRENT_MAGIC,
+  LOG_OVERHEAD,
+  NO_PARTITION_LEADER_EPOCH,
+  NO_PRODUCER_EPOCH,
+  NO_PRODUCER_ID,
+  NO_SEQUENCE,
+  NO_TIMESTAMP,
+  RECORD_BATCH_OVERHEAD,
+} from "./record/constants.ts";
+export type { TimestampType } from "./record/constants.ts";
+export { crc32c } from "./record/crc32c.ts";
+export {
+  CorruptRecordError,
+  InvalidRecordError,
+  InvalidTimestampError,
+  UnsupportedMagicError,
+} from "./record/errors.ts";
+export { murmur2, partitionForKey, toPositive } from "./record/partitioner.ts";
+export { incrementSequence, peekBatchSize, RecordBatch, recordBatches } from "./record/record-batch.ts";
+export type { RecordsOptions, RecordsSummary } from "./record/record-batch.ts";
+export { RecordBatchBuilder, recordSizeUpperBound } from "./record/record-batch-builder.ts";
+export type { NewRecord, RecordBatchBuilderOptions } from "./record/record-batch-builder.ts";
+export type { RecordHeader, RecordView } from "./record/record-cursor.ts";

@@ -1,0 +1,93 @@
+import { createRequire } from "node:module";
+
+/** CRC-32C (Castagnoli) of a range, continued by nothing: the whole checksum as a uint32. */
+export type Crc32cImplementation = (bytes: Uint8Array, start: number, end: number) => number;
+
+/**
+ * Below this many bytes the call into the native code costs more than the tables take (measured: 130 ns a call against
+ * 0.7 ns a byte; the native runs at 6 GB/s).
+ */
+const NATIVE_FROM_BYTES = 320;
+const SLICES = 16;
+const POLYNOMIAL = 0x82f63b78; // reflected
+
+const tables = makeTables();
+
+/** The plain one, sixteen bytes a step. */
+export const pureCrc32c: Crc32cImplementation = (bytes, start, end) => {
+  // An out-of-range read would be undefined, and undefined | 0 is 0: the loads below stay within start..end by their loop.
+  const t = tables;
+  let crc = -1;
+  let at = start;
+  for (const last = end - SLICES; at <= last; at += SLICES) {
+    crc ^= at4(bytes, at);
+    crc =
+      slice(t, 15, crc & 0xff) ^
+      slice(t, 14, (crc >>> 8) & 0xff) ^
+      slice(t, 13, (crc >>> 16) & 0xff) ^
+      slice(t, 12, crc >>> 24) ^
+      slice(t, 11, byte(bytes, at + 4)) ^
+      slice(t, 10, byte(bytes, at + 5)) ^
+      slice(t, 9, byte(bytes, at + 6)) ^
+      slice(t, 8, byte(bytes, at + 7)) ^
+      slice(t, 7, byte(bytes, at + 8)) ^
+      slice(t, 6, byte(bytes, at + 9)) ^
+      slice(t, 5, byte(bytes, at + 10)) ^
+      slice(t, 4, byte(bytes, at + 11)) ^
+      slice(t, 3, byte(bytes, at + 12)) ^
+      slice(t, 2, byte(bytes, at + 13)) ^
+      slice(t, 1, byte(bytes, at + 14)) ^
+      slice(t, 0, byte(bytes, at + 15));
+  }
+  for (; at < end; at++) crc = (crc >>> 8) ^ slice(t, 0, (crc ^ byte(bytes, at)) & 0xff);
+  return ~crc >>> 0;
+};
+
+/** The prebuilt one of `@node-rs/crc32`, or undefined where none is installed for this platform. */
+export const nativeCrc32c: Crc32cImplementation | undefined = loadNative();
+
+/** CRC-32C of `bytes` from `start` to `end` (exclusive), as a uint32. */
+export function crc32c(bytes: Uint8Array, start = 0, end: number = bytes.length): number {
+  if (nativeCrc32c !== undefined && end - start >= NATIVE_FROM_BYTES) return nativeCrc32c(bytes, start, end);
+  return pureCrc32c(bytes, start, end);
+}
+
+function loadNative(): Crc32cImplementation | undefined {
+  let native: { crc32c(input: Uint8Array): number };
+  try {
+    // Not an import: where the optional package or its binary is missing, this module still loads.
+    native = createRequire(import.meta.url)("@node-rs/crc32") as typeof native;
+    if (native.crc32c(Uint8Array.of(0x31, 0x32, 0x33)) !== pureCrc32c(Uint8Array.of(0x31, 0x32, 0x33), 0, 3)) {
+      return undefined;
+    }
+  } catch {
+    return undefined;
+  }
+  return (bytes, start, end) => native.crc32c(bytes.subarray(start, end));
+}
+
+function makeTables(): Int32Array {
+  const made = new Int32Array(SLICES * 256);
+  for (let i = 0; i < 256; i++) {
+    let crc = i;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ POLYNOMIAL : crc >>> 1;
+    made[i] = crc;
+  }
+  for (let i = 256; i < made.length; i++) {
+    const previous = slice(made, 0, i - 256);
+    made[i] = (previous >>> 8) ^ slice(made, 0, previous & 0xff);
+  }
+  return made;
+}
+
+function slice(table: Int32Array, index: number, value: number): number {
+  return table[(index << 8) + value] as number;
+}
+
+function byte(bytes: Uint8Array, at: number): number {
+  return bytes[at] as number;
+}
+
+function at4(bytes: Uint8Array, at: number): number {
+  return byte(bytes, at) | (byte(bytes, at + 1) << 8) | (byte(bytes, at + 2) << 16) | (byte(bytes, at + 3) << 24);
+}
