@@ -1,0 +1,150 @@
+import path from "node:path";
+import process from "node:process";
+import { CommandError, ExitCode, UsageError } from "../exit-code.ts";
+import { invocation } from "../invocation.ts";
+import { addPairs, readPropertiesFile } from "../properties.ts";
+import { bold, say } from "../talk.ts";
+
+export interface StartOptions {
+  readonly port?: number;
+  readonly host?: string;
+  readonly dataDir?: string;
+  readonly brokers: number;
+  readonly property?: readonly string[];
+  readonly config?: string;
+}
+
+/** What a running broker shows of itself; the shape of what `@samsa/server` hands out. */
+interface RunningBroker {
+  readonly bootstrapServers: string;
+  readonly host: string;
+  readonly port: number;
+  readonly dataDir: string;
+  readonly version: string;
+  readonly closed: Promise<void>;
+  close(): Promise<void>;
+}
+
+interface ServerModule {
+  startBroker(settings: ReturnType<typeof startSettings>): Promise<RunningBroker>;
+}
+
+const DEFAULT_PORT = 9092;
+const DEFAULT_HOST = "127.0.0.1";
+/** In the folder where the command runs: in plain sight, one per project, and gone when the folder goes. */
+const DEFAULT_DATA_DIR = "samsa-data";
+
+/** Runs a broker until a signal or its own end. */
+export async function start(options: StartOptions): Promise<ExitCode> {
+  const settings = startSettings(options);
+  const startedMs = performance.now();
+  const { startBroker } = (await import("@samsa/server")) as unknown as ServerModule;
+  let broker: RunningBroker;
+  try {
+    broker = await startBroker(settings);
+  } catch (error) {
+    throw listenFailure(error, settings.host ?? DEFAULT_HOST, settings.port ?? DEFAULT_PORT) ?? error;
+  }
+  announce(broker, performance.now() - startedMs);
+  return await untilStopped(broker);
+}
+
+/** The command line, the file and the defaults as one: `-X` over `--config` over defaults, and the named options over all. */
+export function startSettings(options: StartOptions): {
+  readonly host?: string;
+  readonly port?: number;
+  readonly dataDir?: string;
+  readonly properties: Readonly<Record<string, string>>;
+} {
+  if (options.brokers !== 1) throw new UsageError("one broker for the time being: --brokers 1, or leave it out");
+  const properties = options.config === undefined ? new Map<string, string>() : readPropertiesFile(options.config);
+  addPairs(properties, options.property ?? [], "-X");
+
+  // A file that names its own listeners or directories is obeyed, as Kafka would.
+  const hasListeners = properties.has("listeners");
+  const hasDirectory = properties.has("log.dirs") || properties.has("log.dir");
+  const host = options.host ?? (hasListeners ? undefined : DEFAULT_HOST);
+  const port = options.port ?? (hasListeners ? undefined : DEFAULT_PORT);
+  const dataDir = options.dataDir ?? (hasDirectory ? undefined : DEFAULT_DATA_DIR);
+  if (hasListeners && (options.host !== undefined || options.port !== undefined)) {
+    throw new UsageError("--host and --port say the same as the property listeners: use one of them");
+  }
+  return {
+    ...(host === undefined ? {} : { host }),
+    ...(port === undefined ? {} : { port }),
+    ...(dataDir === undefined ? {} : { dataDir: dataDir === "memory" ? dataDir : path.resolve(dataDir) }),
+    properties: Object.fromEntries(properties),
+  };
+}
+
+function announce(broker: RunningBroker, tookMs: number): void {
+  const isDefault = broker.port === DEFAULT_PORT && broker.host === DEFAULT_HOST;
+  const where = isDefault ? "" : ` --bootstrap-server ${broker.bootstrapServers}`;
+  const samsa = invocation();
+  say(bold(`samsa ${broker.version} ready on ${broker.bootstrapServers}, data in ${broker.dataDir}`));
+  say(`Started in ${Math.round(tookMs)} ms with Node ${process.versions.node}; Ctrl-C stops it, the data stays.`);
+  say("Next, in another terminal:");
+  say(`  ${samsa} topic create greetings --partitions 3${where}`);
+  say(`  echo hello | ${samsa} produce greetings${where}`);
+  say(`  ${samsa} consume greetings -o start -e${where}`);
+}
+
+/** The first signal stops cleanly, the second at once. */
+async function untilStopped(broker: RunningBroker): Promise<ExitCode> {
+  let isStopping = false;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (isStopping) process.exit(signal === "SIGINT" ? ExitCode.SIGINT : ExitCode.SIGTERM);
+    isStopping = true;
+    say(`${signal}: stopping; a second one stops at once`);
+    // A failure to close also rejects `closed`, which is where it is told.
+    broker.close().catch(() => {});
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+  try {
+    await broker.closed;
+  } finally {
+    process.off("SIGINT", onSignal);
+    process.off("SIGTERM", onSignal);
+  }
+  if (!isStopping) throw new CommandError(ExitCode.KAFKA_ERROR, "the broker has stopped by itself");
+  say("stopped");
+  return ExitCode.DONE;
+}
+
+/** An address that cannot be listened on, with what to do; undefined when the error is another. */
+export function listenFailure(error: unknown, host: string, port: number): CommandError | undefined {
+  const samsa = invocation();
+  switch (systemCode(error)) {
+    case "EADDRINUSE":
+      return new CommandError(
+        ExitCode.KAFKA_ERROR,
+        `port ${port} of ${host} is taken: another broker (Samsa or Kafka) may be running there`,
+        [
+          `see who holds it:     lsof -nP -iTCP:${port} -sTCP:LISTEN`,
+          `take another port:    ${samsa} start --port ${port === 65535 ? port - 1 : port + 1}`,
+          `take any free port:   ${samsa} start --port 0`,
+        ],
+        { cause: error },
+      );
+    case "EACCES":
+      return new CommandError(ExitCode.KAFKA_ERROR, `this user may not listen on port ${port} of ${host}`, [
+        `take a port above 1023:  ${samsa} start --port ${DEFAULT_PORT}`,
+      ]);
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+      return new CommandError(ExitCode.KAFKA_ERROR, `${host} is no address of this machine`, [
+        `listen on this machine only:  ${samsa} start --host ${DEFAULT_HOST}`,
+      ]);
+    default:
+      return undefined;
+  }
+}
+
+/** The code of a TransportError, also where it is the cause of another error. A disk's EACCES is not the network's. */
+function systemCode(error: unknown): string | undefined {
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    if (at.name === "TransportError" && "code" in at && typeof at.code === "string") return at.code;
+  }
+  return undefined;
+}

@@ -1,0 +1,26 @@
+import process from "node:process";
+import { styleText } from "node:util";
+
+/** Talk goes to stderr, so that stdout is data alone. */
+export function say(line = ""): void {
+  process.stderr.write(`${line}\n`);
+}
+
+/** Whether a person is reading stderr. */
+export function isTerminal(): boolean {
+  return process.stderr.isTTY;
+}
+
+/** Bold on a terminal, unless NO_COLOR (https://no-color.org) says otherwise. */
+export function bold(text: string): string {
+  return hasColour() ? styleText("bold", text) : text;
+}
+
+export function red(text: string): string {
+  return hasColour() ? styleText("red", text) : text;
+}
+
+function hasColour(): boolean {
+  const { NO_COLOR, TERM } = process.env;
+  return isTerminal() && (NO_COLOR === undefined || NO_COLOR === "") && TERM !== "dumb";
+}
