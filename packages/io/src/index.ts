@@ -1,1 +1,12 @@
-export {};
+export type { ConnectionOptions } from "./connection-options.ts";
+export { MemoryDisk } from "./memory-disk.ts";
+export type { MemoryDiskOptions } from "./memory-disk.ts";
+export { MemoryTransport } from "./memory-transport.ts";
+export type { MemoryTransportOptions } from "./memory-transport.ts";
+export { NodeDisk } from "./node-disk.ts";
+export { SystemClock } from "./system-clock.ts";
+export { SystemRandom } from "./system-random.ts";
+export { TcpTransport } from "./tcp-transport.ts";
+export type { TcpTransportOptions } from "./tcp-transport.ts";
+export { temporaryDirectory } from "./temporary-directory.ts";
+export type { TemporaryDirectory } from "./temporary-directory.ts";

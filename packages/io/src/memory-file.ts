@@ -1,0 +1,164 @@
+import { type DiskFile } from "@samsa/base";
+
+import { assertFilePosition, diskError } from "./disk-errors.ts";
+
+/** Room on a memory disk is given out in pages, as a file system does; a hole takes none. */
+export const PAGE_BYTES = 4096;
+
+/** How many pages a disk has given out, and how many it may. */
+export class PageBudget {
+  readonly #capacity: number;
+  #used = 0;
+
+  constructor(capacityBytes: number) {
+    this.#capacity = Math.floor(capacityBytes / PAGE_BYTES);
+  }
+
+  get usedBytes(): number {
+    return this.#used * PAGE_BYTES;
+  }
+
+  take(): boolean {
+    if (this.#used >= this.#capacity) return false;
+    this.#used++;
+    return true;
+  }
+
+  release(pages: number): void {
+    this.#used -= pages;
+  }
+}
+
+/** Content, apart from its name: it lives while it has a name or an open handle, as an inode does. */
+export class MemoryInode {
+  readonly kind = "file";
+  readonly #budget: PageBudget;
+  readonly #pages = new Map<number, Uint8Array>();
+  #size = 0;
+  #holders = 1;
+
+  constructor(budget: PageBudget) {
+    this.#budget = budget;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  hold(): void {
+    this.#holders++;
+  }
+
+  letGo(): void {
+    this.#holders--;
+    if (this.#holders === 0) this.truncate(0);
+  }
+
+  read(position: number, into: Uint8Array): number {
+    const length = Math.max(0, Math.min(into.length, this.#size - position));
+    forEachPage(position, length, (page, pageOffset, offset, count) => {
+      const bytes = this.#pages.get(page);
+      if (bytes === undefined) into.fill(0, offset, offset + count);
+      else into.set(bytes.subarray(pageOffset, pageOffset + count), offset);
+      return true;
+    });
+    return length;
+  }
+
+  /** Returns the bytes that found room. */
+  write(position: number, chunk: Uint8Array): number {
+    const written = forEachPage(position, chunk.length, (page, pageOffset, offset, count) => {
+      let bytes = this.#pages.get(page);
+      if (bytes === undefined) {
+        if (!this.#budget.take()) return false;
+        bytes = new Uint8Array(PAGE_BYTES);
+        this.#pages.set(page, bytes);
+      }
+      bytes.set(chunk.subarray(offset, offset + count), pageOffset);
+      return true;
+    });
+    if (written > 0) this.#size = Math.max(this.#size, position + written);
+    return written;
+  }
+
+  truncate(size: number): void {
+    const pagesKept = Math.ceil(size / PAGE_BYTES);
+    for (const page of this.#pages.keys()) {
+      if (page >= pagesKept && this.#pages.delete(page)) this.#budget.release(1);
+    }
+    // Growing again shows zeros, not what was cut off.
+    if (size % PAGE_BYTES > 0) this.#pages.get(pagesKept - 1)?.fill(0, size % PAGE_BYTES);
+    this.#size = size;
+  }
+}
+
+export class MemoryFile implements DiskFile {
+  readonly #inode: MemoryInode;
+  readonly #path: string;
+  #closed = false;
+
+  constructor(inode: MemoryInode, path: string) {
+    this.#inode = inode;
+    this.#path = path;
+    inode.hold();
+  }
+
+  async size(): Promise<number> {
+    this.#checkOpen("stat");
+    return this.#inode.size;
+  }
+
+  async read(position: number, into: Uint8Array): Promise<number> {
+    this.#checkOpen("read");
+    assertFilePosition(position);
+    return this.#inode.read(position, into);
+  }
+
+  /** Like a real disk, a full one has taken what fitted. */
+  async write(position: number, chunks: readonly Uint8Array[]): Promise<void> {
+    this.#checkOpen("write");
+    assertFilePosition(position);
+    let at = position;
+    for (const chunk of chunks) {
+      if (this.#inode.write(at, chunk) < chunk.length) throw diskError("ENOSPC", "write", this.#path);
+      at += chunk.length;
+    }
+  }
+
+  async truncate(size: number): Promise<void> {
+    this.#checkOpen("truncate");
+    assertFilePosition(size);
+    this.#inode.truncate(size);
+  }
+
+  async sync(): Promise<void> {
+    this.#checkOpen("sync");
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#inode.letGo();
+  }
+
+  #checkOpen(operation: string): void {
+    if (this.#closed) throw diskError("EBADF", operation, this.#path);
+  }
+}
+
+/** Cuts a range at page borders until `visit` says false; returns the bytes visited. */
+function forEachPage(
+  position: number,
+  length: number,
+  visit: (page: number, pageOffset: number, offset: number, count: number) => boolean,
+): number {
+  let offset = 0;
+  while (offset < length) {
+    const page = Math.floor((position + offset) / PAGE_BYTES);
+    const pageOffset = position + offset - page * PAGE_BYTES;
+    const count = Math.min(length - offset, PAGE_BYTES - pageOffset);
+    if (!visit(page, pageOffset, offset, count)) break;
+    offset += count;
+  }
+  return offset;
+}

@@ -1,0 +1,128 @@
+import { type Socket } from "node:net";
+
+import { type Address, type Connection, type ConnectionHandler, type Timer, TransportError } from "@samsa/base";
+
+import { type ConnectionSettings, runHandler } from "./connection-options.ts";
+import { formatAddress, toTransportError } from "./transport-errors.ts";
+
+/**
+ * One socket. It must be connected and made with `allowHalfOpen: false`: a peer that says FIN has closed, as Kafka sees it.
+ * What is queued for it still leaves, within the linger time, and nothing is added.
+ *
+ * Each read of Node comes in memory of its own, so what `onData` gets belongs to the receiver without a copy.
+ */
+export class TcpConnection implements Connection {
+  readonly remoteAddress: Address;
+  readonly localAddress: Address;
+  readonly #socket: Socket;
+  readonly #settings: ConnectionSettings;
+  #handler: ConnectionHandler | undefined;
+  #error: Error | undefined;
+  /** We ended, or the peer did. */
+  #ended = false;
+  #closed = false;
+  #corked = false;
+  #owesDrain = false;
+  #linger: Timer | undefined;
+
+  constructor(socket: Socket, settings: ConnectionSettings) {
+    this.#socket = socket;
+    this.#settings = settings;
+    this.remoteAddress = { host: plainHost(socket.remoteAddress), port: socket.remotePort ?? 0 };
+    this.localAddress = { host: plainHost(socket.localAddress), port: socket.localPort ?? 0 };
+    socket.on("error", (error) => {
+      this.#error ??= toTransportError(error, formatAddress(this.remoteAddress));
+    });
+    socket.on("close", () => this.#onClose());
+  }
+
+  /** Starts reading. Called in the same tick as the constructor, before anything can arrive. */
+  attach(handler: ConnectionHandler): void {
+    this.#handler = handler;
+    this.#socket.on("data", (bytes: Uint8Array) => {
+      if (this.#ended || this.#socket.destroyed) return;
+      runHandler(this.#settings, this, () => handler.onData(bytes));
+    });
+    this.#socket.on("end", () => this.#startLinger());
+  }
+
+  get bufferedBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  write(chunks: readonly Uint8Array[]): boolean {
+    if (this.#ended || this.#socket.destroyed) return false;
+    // Corked to the end of the tick: the chunks of a frame, and the frames of all requests answered now, leave in one writev.
+    if (!this.#corked) {
+      this.#corked = true;
+      this.#socket.cork();
+      process.nextTick(this.#uncork);
+    }
+    const last = chunks.findLastIndex((chunk) => chunk.length > 0);
+    for (let i = 0; i <= last; i++) {
+      const chunk = chunks[i] as Uint8Array;
+      if (chunk.length > 0) this.#socket.write(chunk, i === last ? this.#onWritten : undefined);
+    }
+    if (this.bufferedBytes < this.#settings.highWaterMarkBytes) return true;
+    this.#owesDrain = true;
+    return false;
+  }
+
+  pause(): void {
+    if (!this.#ended) this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  end(): void {
+    if (this.#ended || this.#socket.destroyed) return;
+    this.#startLinger();
+    this.#socket.end();
+    // Read on, into nothing, to see the peer's FIN. Closing with bytes unread would send a reset, and a reset may destroy what
+    // the peer has received from us and not yet read.
+    this.#socket.resume();
+  }
+
+  destroy(error?: Error): void {
+    if (this.#closed) return;
+    this.#error ??= error;
+    this.#socket.destroy();
+  }
+
+  readonly #uncork = (): void => {
+    this.#corked = false;
+    this.#socket.uncork();
+  };
+
+  readonly #onWritten = (): void => {
+    if (!this.#owesDrain || this.#ended || this.#socket.destroyed || this.bufferedBytes > 0) return;
+    this.#owesDrain = false;
+    runHandler(this.#settings, this, () => this.#handler?.onDrain());
+  };
+
+  #startLinger(): void {
+    this.#ended = true;
+    const { clock, lingerMs } = this.#settings;
+    this.#linger ??= clock.setTimer(lingerMs, () => {
+      const unsent = this.bufferedBytes;
+      const message = `${formatAddress(this.remoteAddress)}: ${unsent} bytes were not taken within ${lingerMs} ms of the end`;
+      this.destroy(unsent > 0 ? new TransportError("ETIMEDOUT", message) : undefined);
+    });
+  }
+
+  #onClose(): void {
+    this.#closed = true;
+    this.#linger?.cancel();
+    const handler = this.#handler;
+    if (handler === undefined) return;
+    runHandler(this.#settings, this, () => handler.onClose(this.#error));
+  }
+}
+
+/** An IPv4 peer of a listener on `::` shows as `::ffff:10.0.0.1`; access rules know it as 10.0.0.1. */
+function plainHost(host: string | undefined): string {
+  if (host === undefined) return "";
+  return host.startsWith("::ffff:") && host.includes(".") ? host.slice(7) : host;
+}
