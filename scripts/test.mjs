@@ -1,0 +1,56 @@
+/**
+ * Runs the tests that need only Node: those of every package, and those of scripts/. `npm test -- packages/log offset-index`
+ * runs the files whose path has one of the words; `--test-name-pattern PATTERN` selects by name, as in node.
+ */
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { compiledTests } from "./lib/dist.mjs";
+import { filesBelow, ROOT } from "./lib/paths.mjs";
+import { runTests } from "./lib/test-run.mjs";
+
+const USAGE = "usage: npm test -- [part of a path ...] [--test-name-pattern PATTERN ...]\n";
+
+process.exitCode = await main();
+
+/** @returns {Promise<number>} the exit code */
+async function main() {
+  const words = readArguments();
+  if (words === undefined) return 2;
+  const files = select(words.paths);
+  if (files.length === 0) {
+    process.stderr.write(`samsa: no test file has ${words.paths.join(" or ")} in its path\n`);
+    return 2;
+  }
+  const { passed, failed, skipped } = await runTests(files, { namePatterns: words.namePatterns });
+  if (skipped > 0) process.stdout.write(`${skipped} skipped\n`);
+  if (passed + failed === 0) process.stderr.write("samsa: no test was executed\n");
+  process.stdout.write(`${passed} passed, ${failed} failed\n`);
+  return failed > 0 || passed === 0 ? 1 : 0;
+}
+
+/** @returns {{ paths: string[], namePatterns: string[] } | undefined} undefined after having said what is wrong */
+function readArguments() {
+  try {
+    const { positionals, values } = parseArgs({
+      allowPositionals: true,
+      options: { "test-name-pattern": { type: "string", multiple: true, short: "t" } },
+    });
+    return { paths: positionals, namePatterns: values["test-name-pattern"] ?? [] };
+  } catch (error) {
+    process.stderr.write(`samsa: ${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
+    return undefined;
+  }
+}
+
+/**
+ * @param {readonly string[]} words
+ * @returns {string[]} absolute paths
+ */
+function select(words) {
+  const ofScripts = filesBelow(join(ROOT, "scripts"))
+    .filter((file) => file.endsWith(".test.mjs"))
+    .map((file) => ({ path: join(ROOT, "scripts", file), source: `scripts/${file}` }));
+  return [...compiledTests(), ...ofScripts]
+    .filter(({ source }) => words.length === 0 || words.some((word) => source.includes(word)))
+    .map(({ path }) => path);
+}
