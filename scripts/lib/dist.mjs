@@ -6,22 +6,22 @@ const OUTPUT = /(\.d\.ts\.map|\.d\.ts|\.js\.map|\.js)$/;
 const BUILD_INFO = "tsconfig.tsbuildinfo";
 
 /**
- * Brings dist in line with src where the compiler does not: removes what was compiled from a source that is gone (a deleted
- * test would run for ever), and makes the compiler write a package again when some of its output is missing.
+ * Brings a package's dist in line with its src where the compiler does not: removes what was compiled from a source that is gone
+ * (a deleted test would run for ever), and makes the compiler write all of it again when some of its output is missing.
+ *
+ * @param {string} packagePath
  */
-export function removeStaleOutput() {
-  for (const { path } of workspaces()) {
-    const dist = join(path, "dist");
-    const sources = new Set(sourcesOf(path));
-    const written = new Set();
-    for (const file of filesBelow(dist)) {
-      const stem = file.replace(OUTPUT, "");
-      if (stem === file) continue;
-      if (sources.has(stem)) written.add(file);
-      else rmSync(join(dist, file));
-    }
-    if ([...sources].some((stem) => !written.has(`${stem}.js`))) rmSync(join(dist, BUILD_INFO), { force: true });
+export function removeStaleOutput(packagePath) {
+  const dist = join(packagePath, "dist");
+  const sources = new Set(sourcesOf(packagePath));
+  const written = new Set();
+  for (const file of filesBelow(dist)) {
+    const stem = file.replace(OUTPUT, "");
+    if (stem === file) continue;
+    if (sources.has(stem)) written.add(file);
+    else rmSync(join(dist, file));
   }
+  if ([...sources].some((stem) => !written.has(`${stem}.js`))) rmSync(join(dist, BUILD_INFO), { force: true });
 }
 
 /**

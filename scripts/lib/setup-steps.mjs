@@ -3,7 +3,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { removeStaleOutput } from "./dist.mjs";
 import { withLock } from "./lock.mjs";
-import { readJson, ROOT } from "./paths.mjs";
+import { readJson, ROOT, workspaces } from "./paths.mjs";
 import { npmCommand, run } from "./run.mjs";
 
 // Inside node_modules, so that it goes when they go: `npm ci` empties the folder before it fills it.
@@ -140,7 +140,7 @@ async function generate() {
 
 async function build() {
   // The compiler trusts its own notes (tsbuildinfo) about what it wrote; they are wrong once somebody has deleted from dist.
-  removeStaleOutput();
+  for (const { path } of workspaces()) removeStaleOutput(path);
   const pretty = process.stderr.isTTY ? ["--pretty"] : [];
   await runNode([join(ROOT, "node_modules/typescript/bin/tsc"), "-b", ...pretty], "the build failed");
 }

@@ -24,7 +24,10 @@ const FILE_TIMEOUT_MS = 5 * 60_000;
  * @property {number} nesting
  * @property {boolean | string} [skip]
  * @property {boolean | string} [todo]
- * @property {{ duration_ms: number, type?: string, error?: Error & { failureType?: string, cause?: unknown } }} details
+ * @property {{ duration_ms: number, type?: string, error?: Failure }} details
+ *
+ * @typedef {Error & { failureType?: string, cause?: unknown, exitCode?: number | null, signal?: string | null }} Failure a file that
+ *   broke outside its tests has an exit code or a signal
  */
 
 /**
@@ -123,12 +126,19 @@ async function reportByFile(stream) {
 function printFailures({ failures, output }) {
   for (const { name, details } of failures) {
     if (details.error?.failureType === "subtestsFailed") continue;
-    const cause = details.error?.cause ?? details.error;
-    process.stdout.write(`\n  not ok: ${name}\n${inspect(cause, { depth: 6 }).replaceAll(/^/gm, "    ")}\n`);
+    const cause =
+      details.error?.exitCode === undefined ? (details.error?.cause ?? details.error) : ending(details.error);
+    const text = typeof cause === "string" ? cause : inspect(cause, { depth: 6 });
+    process.stdout.write(`\n  not ok: ${name}\n${text.replaceAll(/^/gm, "    ")}\n`);
   }
   const text = output.join("").trimEnd();
   if (text !== "") process.stdout.write(`\n  What it printed:\n${text.replaceAll(/^/gm, "    ")}\n`);
   process.stdout.write("\n");
+}
+
+/** @param {Failure} failure */
+function ending({ exitCode, signal }) {
+  return typeof signal === "string" ? `the file was ended by ${signal}` : `the file ended with exit code ${exitCode}`;
 }
 
 /**
