@@ -68,12 +68,15 @@ export class MemoryDisk implements Disk {
   async rename(from: string, to: string): Promise<void> {
     const source = locate(from, "rename");
     const target = locate(to, "rename");
-    const moved = this.#find(source);
-    if (moved === undefined) throw diskError("ENOENT", "rename", source.path);
     if (source.name === "" || target.name === "") throw diskError("EBUSY", "rename", "/");
+    // In the order in which Linux looks, so that the same error wins.
+    const sourceFolder = this.#parentOf(source);
     const targetFolder = this.#parentOf(target);
+    const moved = sourceFolder.entries.get(source.name);
+    if (moved === undefined) throw diskError("ENOENT", "rename", source.path);
     if (source.path === target.path) return;
     if (`${target.path}/`.startsWith(`${source.path}/`)) throw diskError("EINVAL", "rename", source.path);
+    if (`${source.path}/`.startsWith(`${target.path}/`)) throw diskError("ENOTEMPTY", "rename", target.path);
     const replaced = targetFolder.entries.get(target.name);
     if (replaced?.kind === "folder") {
       if (moved.kind === "file") throw diskError("EISDIR", "rename", target.path);
@@ -83,7 +86,7 @@ export class MemoryDisk implements Disk {
       if (moved.kind === "folder") throw diskError("ENOTDIR", "rename", target.path);
       replaced.letGo();
     }
-    this.#parentOf(source).entries.delete(source.name);
+    sourceFolder.entries.delete(source.name);
     targetFolder.entries.set(target.name, moved);
   }
 
