@@ -12,7 +12,7 @@ export interface Clock {
   wallMs(): number;
   /** Milliseconds from an arbitrary start, for every timeout. It never goes back. */
   monotonicMs(): number;
-  /** Calls once after `delayMs`. A pending timer does not keep the process alive. */
+  /** Calls once, when `monotonicMs` has grown by `delayMs` or more. A pending timer does not keep the process alive. */
   setTimer(delayMs: number, callback: () => void): Timer;
 }
 
@@ -54,24 +54,29 @@ export interface Disk {
   list(path: string): Promise<readonly DirectoryEntry[]>;
   /** Makes the folder and its parents; content when it is there already. */
   makeDirectory(path: string): Promise<void>;
-  /** Replaces what is at `to`. */
+  /** Replaces what is at `to`, where a folder must be empty. Files that are open stay open under the new name. */
   rename(from: string, to: string): Promise<void>;
-  /** Removes a file; content when it is gone already. */
+  /** Removes a file; content when it is gone already. One that is open stays readable through its handle. */
   remove(path: string): Promise<void>;
   /** Removes a folder and all in it; content when it is gone already. */
   removeDirectory(path: string): Promise<void>;
   syncDirectory(path: string): Promise<void>;
 }
 
+/** An open file. Positions and sizes are whole numbers from 0; anything else is an assertion of the caller's that fails. */
 export interface DiskFile {
   size(): Promise<number>;
   /** Fills `into` from `position`; returns the bytes read, fewer only at the end of the file. */
   read(position: number, into: Uint8Array): Promise<number>;
-  /** Writes all chunks one after the other from `position`, or rejects. After a rejection the range holds anything. */
+  /**
+   * Writes all chunks one after the other from `position`, or rejects. After a rejection the range holds anything. The chunks
+   * must not change until then.
+   */
   write(position: number, chunks: readonly Uint8Array[]): Promise<void>;
   truncate(size: number): Promise<void>;
   /** fdatasync. After a rejection nothing may be assumed, and it is never called again (fsync errors are not repeatable). */
   sync(): Promise<void>;
+  /** Lets operations in flight end first. Those that come later reject with EBADF; a second close is content. */
   close(): Promise<void>;
 }
 
@@ -80,7 +85,10 @@ export interface Address {
   readonly port: number;
 }
 
-/** What a connection tells its owner. Calls never overlap, and none comes after `onClose`. */
+/**
+ * What a connection tells its owner. Calls never overlap, never come from within a call to the connection, and none comes
+ * after `onClose`. One that throws destroys its connection, and no other.
+ */
 export interface ConnectionHandler {
   /** The next bytes of the stream; they belong to the receiver. */
   onData(bytes: Uint8Array): void;
@@ -93,16 +101,19 @@ export interface ConnectionHandler {
 export interface Connection {
   readonly remoteAddress: Address;
   readonly localAddress: Address;
-  /** Queues all chunks in order; false asks the writer to wait for `onDrain`. After a close it does nothing. */
+  /**
+   * Queues all chunks in order; false asks the writer to wait for `onDrain`. The chunks must not change until they have left.
+   * After `end`, a close, or the peer's end it does nothing and returns false, and no `onDrain` follows.
+   */
   write(chunks: readonly Uint8Array[]): boolean;
   /** Bytes written and not yet taken by the system. */
   readonly bufferedBytes: number;
   /** Stops `onData` (a few chunks on their way may still arrive) until `resume`. */
   pause(): void;
   resume(): void;
-  /** Closes after what was written has left. */
+  /** Closes after what was written has left, or a while later when the peer does not take it. No `onData` follows. */
   end(): void;
-  /** Closes at once. */
+  /** Closes at once; what was not sent is lost. `onClose` gets the error, in a later turn. */
   destroy(error?: Error): void;
 }
 
