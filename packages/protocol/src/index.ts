@@ -1,5 +1,5 @@
 export { compress, decompress } from "./compression/compression.ts";
-export type { DecompressOptions } from "./compression/compression.ts";
+export type { DecompressOptions } from "./compression/limits.ts";
 export { COMPRESSION_TYPES, compressionTypeId, compressionTypeOf } from "./compression/compression-type.ts";
 export type { CompressionType } from "./compression/compression-type.ts";
 export {

@@ -1,4 +1,4 @@
-import { createRequire } from "node:module";
+import { optionalPackage } from "../compression/optional-package.ts";
 
 /** CRC-32C (Castagnoli) of a range, continued by nothing: the whole checksum as a uint32. */
 export type Crc32cImplementation = (bytes: Uint8Array, start: number, end: number) => number;
@@ -15,7 +15,6 @@ const tables = makeTables();
 
 /** The plain one, sixteen bytes a step. */
 export const pureCrc32c: Crc32cImplementation = (bytes, start, end) => {
-  // An out-of-range read would be undefined, and undefined | 0 is 0: the loads below stay within start..end by their loop.
   const t = tables;
   let crc = -1;
   let at = start;
@@ -44,26 +43,18 @@ export const pureCrc32c: Crc32cImplementation = (bytes, start, end) => {
 };
 
 /** The prebuilt one of `@node-rs/crc32`, or undefined where none is installed for this platform. */
-export const nativeCrc32c: Crc32cImplementation | undefined = loadNative();
+export function nativeCrc32c(): Crc32cImplementation | undefined {
+  const native = optionalPackage("@node-rs/crc32") as { crc32c(bytes: Uint8Array): number } | undefined;
+  return native && ((bytes, start, end) => native.crc32c(bytes.subarray(start, end)));
+}
+
+let large: Crc32cImplementation | undefined;
 
 /** CRC-32C of `bytes` from `start` to `end` (exclusive), as a uint32. */
 export function crc32c(bytes: Uint8Array, start = 0, end: number = bytes.length): number {
-  if (nativeCrc32c !== undefined && end - start >= NATIVE_FROM_BYTES) return nativeCrc32c(bytes, start, end);
-  return pureCrc32c(bytes, start, end);
-}
-
-function loadNative(): Crc32cImplementation | undefined {
-  let native: { crc32c(input: Uint8Array): number };
-  try {
-    // Not an import: where the optional package or its binary is missing, this module still loads.
-    native = createRequire(import.meta.url)("@node-rs/crc32") as typeof native;
-    if (native.crc32c(Uint8Array.of(0x31, 0x32, 0x33)) !== pureCrc32c(Uint8Array.of(0x31, 0x32, 0x33), 0, 3)) {
-      return undefined;
-    }
-  } catch {
-    return undefined;
-  }
-  return (bytes, start, end) => native.crc32c(bytes.subarray(start, end));
+  if (end - start < NATIVE_FROM_BYTES) return pureCrc32c(bytes, start, end);
+  large ??= nativeCrc32c() ?? pureCrc32c; // loading takes five milliseconds, which a short command never spends
+  return large(bytes, start, end);
 }
 
 function makeTables(): Int32Array {
