@@ -117,9 +117,10 @@ async function install() {
     writeFileSync(STAMP, lockDigest());
     return;
   }
+  const complaint = output.replace(/\n[^\n]*Clean install a project[^]*/, ""); // what follows is npm's usage
   if (REGISTRY_UNREACHABLE.test(output)) {
     throw new SetupError(
-      `npm could not reach the registry, and node_modules does not have what package-lock.json asks for.\n\n${indent(output)}\n\n` +
+      `npm could not reach the registry, and node_modules does not have what package-lock.json asks for.\n\n${indent(complaint)}\n\n` +
         "       Connect to the network and run the same command again. Behind a proxy: npm config set proxy http://HOST:PORT\n" +
         "       With a mirror: npm config set registry URL. On a machine without a network, copy node_modules from a machine\n" +
         "       with the same operating system and processor where `npm start` has worked.",
@@ -127,11 +128,11 @@ async function install() {
   }
   if (output.includes("in sync")) {
     throw new SetupError(
-      `a package.json asks for something that package-lock.json does not hold.\n\n${indent(output)}\n\n` +
-        "       Run npm install --ignore-scripts, and commit package-lock.json.",
+      `a package.json asks for something that package-lock.json does not hold.\n\n${indent(complaint)}\n\n` +
+        "       Run npm run lock, and commit package-lock.json.",
     );
   }
-  throw new SetupError(`npm ci failed with exit code ${code}:\n\n${indent(output)}`);
+  throw new SetupError(`npm ci failed with exit code ${code}:\n\n${indent(complaint)}`);
 }
 
 async function generate() {
