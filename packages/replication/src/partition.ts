@@ -1,0 +1,181 @@
+import type { Uuid } from "@samsa/base";
+import { assert } from "@samsa/base";
+import type { LogAppendResult, TimestampAndOffset, TopicPartition, UnifiedLog } from "@samsa/log";
+import { OffsetOutOfRangeError } from "@samsa/log";
+import type { PartitionRegistration } from "@samsa/metadata";
+import { FencedLeaderEpochError, NotLeaderOrFollowerError, UnknownLeaderEpochError } from "./errors.ts";
+
+export type IsolationLevel = "read-uncommitted" | "read-committed";
+
+/** The caller has no leader epoch to compare. */
+export const NO_LEADER_EPOCH = -1;
+
+export interface FetchParameters {
+  readonly fetchOffset: number;
+  readonly maxBytes: number;
+  readonly minOneMessage: boolean; // the first batch comes back whole even when larger than maxBytes (KIP-74)
+  readonly isolationLevel: IsolationLevel;
+  readonly currentLeaderEpoch: number; // NO_LEADER_EPOCH when unknown
+  readonly lastFetchedEpoch: number; // NO_LEADER_EPOCH when unknown
+}
+
+export interface PartitionFetch {
+  readonly records: readonly Uint8Array[]; // whole batches, consecutive
+  readonly sizeInBytes: number;
+  readonly highWatermark: number;
+  readonly lastStableOffset: number;
+  readonly logStartOffset: number;
+  readonly divergingEpoch: EpochEndOffset | undefined; // set when the caller's log left ours (KIP-595)
+}
+
+export interface EpochEndOffset {
+  readonly leaderEpoch: number; // NO_LEADER_EPOCH when unknown
+  readonly endOffset: number; // exclusive
+}
+
+/** Is told when more records may be read. */
+export interface PartitionWatcher {
+  onHighWatermarkAdvanced(partition: Partition): void;
+}
+
+const NO_RECORDS: readonly Uint8Array[] = [];
+
+/**
+ * One replica of a partition on this broker: who leads, under which epoch, and how far the records may be read. With one
+ * replica the high watermark is the end of what the disk has taken.
+ */
+export class Partition {
+  readonly topicPartition: TopicPartition;
+  readonly topicId: Uuid;
+  readonly log: UnifiedLog;
+  readonly #brokerId: number;
+  #registration: PartitionRegistration;
+  readonly #watchers = new Set<PartitionWatcher>();
+
+  constructor(brokerId: number, log: UnifiedLog, registration: PartitionRegistration) {
+    this.#brokerId = brokerId;
+    this.log = log;
+    this.topicPartition = log.topicPartition;
+    this.topicId = log.topicId;
+    this.#registration = registration;
+    log.onWritten = () => this.#maybeAdvanceHighWatermark();
+    if (this.isLeader) this.#startLeading();
+  }
+
+  get leaderId(): number {
+    return this.#registration.leader;
+  }
+
+  get leaderEpoch(): number {
+    return this.#registration.leaderEpoch;
+  }
+
+  get isLeader(): boolean {
+    return this.#registration.leader === this.#brokerId;
+  }
+
+  get highWatermark(): number {
+    return this.log.highWatermark;
+  }
+
+  /** Takes what the controller decided. An older partition epoch than the one held is ignored. */
+  update(registration: PartitionRegistration): void {
+    if (registration.partitionEpoch < this.#registration.partitionEpoch) return;
+    const previousEpoch = this.#registration.leaderEpoch;
+    this.#registration = registration;
+    if (this.isLeader && registration.leaderEpoch !== previousEpoch) this.#startLeading();
+  }
+
+  /**
+   * Appends one produced batch set. The decision is made at once; `written` settles when the disk has it.
+   * @throws KafkaError NOT_LEADER_OR_FOLLOWER, or what the validation of the log refuses
+   */
+  appendRecordsToLeader(records: Uint8Array): LogAppendResult {
+    if (!this.isLeader) throw this.#notLeader();
+    return this.log.appendAsLeader(records, this.leaderEpoch);
+  }
+
+  /**
+   * Reads for a consumer, up to the high watermark or the last stable offset. Synchronous while the tail cache has it.
+   * @throws KafkaError NOT_LEADER_OR_FOLLOWER, FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH, OFFSET_OUT_OF_RANGE
+   */
+  fetchRecords(parameters: FetchParameters): PartitionFetch | Promise<PartitionFetch> {
+    this.checkLeader(parameters.currentLeaderEpoch);
+    const { fetchOffset, lastFetchedEpoch } = parameters;
+    // The three are taken together: a batch below `readableEnd` must be below the watermarks that are answered with it.
+    const highWatermark = this.log.highWatermark;
+    const lastStableOffset = this.log.lastStableOffset;
+    const answer = (records: readonly Uint8Array[], sizeInBytes: number, divergingEpoch?: EpochEndOffset) => ({
+      records,
+      sizeInBytes,
+      highWatermark,
+      lastStableOffset,
+      logStartOffset: this.log.logStartOffset,
+      divergingEpoch,
+    });
+    if (lastFetchedEpoch !== NO_LEADER_EPOCH) {
+      const end = this.log.endOffsetForEpoch(lastFetchedEpoch);
+      if (end.leaderEpoch === NO_LEADER_EPOCH) {
+        throw new OffsetOutOfRangeError(fetchOffset, this.log.logStartOffset, this.log.logEndOffset);
+      }
+      if (end.leaderEpoch < lastFetchedEpoch || end.endOffset < fetchOffset) return answer(NO_RECORDS, 0, end);
+    }
+    const upToOffset = parameters.isolationLevel === "read-committed" ? lastStableOffset : highWatermark;
+    const read = this.log.read(fetchOffset, parameters.maxBytes, {
+      minOneMessage: parameters.minOneMessage,
+      upToOffset,
+    });
+    if (read instanceof Promise) return read.then((found) => answer(found.records, found.sizeInBytes));
+    return answer(read.records, read.sizeInBytes);
+  }
+
+  /** End of what a reader of this isolation level sees (ListOffsets "latest"). */
+  readableEndOffset(isolationLevel: IsolationLevel): number {
+    return isolationLevel === "read-committed" ? this.log.lastStableOffset : this.log.highWatermark;
+  }
+
+  /** The first record at or after the timestamp that a reader of this isolation level sees. */
+  async offsetForTimestamp(timestamp: number, isolationLevel: IsolationLevel): Promise<TimestampAndOffset | undefined> {
+    const readableEnd = this.readableEndOffset(isolationLevel);
+    const found = await this.log.fetchOffsetByTimestamp(timestamp);
+    return found !== undefined && found.offset < readableEnd ? found : undefined;
+  }
+
+  /** Refuses unless this broker leads, under the epoch the caller believes in (KIP-320). */
+  checkLeader(currentLeaderEpoch: number): void {
+    if (!this.isLeader) throw this.#notLeader();
+    if (currentLeaderEpoch === NO_LEADER_EPOCH || currentLeaderEpoch === this.leaderEpoch) return;
+    if (currentLeaderEpoch < this.leaderEpoch) throw new FencedLeaderEpochError(currentLeaderEpoch, this.leaderEpoch);
+    throw new UnknownLeaderEpochError(currentLeaderEpoch, this.leaderEpoch);
+  }
+
+  watch(watcher: PartitionWatcher): void {
+    this.#watchers.add(watcher);
+  }
+
+  unwatch(watcher: PartitionWatcher): void {
+    this.#watchers.delete(watcher);
+  }
+
+  /** Wakes everyone who waits here: the partition goes away or changes hands. */
+  notifyWatchers(): void {
+    for (const watcher of this.#watchers) watcher.onHighWatermarkAdvanced(this);
+  }
+
+  #startLeading(): void {
+    // The epoch is recorded before the first append under it, so that its start offset is the end of what came before.
+    this.log.maybeAssignEpochStartOffset(this.leaderEpoch, this.log.logEndOffset);
+    this.#maybeAdvanceHighWatermark();
+  }
+
+  #maybeAdvanceHighWatermark(): void {
+    assert(this.log.writtenEndOffset <= this.log.logEndOffset, "written beyond the log end offset");
+    if (!this.isLeader || this.log.writtenEndOffset <= this.log.highWatermark) return;
+    this.log.updateHighWatermark(this.log.writtenEndOffset);
+    this.notifyWatchers();
+  }
+
+  #notLeader(): NotLeaderOrFollowerError {
+    return new NotLeaderOrFollowerError(this.topicPartition.topic, this.topicPartition.partition);
+  }
+}
