@@ -1,0 +1,44 @@
+import { INT64_MAX } from "@samsa/base";
+import type { TimestampType } from "@samsa/protocol";
+
+/** What a topic's configuration says to its logs: Kafka's keys in camelCase. Sizes in bytes, times in milliseconds. */
+export interface LogConfig {
+  readonly segmentBytes: number;
+  readonly segmentMs: number;
+  /** Up to so much is taken off `segmentMs`, so that not all logs roll at once. */
+  readonly segmentJitterMs: number;
+  readonly segmentIndexBytes: number;
+  readonly indexIntervalBytes: number;
+  /** Of one batch, compressed. */
+  readonly maxMessageBytes: number;
+  readonly messageTimestampType: TimestampType;
+  readonly messageTimestampBeforeMaxMs: number;
+  readonly messageTimestampAfterMaxMs: number;
+  readonly cleanupPolicy: readonly ("delete" | "compact")[];
+  /** So many records may be unsynced; 1 syncs each group of appends before it is acknowledged. */
+  readonly flushMessages: number;
+  readonly flushMs: number;
+  /** From the removal of a log to the removal of its files. */
+  readonly fileDeleteDelayMs: number;
+}
+
+const DEFAULTS: LogConfig = {
+  segmentBytes: 1024 ** 3,
+  segmentMs: 7 * 24 * 3600 * 1000,
+  segmentJitterMs: 0,
+  segmentIndexBytes: 10 * 1024 ** 2,
+  indexIntervalBytes: 4096,
+  maxMessageBytes: 1024 ** 2 + 12,
+  messageTimestampType: "create-time",
+  messageTimestampBeforeMaxMs: INT64_MAX,
+  messageTimestampAfterMaxMs: 3600 * 1000,
+  cleanupPolicy: ["delete"],
+  flushMessages: INT64_MAX,
+  flushMs: INT64_MAX,
+  fileDeleteDelayMs: 60_000,
+};
+
+/** Kafka 4.4's defaults with what is given in their place. */
+export function defaultLogConfig(overrides: Partial<LogConfig> = {}): LogConfig {
+  return { ...DEFAULTS, ...overrides };
+}

@@ -1,0 +1,247 @@
+import type { Clock, Disk, Random } from "@samsa/base";
+import { CorruptFileError, KafkaStorageError } from "./errors.ts";
+import type { IndexCache } from "./index-cache.ts";
+import { LeaderEpochCache, LeaderEpochCheckpointFile } from "./leader-epoch-cache.ts";
+import type { EpochEntry } from "./leader-epoch-cache.ts";
+import type { LogConfig } from "./log-config.ts";
+import {
+  CLEANED_SUFFIX,
+  DELETED_SUFFIX,
+  LOG_SUFFIX,
+  logFileName,
+  OFFSET_INDEX_SUFFIX,
+  parseLogFileName,
+  SWAP_SUFFIX,
+  TIME_INDEX_SUFFIX,
+} from "./log-file-names.ts";
+import type { LogFileName } from "./log-file-names.ts";
+import { LogSegment } from "./log-segment.ts";
+import type { ScanProblem, SegmentContext } from "./log-segment.ts";
+import type { LoadedLog } from "./unified-log.ts";
+
+export interface LogLoaderOptions {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly directory: string;
+  readonly config: LogConfig;
+  readonly indexCache: IndexCache;
+  /** Whether the log was closed after its last write: then no segment is scanned. */
+  readonly hadCleanShutdown: boolean;
+  /** Everything below was synced: damage there is a failed disk, never a torn tail. */
+  readonly recoveryPoint: number;
+  /** As checkpointed. A batch below it that is damaged (rather than not there) fails the log, too. */
+  readonly highWatermark: number;
+  readonly logStartOffset: number;
+  /** Told in a line each what was found wrong and made good. */
+  readonly report: (path: string, message: string) => void;
+}
+
+interface FoundFile extends LogFileName {
+  readonly name: string;
+}
+
+/**
+ * Loads a log from its folder, in Kafka's order (LogLoader): what a crash left half done is finished or removed, segments are
+ * opened, and after an unclean stop those from the recovery point on are scanned. A torn tail is cut there. Nothing else that
+ * is wrong with a batch makes the log shorter: it fails the load.
+ *
+ * @throws KafkaStorageError or DiskError: the log is offline
+ */
+export async function loadSegments(options: LogLoaderOptions): Promise<LoadedLog> {
+  const { disk, directory, report } = options;
+  const found = await finishInterruptedWork(await listLogFiles(disk, directory), options);
+  const sizes = new Map<number, number>();
+  for (const { name, offset, suffix } of found) {
+    if (suffix === LOG_SUFFIX) sizes.set(offset, (await disk.fileSize(`${directory}/${name}`)) ?? 0);
+  }
+  await removeOrphanIndexes(found, sizes, options);
+
+  const context = segmentContext(options);
+  let segments = [...sizes]
+    .toSorted(([one], [other]) => one - other)
+    .map(([offset, size]) => new LogSegment(offset, size, context));
+  const epochs = await readEpochs(options);
+  if (!options.hadCleanShutdown) segments = await recoverSegments(segments, epochs, options);
+
+  let active = segments.at(-1);
+  if (active !== undefined) await activate(active, report);
+  let logEndOffset = active === undefined ? options.logStartOffset : await active.readNextOffset();
+  if (active !== undefined && logEndOffset < options.recoveryPoint) {
+    throw new KafkaStorageError(
+      `${directory} ends at offset ${logEndOffset}, but everything below ${options.recoveryPoint} had been synced`,
+    );
+  }
+  if (active === undefined || logEndOffset < options.logStartOffset) {
+    // As after somebody removed the files: the log goes on where its start is known to be.
+    if (active !== undefined) report(directory, `ends at ${logEndOffset}, before its start: removed and begun anew`);
+    else if (options.recoveryPoint > 0) report(directory, `no log file is left: begun anew at ${logEndOffset}`);
+    for (const segment of segments.toReversed()) await segment.remove();
+    active = new LogSegment(options.logStartOffset, 0, context);
+    active.begin();
+    await active.createFiles();
+    await disk.syncDirectory(directory);
+    segments = [active];
+    logEndOffset = options.logStartOffset;
+  }
+
+  const logStartOffset = Math.max(options.logStartOffset, segments[0]?.baseOffset ?? 0);
+  epochs.truncateFromEnd(logEndOffset);
+  epochs.truncateFromStart(logStartOffset);
+  const recoveryPoint = options.hadCleanShutdown ? logEndOffset : Math.min(options.recoveryPoint, logEndOffset);
+  return { segments, epochs, logStartOffset, logEndOffset, recoveryPoint };
+}
+
+function segmentContext(options: LogLoaderOptions): SegmentContext {
+  const { disk, directory, config, clock, random, indexCache } = options;
+  const mostJitterMs = Math.min(config.segmentJitterMs, config.segmentMs);
+  const rollJitterMs = mostJitterMs <= 0 ? 0 : random.uint32() % mostJitterMs;
+  return { disk, directory, config, createdMs: clock.wallMs(), rollJitterMs, indexCache };
+}
+
+async function listLogFiles(disk: Disk, directory: string): Promise<FoundFile[]> {
+  const files: FoundFile[] = [];
+  for (const { name, isDirectory } of await disk.list(directory)) {
+    const parsed = isDirectory ? undefined : parseLogFileName(name);
+    if (parsed !== undefined) files.push({ ...parsed, name });
+  }
+  return files;
+}
+
+/**
+ * `.deleted` and `.cleaned` files go. `.swap` files are a cleaner's finished work: they take the place of the segments they were
+ * made from, which go first. A `.swap` at or above a `.cleaned` is part of a split that did not finish (KAFKA-6264): it goes.
+ */
+async function finishInterruptedWork(files: readonly FoundFile[], options: LogLoaderOptions): Promise<FoundFile[]> {
+  const { disk, directory, report } = options;
+  const remove = async (file: FoundFile, why: string): Promise<void> => {
+    await disk.remove(`${directory}/${file.name}`);
+    report(`${directory}/${file.name}`, why);
+  };
+  const cleaned = files.filter((file) => file.state === CLEANED_SUFFIX);
+  const lowestCleaned = Math.min(Infinity, ...cleaned.map((file) => file.offset));
+  const isUnfinished = (file: FoundFile): boolean =>
+    file.state === DELETED_SUFFIX ||
+    file.state === CLEANED_SUFFIX ||
+    (file.state === SWAP_SUFFIX && file.offset >= lowestCleaned);
+  for (const file of files.filter(isUnfinished)) await remove(file, "left over from an interrupted clean-up: removed");
+
+  const swaps = files.filter((file) => file.state === SWAP_SUFFIX && !isUnfinished(file));
+  const regular = files.filter((file) => file.state === "");
+  if (swaps.length === 0) return regular;
+  let start = Infinity;
+  let end = -Infinity;
+  for (const { offset, suffix, name } of swaps) {
+    if (suffix !== LOG_SUFFIX) continue;
+    start = Math.min(start, offset);
+    end = Math.max(end, await endOfSwapFile(`${directory}/${name}`, offset, options));
+  }
+  const isReplaced = (file: FoundFile): boolean => file.offset >= start && file.offset < end;
+  for (const file of regular.filter(isReplaced)) await remove(file, "replaced by a compacted segment: removed");
+  const swapped: FoundFile[] = [];
+  for (const { offset, suffix, name } of swaps) {
+    const newName = logFileName(offset, suffix);
+    await disk.rename(`${directory}/${name}`, `${directory}/${newName}`);
+    report(`${directory}/${name}`, `takes its place as ${newName}`);
+    swapped.push({ offset, suffix, state: "", name: newName });
+  }
+  await disk.syncDirectory(directory);
+  return [...regular.filter((file) => !isReplaced(file)), ...swapped];
+}
+
+/** The offset after the last batch of a `.log.swap`, which was synced before it had this name. */
+async function endOfSwapFile(path: string, baseOffset: number, options: LogLoaderOptions): Promise<number> {
+  const size = (await options.disk.fileSize(path)) ?? 0;
+  const segment = new LogSegment(baseOffset, size, segmentContext(options));
+  segment.log.moveTo(path);
+  try {
+    let end = baseOffset;
+    for await (const header of segment.headers(0)) end = header.lastOffset + 1;
+    return end;
+  } finally {
+    await segment.log.close();
+  }
+}
+
+async function removeOrphanIndexes(
+  files: readonly FoundFile[],
+  sizes: ReadonlyMap<number, number>,
+  { disk, directory, report }: LogLoaderOptions,
+): Promise<void> {
+  for (const { name, offset, suffix } of files) {
+    if (suffix !== OFFSET_INDEX_SUFFIX && suffix !== TIME_INDEX_SUFFIX) continue;
+    if (sizes.has(offset)) continue;
+    await disk.remove(`${directory}/${name}`);
+    report(`${directory}/${name}`, "an index without its log: removed");
+  }
+}
+
+/** Epochs can be read from the batches again, so a damaged checkpoint is no reason to fail. */
+async function readEpochs(options: LogLoaderOptions): Promise<LeaderEpochCache> {
+  let entries: EpochEntry[] = [];
+  try {
+    entries = (await new LeaderEpochCheckpointFile(options.disk, options.directory).read()) ?? [];
+  } catch (error) {
+    if (!(error instanceof CorruptFileError)) throw error;
+    options.report(options.directory, `${error.message}: begun anew`);
+  }
+  return new LeaderEpochCache(entries);
+}
+
+async function activate(segment: LogSegment, report: LogLoaderOptions["report"]): Promise<void> {
+  const repaired = await segment.loadIndexes();
+  if (repaired !== undefined) report(segment.log.path, repaired);
+  await segment.activate();
+}
+
+/** Scans the segment that holds the recovery point and all after it. */
+async function recoverSegments(
+  segments: readonly LogSegment[],
+  epochs: LeaderEpochCache,
+  options: LogLoaderOptions,
+): Promise<LogSegment[]> {
+  const first = Math.max(
+    0,
+    segments.findLastIndex((segment) => segment.baseOffset <= options.recoveryPoint),
+  );
+  const kept = segments.slice(0, first);
+  let endOffset = segments[first]?.baseOffset ?? 0;
+  for (const [index, segment] of segments.entries()) {
+    if (index < first) continue;
+    const problem = await segment.recover((batch) => {
+      endOffset = batch.nextOffset;
+      const latest = epochs.latestEpoch ?? -1;
+      if (batch.partitionLeaderEpoch > latest) epochs.assign(batch.partitionLeaderEpoch, batch.baseOffset);
+    });
+    if (problem !== undefined) {
+      const followers = segments.slice(index + 1);
+      refuseDamage(segment, problem, endOffset, followers, options);
+      await segment.cutFile();
+      const what = followers.length === 0 ? "a torn tail, cut" : `cut, with ${followers.length} segments after it`;
+      options.report(segment.log.path, `${problem.message} at ${problem.position}: ${what}`);
+      for (const follower of followers.toReversed()) await follower.remove();
+    }
+    await segment.flush(false);
+    kept.push(segment);
+    if (problem !== undefined) break;
+    if (index < segments.length - 1) segment.deactivate();
+  }
+  return kept;
+}
+
+/** @throws KafkaStorageError unless the damage is to a tail that was never acknowledged as safe */
+function refuseDamage(
+  segment: LogSegment,
+  problem: ScanProblem,
+  endOffset: number,
+  followers: readonly LogSegment[],
+  { recoveryPoint, highWatermark }: LogLoaderOptions,
+): void {
+  // A tail that is not there is what the loss of power leaves of unsynced writes. Damage with more behind it is not.
+  const isTail = problem.kind === "torn" && followers.every((follower) => follower.size === 0);
+  let bound: string | undefined;
+  if (endOffset < recoveryPoint) bound = `the recovery point ${recoveryPoint}`;
+  else if (endOffset < highWatermark && !isTail) bound = `the high watermark ${highWatermark}`;
+  if (bound === undefined) return;
+  throw segment.corruptAt(problem.position, `${problem.message}; offset ${endOffset} is to be there, below ${bound}`);
+}

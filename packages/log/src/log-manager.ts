@@ -1,0 +1,414 @@
+import type { Clock, Disk, Random, Timer, Uuid } from "@samsa/base";
+import { DiskError, ZERO_UUID } from "@samsa/base";
+import { CleanShutdownFile, NO_BROKER_EPOCH } from "./clean-shutdown-file.ts";
+import { CorruptFileError, KafkaStorageError } from "./errors.ts";
+import { IndexCache } from "./index-cache.ts";
+import type { LogConfig } from "./log-config.ts";
+import { defaultLogConfig } from "./log-config.ts";
+import { loadSegments } from "./log-loader.ts";
+import {
+  LOG_START_OFFSET_CHECKPOINT,
+  OffsetCheckpointFile,
+  RECOVERY_POINT_CHECKPOINT,
+  REPLICATION_OFFSET_CHECKPOINT,
+} from "./offset-checkpoint-file.ts";
+import type { OffsetCheckpoint } from "./offset-checkpoint-file.ts";
+import { PartitionMetadataFile } from "./partition-metadata-file.ts";
+import { TailCacheBudget } from "./tail-cache.ts";
+import {
+  logDeleteDirName,
+  logDirName,
+  logStrayDirName,
+  parseLogDirName,
+  validateTopicName,
+} from "./topic-partition.ts";
+import type { TopicPartition } from "./topic-partition.ts";
+import { UnifiedLog } from "./unified-log.ts";
+
+const DEFAULT_TAIL_CACHE_BYTES = 64 * 1024 ** 2;
+const DEFAULT_INDEX_CACHE_BYTES = 64 * 1024 ** 2;
+const CLUSTER_METADATA_TOPIC = "__cluster_metadata";
+
+/** What the logs of a broker share: memory with a bound. */
+export interface LogCaches {
+  readonly tail: TailCacheBudget;
+  readonly indexes: IndexCache;
+}
+
+export function defaultLogCaches(): LogCaches {
+  return { tail: new TailCacheBudget(DEFAULT_TAIL_CACHE_BYTES), indexes: new IndexCache(DEFAULT_INDEX_CACHE_BYTES) };
+}
+
+/** What was found wrong with a file at the start and what became of it: a line for the operator. */
+export interface LogProblem {
+  readonly path: string;
+  readonly message: string;
+}
+
+export interface LoadLogOptions {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The partition's own folder; made when missing. */
+  readonly directory: string;
+  readonly topicPartition: TopicPartition;
+  /** Written to `partition.metadata` when that is not there. */
+  readonly topicId?: Uuid;
+  readonly config?: LogConfig;
+  readonly caches?: LogCaches;
+  /** Whether the log was closed after its last write. False when left out: it is scanned from the recovery point. */
+  readonly hadCleanShutdown?: boolean;
+  readonly recoveryPoint?: number;
+  readonly highWatermark?: number;
+  readonly logStartOffset?: number;
+  readonly report?: (path: string, message: string) => void;
+}
+
+export interface LogManagerOptions {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The data directory; made when missing. */
+  readonly directory: string;
+  readonly defaultConfig?: LogConfig;
+  /** The configuration of a topic's logs; the default configuration when left out. */
+  readonly configFor?: (topic: string) => LogConfig;
+  readonly caches?: LogCaches;
+  /** Whether a folder found belongs to no partition of ours any more: it is set aside as `-stray`. */
+  readonly isStray?: (topicPartition: TopicPartition, topicId: Uuid) => boolean;
+  /** So many logs are loaded at a time (`num.recovery.threads.per.data.dir`). */
+  readonly numRecoveryThreads?: number;
+}
+
+/**
+ * Loads one log, or makes it when its folder is empty or missing.
+ * @throws KafkaStorageError when the log cannot be trusted, DiskError when the disk fails
+ */
+export async function loadLog(options: LoadLogOptions): Promise<UnifiedLog> {
+  const { disk, clock, random, directory, topicPartition } = options;
+  const config = options.config ?? defaultLogConfig();
+  const caches = options.caches ?? defaultLogCaches();
+  await disk.makeDirectory(directory);
+  const topicId = await agreeOnTopicId(disk, directory, options.topicId);
+  const loaded = await loadSegments({
+    disk,
+    clock,
+    random,
+    directory,
+    config,
+    indexCache: caches.indexes,
+    hadCleanShutdown: options.hadCleanShutdown ?? false,
+    recoveryPoint: options.recoveryPoint ?? 0,
+    highWatermark: options.highWatermark ?? 0,
+    logStartOffset: options.logStartOffset ?? 0,
+    report: options.report ?? (() => undefined),
+  });
+  const log = new UnifiedLog(
+    {
+      disk,
+      clock,
+      random,
+      directory,
+      topicPartition,
+      topicId,
+      config,
+      tailCache: caches.tail,
+      indexCache: caches.indexes,
+    },
+    loaded,
+  );
+  log.updateHighWatermark(options.highWatermark ?? 0);
+  return log;
+}
+
+/**
+ * The logs of one data directory: loads them at the start, makes and removes them, keeps the checkpoints. The lock file and
+ * `meta.properties` are the server's, and the metadata log (`__cluster_metadata-0`) is left alone.
+ */
+export class LogManager {
+  readonly directory: string;
+  /** Whether the marker of a complete stop was there. */
+  readonly hadCleanShutdown: boolean;
+  /** The broker's epoch at that stop (KIP-966); NO_BROKER_EPOCH when unknown. */
+  readonly previousBrokerEpoch: number;
+  readonly problems: LogProblem[] = [];
+  readonly #options: LogManagerOptions;
+  readonly #caches: LogCaches;
+  readonly #logs = new Map<string, UnifiedLog>(); // by the name of the folder
+  readonly #offline = new Map<string, KafkaStorageError>();
+  readonly #creating = new Map<string, Promise<UnifiedLog>>();
+  readonly #removals = new Map<Timer, string>(); // folders that wait for their removal
+  readonly #removing = new Set<Promise<void>>();
+  #checkpointed: ReadonlySet<string> = new Set(); // folders that the checkpoints on disk speak of
+  #checkpointing: Promise<void> = Promise.resolve();
+  #isClosed = false;
+
+  private constructor(options: LogManagerOptions, hadCleanShutdown: boolean, previousBrokerEpoch: number) {
+    this.directory = options.directory;
+    this.#options = options;
+    this.#caches = options.caches ?? defaultLogCaches();
+    this.hadCleanShutdown = hadCleanShutdown;
+    this.previousBrokerEpoch = previousBrokerEpoch;
+  }
+
+  /** Loads all logs. Those that fail are offline, the others are served. @throws DiskError when the directory itself fails */
+  static async open(options: LogManagerOptions): Promise<LogManager> {
+    await options.disk.makeDirectory(options.directory);
+    const marker = new CleanShutdownFile(options.disk, options.directory);
+    const hadCleanShutdown = await marker.exists();
+    const brokerEpoch = hadCleanShutdown ? await marker.readBrokerEpoch() : NO_BROKER_EPOCH;
+    if (hadCleanShutdown) await marker.delete();
+    const manager = new LogManager(options, hadCleanShutdown, brokerEpoch);
+    await manager.#loadAll();
+    return manager;
+  }
+
+  logs(): Iterable<UnifiedLog> {
+    return this.#logs.values();
+  }
+
+  get(topic: string, partition: number): UnifiedLog | undefined {
+    return this.#logs.get(logDirName({ topic, partition }));
+  }
+
+  /** Why which folders could not be loaded. */
+  offlineLogs(): ReadonlyMap<string, KafkaStorageError> {
+    return this.#offline;
+  }
+
+  /**
+   * The log of the partition, made when there is none.
+   * @throws KafkaStorageError when it is offline, or its folder belongs to another topic of the same name
+   */
+  async getOrCreate(topicPartition: TopicPartition, topicId: Uuid, config?: LogConfig): Promise<UnifiedLog> {
+    validateTopicName(topicPartition.topic);
+    const name = logDirName(topicPartition);
+    const offline = this.#offline.get(name);
+    if (offline !== undefined) throw offline;
+    const existing = this.#logs.get(name) ?? (await this.#creating.get(name));
+    if (existing !== undefined) {
+      if (existing.topicId === topicId || topicId === ZERO_UUID) return existing;
+      throw new KafkaStorageError(`${existing.directory} belongs to topic id ${existing.topicId}, not ${topicId}`);
+    }
+    if (this.#isClosed) throw new KafkaStorageError(`${this.directory} is closed`);
+    const creating = this.#create(name, topicPartition, topicId, config).finally(() => this.#creating.delete(name));
+    this.#creating.set(name, creating);
+    return await creating;
+  }
+
+  /**
+   * Takes the log out of service at once: its folder has another name when the promise resolves, and its files go after
+   * `file.delete.delay.ms`, or with the next start.
+   */
+  async delete(topicPartition: TopicPartition): Promise<void> {
+    const { disk, random, clock } = this.#options;
+    const name = logDirName(topicPartition);
+    const log = this.#logs.get(name);
+    if (log === undefined) return;
+    this.#logs.delete(name);
+    await log.abandon();
+    const path = `${this.directory}/${logDeleteDirName(topicPartition, random)}`;
+    await disk.rename(log.directory, path);
+    await disk.syncDirectory(this.directory);
+    log.moveTo(path);
+    // The name may come back with another topic, for which these offsets would be wrong.
+    await this.checkpoint();
+    const timer = clock.setTimer(log.config.fileDeleteDelayMs, () => {
+      this.#removals.delete(timer);
+      this.#removeFolder(path);
+    });
+    this.#removals.set(timer, path);
+  }
+
+  /** Syncs the logs that have waited for `flush.ms`; for the server's scheduler to call (`log.flush.scheduler.interval.ms`). */
+  async flushDirtyLogs(): Promise<void> {
+    const nowMs = this.#options.clock.wallMs();
+    const dirty = [...this.#logs.values()].filter(
+      (log) => log.recoveryPoint < log.logEndOffset && nowMs - log.lastFlushMs >= log.config.flushMs,
+    );
+    await this.#forEach(dirty, (log) => log.flush());
+  }
+
+  /** Syncs every log. A log that fails is fenced, and the others go on. */
+  async flushAll(): Promise<void> {
+    await this.#forEach(this.#logs.values(), (log) => log.flush());
+  }
+
+  /** Writes recovery points, high watermarks and log start offsets. @throws DiskError */
+  checkpoint(): Promise<void> {
+    const written = this.#checkpointing.then(() => this.#writeCheckpoints());
+    this.#checkpointing = written.catch(() => undefined);
+    return written;
+  }
+
+  /**
+   * Syncs and closes every log, and writes the checkpoints; after that, if nothing failed, the marker of a complete stop.
+   * Appends that are under way are waited for, later ones are refused.
+   * @returns whether the stop was complete
+   */
+  async close(options: { readonly brokerEpoch?: number } = {}): Promise<boolean> {
+    if (this.#isClosed) return false;
+    this.#isClosed = true;
+    for (const timer of this.#removals.keys()) timer.cancel();
+    await Promise.allSettled([...this.#creating.values(), ...this.#removing]);
+    const failed = await this.#forEach(this.#logs.values(), (log) => log.close());
+    await this.checkpoint();
+    const hasFailures = failed > 0 || [...this.#logs.values()].some((log) => log.failure !== undefined);
+    if (hasFailures) return false;
+    await new CleanShutdownFile(this.#options.disk, this.directory).write(options.brokerEpoch ?? NO_BROKER_EPOCH);
+    return true;
+  }
+
+  async #loadAll(): Promise<void> {
+    const { disk } = this.#options;
+    const [recoveryPoints, highWatermarks, startOffsets] = [
+      await this.#readCheckpoint(RECOVERY_POINT_CHECKPOINT),
+      await this.#readCheckpoint(REPLICATION_OFFSET_CHECKPOINT),
+      await this.#readCheckpoint(LOG_START_OFFSET_CHECKPOINT),
+    ];
+    this.#checkpointed = new Set([...recoveryPoints.keys(), ...highWatermarks.keys(), ...startOffsets.keys()]);
+    const folders = (await disk.list(this.directory)).filter(({ isDirectory }) => isDirectory);
+    await this.#forEach(folders, async ({ name }) => {
+      const parsed = parseLogDirName(name);
+      const path = `${this.directory}/${name}`;
+      if (parsed === undefined) return this.#report(path, "not the folder of a partition: left alone");
+      if (parsed.topic === CLUSTER_METADATA_TOPIC) return;
+      if (parsed.state === "deleted") return this.#removeFolder(path);
+      if (parsed.state !== "current") return this.#report(path, `a ${parsed.state} replica: left alone`);
+      try {
+        if (await this.#setAsideStray(parsed, path)) return;
+        const log = await loadLog({
+          ...this.#logOptions(parsed),
+          hadCleanShutdown: this.hadCleanShutdown,
+          recoveryPoint: recoveryPoints.get(name)?.offset ?? 0,
+          highWatermark: highWatermarks.get(name)?.offset ?? 0,
+          logStartOffset: startOffsets.get(name)?.offset ?? 0,
+        });
+        this.#logs.set(name, log);
+      } catch (error) {
+        if (!(error instanceof KafkaStorageError) && !(error instanceof DiskError)) throw error;
+        this.#report(path, `offline: ${error.message}`);
+        this.#offline.set(name, new KafkaStorageError(`${name} is offline: ${error.message}`, { cause: error }));
+      }
+    });
+  }
+
+  #logOptions(topicPartition: TopicPartition): LoadLogOptions {
+    const { disk, clock, random, configFor, defaultConfig } = this.#options;
+    return {
+      disk,
+      clock,
+      random,
+      directory: `${this.directory}/${logDirName(topicPartition)}`,
+      topicPartition: { topic: topicPartition.topic, partition: topicPartition.partition },
+      config: configFor?.(topicPartition.topic) ?? defaultConfig ?? defaultLogConfig(),
+      caches: this.#caches,
+      report: (path, message) => this.#report(path, message),
+    };
+  }
+
+  async #create(
+    name: string,
+    topicPartition: TopicPartition,
+    topicId: Uuid,
+    config: LogConfig | undefined,
+  ): Promise<UnifiedLog> {
+    // A checkpoint that still speaks of a log of this name, now gone, would take the new one for damaged.
+    if (this.#checkpointed.has(name)) await this.checkpoint();
+    const options = this.#logOptions(topicPartition);
+    const log = await loadLog({ ...options, topicId, ...(config === undefined ? {} : { config }) });
+    await this.#options.disk.syncDirectory(this.directory);
+    this.#logs.set(name, log);
+    return log;
+  }
+
+  async #setAsideStray(topicPartition: TopicPartition, path: string): Promise<boolean> {
+    const { disk, random, isStray } = this.#options;
+    if (isStray === undefined) return false;
+    const topicId = (await new PartitionMetadataFile(disk, path).read()) ?? ZERO_UUID;
+    if (!isStray(topicPartition, topicId)) return false;
+    const newPath = `${this.directory}/${logStrayDirName(topicPartition, random)}`;
+    await disk.rename(path, newPath);
+    await disk.syncDirectory(this.directory);
+    this.#report(path, `belongs to no partition of this broker: set aside as ${newPath}`);
+    return true;
+  }
+
+  #removeFolder(path: string): void {
+    const removing = this.#options.disk
+      .removeDirectory(path)
+      .catch((error: unknown) => this.#report(path, `not removed: ${String(error)}`))
+      .finally(() => this.#removing.delete(removing));
+    this.#removing.add(removing);
+  }
+
+  async #readCheckpoint(name: string): Promise<Map<string, OffsetCheckpoint>> {
+    const path = `${this.directory}/${name}`;
+    try {
+      return await new OffsetCheckpointFile(this.#options.disk, path).read();
+    } catch (error) {
+      if (!(error instanceof CorruptFileError)) throw error;
+      this.#report(path, `${error.message}: taken for empty`);
+      return new Map();
+    }
+  }
+
+  async #writeCheckpoints(): Promise<void> {
+    const logs = [...this.#logs.values()];
+    const write = async (name: string, entries: OffsetCheckpoint[]): Promise<void> =>
+      new OffsetCheckpointFile(this.#options.disk, `${this.directory}/${name}`).write(entries);
+    const entry = ({ topicPartition }: UnifiedLog, offset: number): OffsetCheckpoint => ({ ...topicPartition, offset });
+    await write(
+      RECOVERY_POINT_CHECKPOINT,
+      logs.map((log) => entry(log, log.recoveryPoint)),
+    );
+    await write(
+      REPLICATION_OFFSET_CHECKPOINT,
+      logs.map((log) => entry(log, log.highWatermark)),
+    );
+    // Only where it says more than the name of the first segment does, as Kafka does.
+    const moved = logs.filter((log) => log.logStartOffset > log.firstSegmentOffset);
+    await write(
+      LOG_START_OFFSET_CHECKPOINT,
+      moved.map((log) => entry(log, log.logStartOffset)),
+    );
+    this.#checkpointed = new Set(logs.map((log) => logDirName(log.topicPartition)));
+  }
+
+  #report(path: string, message: string): void {
+    this.problems.push({ path, message });
+  }
+
+  /** A few at a time. Returns how many failed with KafkaStorageError; any other error is thrown when all are through. */
+  async #forEach<T>(items: Iterable<T>, action: (item: T) => void | Promise<void>): Promise<number> {
+    const iterator = items[Symbol.iterator]();
+    let failed = 0;
+    const worker = async (): Promise<void> => {
+      for (let next = iterator.next(); next.done !== true; next = iterator.next()) {
+        try {
+          await action(next.value);
+        } catch (error) {
+          if (!(error instanceof KafkaStorageError)) throw error;
+          failed++;
+        }
+      }
+    };
+    const workers = Array.from({ length: this.#options.numRecoveryThreads ?? 4 }, worker);
+    const outcomes = await Promise.allSettled(workers);
+    const rejected = outcomes.find((outcome) => outcome.status === "rejected");
+    if (rejected !== undefined) throw rejected.reason;
+    return failed;
+  }
+}
+
+/** Before any record is written, so that it can be told whose it is. @throws KafkaStorageError when the folder is another topic's */
+async function agreeOnTopicId(disk: Disk, directory: string, topicId: Uuid | undefined): Promise<Uuid> {
+  const file = new PartitionMetadataFile(disk, directory);
+  const found = await file.read();
+  if (found === undefined) {
+    if (topicId !== undefined && topicId !== ZERO_UUID) await file.write(topicId);
+    return topicId ?? ZERO_UUID;
+  }
+  if (topicId === undefined || topicId === ZERO_UUID || topicId === found) return found;
+  throw new KafkaStorageError(`${directory} belongs to topic id ${found}, not ${topicId}`);
+}

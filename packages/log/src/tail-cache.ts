@@ -1,0 +1,152 @@
+import type { RecordBatch } from "@samsa/protocol";
+
+/** A batch in memory, where it lies in the log. */
+export interface CachedBatch {
+  readonly baseOffset: number;
+  readonly nextOffset: number;
+  readonly bytes: Uint8Array;
+}
+
+const ROTATIONS_PER_EVICTION = 4;
+const COMPACT_AFTER = 1024;
+
+/**
+ * How much the tails of all logs of a broker may keep in memory. The oldest batch of all goes first. A batch that waits to be
+ * written stays, so a slow disk may take the budget beyond its bound by what it has not yet taken.
+ */
+export class TailCacheBudget {
+  readonly maxBytes: number;
+  #usedBytes = 0;
+  #ages: TailCache[] = []; // whose batch is the next oldest; from #oldest on
+  #oldest = 0;
+
+  constructor(maxBytes: number) {
+    this.maxBytes = maxBytes;
+  }
+
+  get usedBytes(): number {
+    return this.#usedBytes;
+  }
+
+  /** Called by a TailCache for each batch it takes. */
+  charge(cache: TailCache, bytes: number): void {
+    this.#usedBytes += bytes;
+    this.#ages.push(cache);
+    this.#evict();
+  }
+
+  /** Called by a TailCache for what it let go on its own. */
+  release(bytes: number): void {
+    this.#usedBytes -= bytes;
+  }
+
+  #evict(): void {
+    let rotations = 0;
+    while (this.#usedBytes > this.maxBytes && this.#oldest < this.#ages.length) {
+      const cache = this.#ages[this.#oldest++] as TailCache;
+      if (cache.evictOldest() !== "pinned") continue;
+      // Not written yet: its turn comes again. One stuck disk must not keep the other logs' tails in memory.
+      this.#ages.push(cache);
+      if (++rotations === ROTATIONS_PER_EVICTION) break;
+    }
+    if (this.#oldest >= COMPACT_AFTER && this.#oldest * 2 >= this.#ages.length) {
+      this.#ages = this.#ages.slice(this.#oldest);
+      this.#oldest = 0;
+    }
+  }
+}
+
+/**
+ * The latest batches of one log, without a gap up to its end, by reference: what a consumer reads that keeps up. Batches at and
+ * above `writtenEndOffset` are here whatever the budget says, because they are nowhere else.
+ */
+export class TailCache {
+  readonly #budget: TailCacheBudget;
+  #batches: (CachedBatch | undefined)[] = []; // from #first on
+  #first = 0;
+  #writtenEndOffset = 0;
+
+  constructor(budget: TailCacheBudget) {
+    this.#budget = budget;
+  }
+
+  /** Where the cache begins; undefined while it is empty. */
+  get startOffset(): number | undefined {
+    return this.#batches[this.#first]?.baseOffset;
+  }
+
+  /** Takes the next batch of the log; its bytes must not change any more. */
+  add(batch: RecordBatch): void {
+    const bytes = ownBytes(batch.bytes);
+    this.#batches.push({ baseOffset: batch.baseOffset, nextOffset: batch.nextOffset, bytes });
+    this.#budget.charge(this, bytes.length);
+  }
+
+  /** Everything below is on disk and may be evicted. */
+  markWritten(endOffset: number): void {
+    this.#writtenEndOffset = endOffset;
+  }
+
+  /**
+   * The batches from the one that holds `fetchOffset`: as many as fit `maxBytes`, the first in any case when `minOneMessage`,
+   * and none that reaches beyond `upToOffset`. Undefined when the offset lies before the cache.
+   */
+  read(
+    fetchOffset: number,
+    maxBytes: number,
+    minOneMessage: boolean,
+    upToOffset: number,
+  ): readonly CachedBatch[] | undefined {
+    const start = this.startOffset;
+    if (start === undefined || fetchOffset < start) return undefined;
+    const found: CachedBatch[] = [];
+    let size = 0;
+    for (let index = this.#indexOf(fetchOffset); index < this.#batches.length; index++) {
+      const batch = this.#batches[index] as CachedBatch;
+      size += batch.bytes.length;
+      if (batch.nextOffset > upToOffset) break;
+      if (size > maxBytes && (found.length > 0 || !minOneMessage)) break;
+      found.push(batch);
+    }
+    return found;
+  }
+
+  /** Called by the budget. "pinned": the oldest batch waits to be written. */
+  evictOldest(): "evicted" | "pinned" | "empty" {
+    const oldest = this.#batches[this.#first];
+    if (oldest === undefined) return "empty";
+    if (oldest.nextOffset > this.#writtenEndOffset) return "pinned";
+    this.#batches[this.#first++] = undefined;
+    this.#budget.release(oldest.bytes.length);
+    if (this.#first >= 32 && this.#first * 2 >= this.#batches.length) {
+      this.#batches = this.#batches.slice(this.#first);
+      this.#first = 0;
+    }
+    return "evicted";
+  }
+
+  clear(): void {
+    for (let index = this.#first; index < this.#batches.length; index++) {
+      this.#budget.release((this.#batches[index] as CachedBatch).bytes.length);
+    }
+    this.#batches = [];
+    this.#first = 0;
+  }
+
+  /** The first batch whose offsets end above the one sought. */
+  #indexOf(offset: number): number {
+    let low = this.#first;
+    let high = this.#batches.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#batches[middle] as CachedBatch).nextOffset > offset) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+}
+
+/** A small part of a large buffer, as of a request with many partitions, would keep all of it: then a copy costs less. */
+function ownBytes(bytes: Uint8Array): Uint8Array {
+  return bytes.length * 2 < bytes.buffer.byteLength ? bytes.slice() : bytes;
+}

@@ -1,0 +1,675 @@
+import type { Clock, Disk, Random, Uuid } from "@samsa/base";
+import { assert, ErrorCode, KafkaError } from "@samsa/base";
+import { NO_TIMESTAMP } from "@samsa/protocol";
+import type { RecordBatch } from "@samsa/protocol";
+import { KafkaStorageError, OffsetOutOfRangeError } from "./errors.ts";
+import type { IndexCache } from "./index-cache.ts";
+import type { EpochEndOffset } from "./leader-epoch-cache.ts";
+import { LeaderEpochCache, LeaderEpochCheckpointFile, NO_LEADER_EPOCH } from "./leader-epoch-cache.ts";
+import type { LogConfig } from "./log-config.ts";
+import { readLog } from "./log-reader.ts";
+import type { LogReadOptions, LogReadResult, ReadHint } from "./log-reader.ts";
+import { LogSegment } from "./log-segment.ts";
+import type { TimestampAndOffset } from "./log-segment.ts";
+import type { AppendOrigin } from "./log-validator.ts";
+import { validateAndAssignOffsets, validateAssigned } from "./log-validator.ts";
+import type { TailCacheBudget } from "./tail-cache.ts";
+import { TailCache } from "./tail-cache.ts";
+import type { TopicPartition } from "./topic-partition.ts";
+import { logDirName } from "./topic-partition.ts";
+import { WriteQueue } from "./write-queue.ts";
+
+/** What an append came to. */
+export interface LogAppendInfo {
+  readonly firstOffset: number;
+  readonly lastOffset: number; // inclusive; firstOffset - 1 when nothing was appended
+  readonly maxTimestamp: number;
+  readonly logAppendTime: number; // NO_TIMESTAMP where the producer's timestamps stay
+  readonly logStartOffset: number;
+  readonly leaderEpoch: number;
+  readonly sizeInBytes: number;
+  readonly recordCount: number;
+  /** The producer had sent this before, and the offsets are those of then. */
+  readonly isDuplicate: boolean;
+}
+
+export interface LogAppendResult {
+  readonly info: LogAppendInfo;
+  /** Settles when the disk has taken it, synced where `flush.messages` asks. Rejects with KafkaStorageError; safe to ignore. */
+  readonly written: Promise<void>;
+}
+
+export interface UnifiedLogOptions {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly directory: string;
+  readonly topicPartition: TopicPartition;
+  readonly topicId: Uuid;
+  readonly config: LogConfig;
+  readonly tailCache: TailCacheBudget;
+  readonly indexCache: IndexCache;
+}
+
+/** What LogLoader found on the disk. */
+export interface LoadedLog {
+  readonly segments: readonly LogSegment[]; // at least one, the last one active
+  readonly epochs: LeaderEpochCache;
+  readonly logStartOffset: number;
+  readonly logEndOffset: number;
+  readonly recoveryPoint: number;
+}
+
+const LARGEST_HINTS = 64;
+
+/**
+ * The log of one partition.
+ *
+ * Appends are decided at once and written afterwards: when `appendAsLeader` returns, offsets are given and the batch can be read
+ * from memory; when `written` resolves, the disk has it. The log end offset moves with the first, `writtenEndOffset` with the
+ * second. A failure of the disk fences the log: everything rejects with KAFKA_STORAGE_ERROR from then on, and nothing that
+ * failed is tried again.
+ */
+export class UnifiedLog {
+  readonly topicPartition: TopicPartition;
+  readonly topicId: Uuid;
+  /** Called after each group of appends that was written, before their promises settle. */
+  onWritten: ((log: UnifiedLog) => void) | undefined;
+  /** Called once, when the log is fenced. */
+  onFailure: ((log: UnifiedLog, error: KafkaStorageError) => void) | undefined;
+  readonly #disk: Disk;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #name: string;
+  readonly #epochs: LeaderEpochCache;
+  readonly #tail: TailCache;
+  readonly #queue: WriteQueue;
+  readonly #indexCache: IndexCache;
+  readonly #hints = new Map<number, ReadHint>();
+  #directory: string;
+  #config: LogConfig;
+  #segments: LogSegment[];
+  #active: LogSegment;
+  #logStartOffset: number;
+  #logEndOffset: number;
+  #writtenEndOffset: number;
+  #recoveryPoint: number;
+  #highWatermark: number;
+  #lastFlushMs: number;
+  #flushing: Promise<void> = Promise.resolve();
+  #isExclusive = false;
+  #isClosed = false;
+  #failure: KafkaStorageError | undefined;
+
+  constructor(options: UnifiedLogOptions, loaded: LoadedLog) {
+    const active = loaded.segments.at(-1);
+    assert(active !== undefined, "a log has a segment");
+    this.topicPartition = options.topicPartition;
+    this.topicId = options.topicId;
+    this.#disk = options.disk;
+    this.#clock = options.clock;
+    this.#random = options.random;
+    this.#directory = options.directory;
+    this.#name = logDirName(options.topicPartition);
+    this.#config = options.config;
+    this.#tail = new TailCache(options.tailCache);
+    this.#indexCache = options.indexCache;
+    this.#segments = [...loaded.segments];
+    this.#active = active;
+    this.#epochs = loaded.epochs;
+    this.#logStartOffset = loaded.logStartOffset;
+    this.#logEndOffset = loaded.logEndOffset;
+    this.#writtenEndOffset = loaded.logEndOffset;
+    this.#recoveryPoint = loaded.recoveryPoint;
+    this.#highWatermark = loaded.logStartOffset;
+    this.#lastFlushMs = options.clock.wallMs();
+    this.#tail.markWritten(loaded.logEndOffset);
+    this.#queue = new WriteQueue({
+      onWritten: (endOffset) => this.#groupWritten(endOffset),
+      onFailure: (cause) => this.#fail(cause),
+    });
+  }
+
+  get directory(): string {
+    return this.#directory;
+  }
+
+  get config(): LogConfig {
+    return this.#config;
+  }
+
+  /** The first offset that may be read. */
+  get logStartOffset(): number {
+    return this.#logStartOffset;
+  }
+
+  /** The offset that the next record gets. */
+  get logEndOffset(): number {
+    return this.#logEndOffset;
+  }
+
+  /** End of what the disk has taken: the high watermark of a sole replica may not pass it. */
+  get writtenEndOffset(): number {
+    return this.#writtenEndOffset;
+  }
+
+  /** Everything below has been synced. */
+  get recoveryPoint(): number {
+    return this.#recoveryPoint;
+  }
+
+  /** Everything below is on all in-sync replicas; the log start offset until somebody says otherwise. */
+  get highWatermark(): number {
+    return this.#highWatermark;
+  }
+
+  /** Where read_committed consumers stop: the high watermark as long as no transaction is open. */
+  get lastStableOffset(): number {
+    return this.#highWatermark;
+  }
+
+  get latestEpoch(): number | undefined {
+    return this.#epochs.latestEpoch;
+  }
+
+  get sizeInBytes(): number {
+    return this.#segments.reduce((size, segment) => size + segment.size, 0);
+  }
+
+  /** The base offset of the oldest segment. */
+  get firstSegmentOffset(): number {
+    return this.#segments[0]?.baseOffset ?? this.#logStartOffset;
+  }
+
+  get segmentCount(): number {
+    return this.#segments.length;
+  }
+
+  /** Bytes that were appended and wait for the disk. */
+  get pendingBytes(): number {
+    return this.#queue.pendingBytes;
+  }
+
+  /** Wall-clock time of the last sync, or of the start. */
+  get lastFlushMs(): number {
+    return this.#lastFlushMs;
+  }
+
+  /** Why the log is fenced. */
+  get failure(): KafkaStorageError | undefined {
+    return this.#failure;
+  }
+
+  updateConfig(config: LogConfig): void {
+    this.#config = config;
+  }
+
+  /** Moves the high watermark, kept within the log. Returns it. */
+  updateHighWatermark(offset: number): number {
+    this.#highWatermark = Math.min(Math.max(offset, this.#logStartOffset), this.#logEndOffset);
+    return this.#highWatermark;
+  }
+
+  /**
+   * Appends one batch as the leader of `leaderEpoch`. The bytes belong to the log from now on: offsets, epoch and timestamps
+   * are written into them.
+   *
+   * @throws KafkaError see validateAndAssignOffsets; KafkaStorageError when fenced. Nothing has changed then.
+   */
+  appendAsLeader(records: Uint8Array, leaderEpoch: number, origin: AppendOrigin = "client"): LogAppendResult {
+    this.#checkWritable();
+    const firstOffset = this.#logEndOffset;
+    const { batch, maxTimestamp, logAppendTime } = validateAndAssignOffsets(records, {
+      topicPartition: this.#name,
+      config: this.#config,
+      origin,
+      nowMs: this.#clock.wallMs(),
+      nextOffset: firstOffset,
+      leaderEpoch,
+    });
+    const written = this.#append(batch);
+    const info: LogAppendInfo = {
+      firstOffset,
+      lastOffset: batch.lastOffset,
+      maxTimestamp,
+      logAppendTime,
+      logStartOffset: this.#logStartOffset,
+      leaderEpoch,
+      sizeInBytes: batch.sizeInBytes,
+      recordCount: batch.recordCount,
+      isDuplicate: false,
+    };
+    return { info, written };
+  }
+
+  /**
+   * Appends batches that have their offsets and epochs from a leader. The bytes belong to the log from now on.
+   * @throws KafkaError when they are damaged or do not continue the log. Nothing has changed then.
+   */
+  appendAsFollower(records: Uint8Array): LogAppendResult {
+    this.#checkWritable();
+    const batches = validateAssigned(records, this.#logEndOffset);
+    const tooLarge = batches.find((batch) => batch.sizeInBytes > this.#config.segmentBytes);
+    if (tooLarge !== undefined) {
+      throw new KafkaError(
+        ErrorCode.RECORD_LIST_TOO_LARGE,
+        `a batch of ${tooLarge.sizeInBytes} bytes where a segment takes ${this.#config.segmentBytes}`,
+      );
+    }
+    const firstOffset = batches[0]?.baseOffset ?? this.#logEndOffset;
+    let written = Promise.resolve();
+    let maxTimestamp = NO_TIMESTAMP;
+    let sizeInBytes = 0;
+    let recordCount = 0;
+    for (const batch of batches) {
+      written = this.#append(batch);
+      maxTimestamp = Math.max(maxTimestamp, batch.maxTimestamp);
+      sizeInBytes += batch.sizeInBytes;
+      recordCount += batch.recordCount;
+    }
+    const info: LogAppendInfo = {
+      firstOffset,
+      lastOffset: (batches.at(-1)?.nextOffset ?? firstOffset) - 1,
+      maxTimestamp,
+      logAppendTime: NO_TIMESTAMP,
+      logStartOffset: this.#logStartOffset,
+      leaderEpoch: batches.at(-1)?.partitionLeaderEpoch ?? NO_LEADER_EPOCH,
+      sizeInBytes,
+      recordCount,
+      isDuplicate: false,
+    };
+    return { info, written };
+  }
+
+  /** A new leader notes where its epoch begins, before its first record. */
+  maybeAssignEpochStartOffset(leaderEpoch: number, startOffset: number): void {
+    this.#checkWritable();
+    this.#epochs.assign(leaderEpoch, startOffset);
+    this.#saveEpochs();
+  }
+
+  /**
+   * Reads whole batches, from the one that holds `fetchOffset` on; it may begin before. From memory the answer is there at
+   * once, from the disk it is a promise; it ends with a segment at the latest.
+   *
+   * @param maxBytes soft limit: the first batch comes back whole even when larger (KIP-74), unless `minOneMessage` is false
+   * @throws OffsetOutOfRangeError below the log start offset or above the log end offset
+   */
+  read(fetchOffset: number, maxBytes: number, options: LogReadOptions = {}): LogReadResult | Promise<LogReadResult> {
+    this.#checkUsable();
+    if (fetchOffset < this.#logStartOffset || fetchOffset > this.#logEndOffset) {
+      throw new OffsetOutOfRangeError(fetchOffset, this.#logStartOffset, this.#logEndOffset);
+    }
+    const minOneMessage = options.minOneMessage ?? true;
+    const upToOffset = Math.min(options.upToOffset ?? this.#logEndOffset, this.#logEndOffset);
+    if (fetchOffset >= upToOffset || (maxBytes <= 0 && !minOneMessage)) return this.#readResult(fetchOffset, []);
+    const cached = this.#tail.read(fetchOffset, maxBytes, minOneMessage, upToOffset);
+    if (cached === undefined) return this.#readFromDisk(fetchOffset, maxBytes, minOneMessage, upToOffset);
+    const records = cached.map((batch) => batch.bytes);
+    return this.#readResult(fetchOffset, records, cached[0]?.baseOffset, cached.at(-1)?.nextOffset);
+  }
+
+  /** The first record whose timestamp is not below this one. */
+  fetchOffsetByTimestamp(timestamp: number): Promise<TimestampAndOffset | undefined> {
+    return this.#guard(async () => {
+      await this.#queue.settled();
+      for (const segment of this.#segments) {
+        const max = await segment.readMaxTimestamp();
+        if (max.timestamp >= timestamp) return await segment.findOffsetByTimestamp(timestamp, this.#logStartOffset);
+      }
+      return undefined;
+    });
+  }
+
+  /** The first record that has the largest timestamp of the log. */
+  fetchMaxTimestampOffset(): Promise<TimestampAndOffset | undefined> {
+    return this.#guard(async () => {
+      await this.#queue.settled();
+      let best: LogSegment | undefined;
+      let largest = NO_TIMESTAMP;
+      for (const segment of this.#segments) {
+        const { timestamp } = await segment.readMaxTimestamp();
+        if (timestamp <= largest) continue;
+        best = segment;
+        largest = timestamp;
+      }
+      return await best?.findMaxTimestamp();
+    });
+  }
+
+  earliestOffset(): TimestampAndOffset {
+    const earliest = this.#epochs.earliestEntry;
+    const isKnown = earliest !== undefined && earliest.startOffset <= this.#logStartOffset;
+    const leaderEpoch = isKnown ? earliest.epoch : undefined;
+    return { timestamp: NO_TIMESTAMP, offset: this.#logStartOffset, leaderEpoch };
+  }
+
+  latestOffset(): TimestampAndOffset {
+    return { timestamp: NO_TIMESTAMP, offset: this.#logEndOffset, leaderEpoch: this.#epochs.latestEpoch };
+  }
+
+  /** Where the largest epoch not above this one ends (KIP-101). */
+  endOffsetForEpoch(leaderEpoch: number): EpochEndOffset {
+    return this.#epochs.endOffsetFor(leaderEpoch, this.#logEndOffset);
+  }
+
+  /** The leader epoch of the record at this offset, as far as it is known. */
+  epochForOffset(offset: number): number | undefined {
+    return this.#epochs.epochForOffset(offset);
+  }
+
+  /**
+   * Moves the log start offset up. Whole segments below it go with the next round of retention.
+   * @throws OffsetOutOfRangeError above the high watermark
+   */
+  maybeIncrementLogStartOffset(offset: number): boolean {
+    this.#checkWritable();
+    if (offset > this.#highWatermark) {
+      throw new OffsetOutOfRangeError(offset, this.#logStartOffset, this.#highWatermark);
+    }
+    if (offset <= this.#logStartOffset) return false;
+    this.#logStartOffset = offset;
+    this.#epochs.truncateFromStart(offset);
+    this.#saveEpochs();
+    return true;
+  }
+
+  /**
+   * Removes everything at and above the offset. Nothing may be appended meanwhile.
+   * @returns whether there was anything to remove
+   */
+  async truncateTo(offset: number): Promise<boolean> {
+    assert(offset >= 0, "offsets count from 0");
+    if (offset >= this.#logEndOffset) return false;
+    const first = this.#segments[0];
+    if (first === undefined || first.baseOffset > offset) {
+      await this.truncateFullyAndStartAt(offset);
+      return true;
+    }
+    await this.#exclusively(async () => {
+      const removed = this.#segments.filter((segment) => segment.baseOffset > offset);
+      this.#segments = this.#segments.filter((segment) => segment.baseOffset <= offset);
+      this.#active = this.#segments.at(-1) ?? first;
+      this.#setEndOffset(offset);
+      this.#logStartOffset = Math.min(this.#logStartOffset, offset);
+      this.#highWatermark = Math.min(this.#highWatermark, offset);
+      this.#epochs.truncateFromEnd(offset);
+      // The last segments go first: a crash in between must not leave a gap.
+      for (const segment of removed.toReversed()) await segment.remove();
+      await this.#active.truncateTo(offset, this.#clock.wallMs());
+      await this.#writeEpochs();
+    });
+    return true;
+  }
+
+  /** Removes everything; the next record gets this offset. Nothing may be appended meanwhile. */
+  async truncateFullyAndStartAt(offset: number): Promise<void> {
+    await this.#exclusively(async () => {
+      const removed = this.#segments;
+      this.#active = this.#newSegment(offset);
+      this.#segments = [this.#active];
+      this.#setEndOffset(offset);
+      this.#logStartOffset = offset;
+      this.#highWatermark = offset;
+      this.#epochs.clear();
+      for (const segment of removed.toReversed()) await segment.remove();
+      await this.#active.createFiles();
+      await this.#disk.syncDirectory(this.#directory);
+      await this.#writeEpochs();
+    });
+  }
+
+  /** Closes the active segment and begins another, unless it is empty. */
+  async roll(): Promise<void> {
+    this.#checkWritable();
+    if (this.#active.size > 0) this.#roll(this.#logEndOffset);
+    await this.#queue.settled();
+  }
+
+  /** Syncs everything that has been appended so far, and moves the recovery point there. */
+  async flush(): Promise<void> {
+    this.#checkUsable();
+    const endOffset = this.#logEndOffset;
+    await this.#queue.settled();
+    await this.#flushTo(endOffset);
+  }
+
+  /** Waits for what was appended, syncs it, completes the indexes and closes the files. Once is enough. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    try {
+      if (this.#failure !== undefined) return;
+      await this.flush();
+      this.#active.seal();
+      await this.#guard(() => this.#active.flush(true));
+    } finally {
+      await this.#closeFiles();
+    }
+  }
+
+  /** Stops at once, without syncing: what is left of the log is to be removed. */
+  async abandon(): Promise<void> {
+    this.#isClosed = true;
+    this.#queue.fail(new KafkaStorageError(`${this.#name} is being deleted`));
+    await this.#closeFiles();
+  }
+
+  /** The folder has been renamed. */
+  moveTo(directory: string): void {
+    this.#directory = directory;
+    for (const segment of this.#segments) segment.moveTo(directory);
+  }
+
+  #append(batch: RecordBatch): Promise<void> {
+    const params = {
+      batchBytes: batch.sizeInBytes,
+      batchMaxTimestamp: batch.maxTimestamp,
+      batchLastOffset: batch.lastOffset,
+      nowMs: this.#clock.wallMs(),
+    };
+    const isFresh = this.#active.size === 0 && this.#active.baseOffset === batch.baseOffset;
+    if (!isFresh && this.#active.shouldRoll(this.#config, params)) this.#roll(batch.baseOffset);
+    if (batch.partitionLeaderEpoch >= 0) {
+      this.#epochs.assign(batch.partitionLeaderEpoch, batch.baseOffset);
+      this.#saveEpochs();
+    }
+    const position = this.#active.append(batch);
+    this.#logEndOffset = batch.nextOffset;
+    this.#tail.add(batch);
+    return this.#queue.write(this.#active, position, batch.bytes, batch.nextOffset);
+  }
+
+  #roll(baseOffset: number): void {
+    const previous = this.#active;
+    const next = this.#newSegment(baseOffset);
+    previous.seal();
+    this.#active = next;
+    this.#segments.push(next);
+    void this.#queue.perform(async () => {
+      await next.createFiles();
+      // Synced beside the writes that follow; it fences the log itself when it fails.
+      void this.#flushTo(baseOffset).catch(() => undefined);
+    });
+  }
+
+  #newSegment(baseOffset: number): LogSegment {
+    const config = this.#config;
+    const segment = new LogSegment(baseOffset, 0, {
+      disk: this.#disk,
+      directory: this.#directory,
+      config,
+      createdMs: this.#clock.wallMs(),
+      rollJitterMs: randomJitterMs(config, this.#random),
+      indexCache: this.#indexCache,
+    });
+    segment.begin();
+    return segment;
+  }
+
+  #groupWritten(endOffset: number): Promise<void> | undefined {
+    if (endOffset - this.#recoveryPoint >= this.#config.flushMessages) {
+      return this.#flushTo(endOffset).then(() => this.#moveWrittenEndOffset(endOffset));
+    }
+    this.#moveWrittenEndOffset(endOffset);
+    return undefined;
+  }
+
+  #moveWrittenEndOffset(endOffset: number): void {
+    this.#writtenEndOffset = endOffset;
+    this.#tail.markWritten(endOffset);
+    this.onWritten?.(this);
+  }
+
+  /** Syncs what is below the offset, which has been written; one sync of a log at a time. */
+  #flushTo(endOffset: number): Promise<void> {
+    this.#flushing = this.#flushing.then(() =>
+      this.#guard(async () => {
+        if (endOffset <= this.#recoveryPoint) return;
+        const first = Math.max(
+          0,
+          this.#segments.findLastIndex((segment) => segment.baseOffset <= this.#recoveryPoint),
+        );
+        const dirty = this.#segments.slice(first).filter((segment) => segment.baseOffset < endOffset);
+        for (const segment of dirty) {
+          await segment.flush(true);
+          if (segment !== this.#active) segment.deactivate();
+        }
+        // A segment that began since the last sync: its name has to last, too.
+        if (dirty.some((segment) => segment.baseOffset >= this.#recoveryPoint)) {
+          await this.#disk.syncDirectory(this.#directory);
+        }
+        this.#recoveryPoint = Math.max(this.#recoveryPoint, endOffset);
+        this.#lastFlushMs = this.#clock.wallMs();
+      }),
+    );
+    const flushed = this.#flushing;
+    this.#flushing = flushed.catch(() => undefined); // the next one is refused by the fence
+    return flushed;
+  }
+
+  #readFromDisk(
+    fetchOffset: number,
+    maxBytes: number,
+    minOneMessage: boolean,
+    upToOffset: number,
+  ): Promise<LogReadResult> {
+    return this.#guard(async () => {
+      const floor = this.#segments.findLastIndex((segment) => segment.baseOffset <= fetchOffset);
+      const segments = this.#segments.slice(Math.max(0, floor));
+      const hint = this.#hints.get(fetchOffset);
+      const found = await readLog(segments, { fetchOffset, maxBytes, minOneMessage, upToOffset, hint });
+      if (found === undefined) return this.#readResult(fetchOffset, []);
+      this.#remember(found.nextOffset, found.next);
+      return this.#readResult(fetchOffset, [found.records], found.firstBatchOffset, found.nextOffset);
+    });
+  }
+
+  /** Where a reader that goes on from here will begin, so that it needs no index. */
+  #remember(offset: number, hint: ReadHint): void {
+    this.#hints.delete(offset);
+    this.#hints.set(offset, hint);
+    if (this.#hints.size <= LARGEST_HINTS) return;
+    const oldest = this.#hints.keys().next();
+    if (oldest.done !== true) this.#hints.delete(oldest.value);
+  }
+
+  #readResult(
+    fetchOffset: number,
+    records: readonly Uint8Array[],
+    firstBatchOffset?: number,
+    nextOffset = fetchOffset,
+  ): LogReadResult {
+    return {
+      records,
+      sizeInBytes: records.reduce((size, chunk) => size + chunk.length, 0),
+      fetchOffset,
+      firstBatchOffset,
+      nextOffset,
+      logStartOffset: this.#logStartOffset,
+      logEndOffset: this.#logEndOffset,
+    };
+  }
+
+  /** Queues the checkpoint of the epochs, if they changed, ahead of the records that follow. */
+  #saveEpochs(): void {
+    if (this.#epochs.isDirty) void this.#queue.perform(() => this.#writeEpochs());
+  }
+
+  async #writeEpochs(): Promise<void> {
+    if (!this.#epochs.isDirty) return;
+    const file = new LeaderEpochCheckpointFile(this.#disk, this.#directory);
+    await file.write(this.#epochs.takeCheckpoint());
+  }
+
+  #setEndOffset(offset: number): void {
+    this.#logEndOffset = offset;
+    this.#writtenEndOffset = offset;
+    this.#recoveryPoint = Math.min(this.#recoveryPoint, offset);
+    this.#hints.clear();
+    this.#tail.clear();
+    this.#tail.markWritten(offset);
+  }
+
+  /** After everything queued, with appends shut out. */
+  async #exclusively(action: () => Promise<void>): Promise<void> {
+    this.#checkWritable();
+    this.#isExclusive = true;
+    try {
+      await this.#queue.settled();
+      await this.#flushing;
+      await this.#guard(action);
+    } finally {
+      this.#isExclusive = false;
+    }
+  }
+
+  async #closeFiles(): Promise<void> {
+    this.#isClosed = true;
+    this.#tail.clear();
+    this.#hints.clear();
+    await this.#flushing;
+    for (const segment of this.#segments) {
+      // What a fenced log says on closing changes nothing any more.
+      if (this.#failure === undefined) await segment.close();
+      else await segment.close().catch(() => undefined);
+    }
+  }
+
+  #checkWritable(): void {
+    this.#checkUsable();
+    assert(!this.#isExclusive, "nothing is appended while a log is truncated");
+  }
+
+  #checkUsable(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#isClosed) throw new KafkaStorageError(`${this.#name} is closed`);
+  }
+
+  /** Does something with the disk. Whatever goes wrong with it fences the log. */
+  async #guard<T>(action: () => Promise<T>): Promise<T> {
+    this.#checkUsable();
+    try {
+      return await action();
+    } catch (error) {
+      if (error instanceof OffsetOutOfRangeError) throw error;
+      throw this.#fail(error);
+    }
+  }
+
+  #fail(cause: unknown): KafkaStorageError {
+    if (this.#isClosed) return new KafkaStorageError(`${this.#name} is closed`, { cause });
+    if (this.#failure !== undefined) return this.#failure;
+    const message = cause instanceof Error ? cause.message : String(cause);
+    const failure = new KafkaStorageError(`${this.#name} in ${this.#directory} is offline: ${message}`, { cause });
+    this.#failure = failure;
+    this.#queue.fail(failure);
+    this.#tail.clear();
+    this.onFailure?.(this, failure);
+    return failure;
+  }
+}
+
+function randomJitterMs(config: LogConfig, random: Random): number {
+  const most = Math.min(config.segmentJitterMs, config.segmentMs);
+  return most <= 0 ? 0 : random.uint32() % most;
+}

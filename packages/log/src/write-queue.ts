@@ -1,0 +1,140 @@
+import { assert } from "@samsa/base";
+import type { KafkaStorageError } from "./errors.ts";
+import type { LogSegment } from "./log-segment.ts";
+
+const MOST_GROUP_BYTES = 16 * 1024 * 1024;
+const MOST_GROUP_CHUNKS = 512; // of the 1024 that one writev takes
+
+export interface WriteQueueHandlers {
+  /** A group has been written, and its segment told: what is to happen before it counts as done, such as a sync. */
+  onWritten(endOffset: number): Promise<void> | undefined;
+  /** A step failed. Returns what those who wait are told; nothing is performed after it. */
+  onFailure(cause: unknown): KafkaStorageError;
+}
+
+/** Appends to one segment that go out as one `writev`. */
+interface WriteGroup {
+  readonly kind: "write";
+  readonly segment: LogSegment;
+  readonly position: number;
+  readonly chunks: Uint8Array[];
+  bytes: number;
+  endOffset: number;
+  readonly done: Deferred;
+}
+
+interface Effect {
+  readonly kind: "effect";
+  readonly run: () => Promise<void>;
+  readonly done: Deferred;
+}
+
+/**
+ * What a log has decided and the disk has yet to do, in order. While a group is being written, the appends that arrive form
+ * the next one; the appends of one turn share a write in any case, because the first step waits for the end of the turn's
+ * current callback.
+ */
+export class WriteQueue {
+  readonly #handlers: WriteQueueHandlers;
+  readonly #steps: (WriteGroup | Effect)[] = []; // those under way are no longer here
+  #running: Promise<void> | undefined;
+  #pendingBytes = 0;
+  #failure: KafkaStorageError | undefined;
+
+  constructor(handlers: WriteQueueHandlers) {
+    this.#handlers = handlers;
+  }
+
+  /** Bytes that wait or are being written. */
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
+  /** Queues bytes at the end of a segment. The promise is shared by the group, and safe to ignore. */
+  write(segment: LogSegment, position: number, bytes: Uint8Array, endOffset: number): Promise<void> {
+    const last = this.#steps.at(-1);
+    this.#pendingBytes += bytes.length;
+    if (last?.kind === "write" && last.segment === segment && hasRoom(last, bytes)) {
+      assert(last.position + last.bytes === position, "appends to a segment follow one another");
+      last.chunks.push(bytes);
+      last.bytes += bytes.length;
+      last.endOffset = endOffset;
+      return last.done.promise;
+    }
+    const done = new Deferred();
+    return this.#add({ kind: "write", segment, position, chunks: [bytes], bytes: bytes.length, endOffset, done });
+  }
+
+  /** Queues something that has to be done after what was queued before and before what comes after. */
+  perform(run: () => Promise<void>): Promise<void> {
+    return this.#add({ kind: "effect", run, done: new Deferred() });
+  }
+
+  /** Resolves when all that is queued now has been done. Rejects when some of it has failed. */
+  async settled(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#running === undefined) return;
+    await (this.#steps.at(-1)?.done.promise ?? this.#running);
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Rejects everything that waits; what is under way ends as it may and is not looked at. */
+  fail(failure: KafkaStorageError): void {
+    this.#failure ??= failure;
+    for (const step of this.#steps.splice(0)) step.done.reject(failure);
+    this.#pendingBytes = 0;
+  }
+
+  #add(step: WriteGroup | Effect): Promise<void> {
+    if (this.#failure !== undefined) step.done.reject(this.#failure);
+    else {
+      this.#steps.push(step);
+      this.#running ??= this.#run();
+    }
+    return step.done.promise;
+  }
+
+  async #run(): Promise<void> {
+    await Promise.resolve(); // the end of this turn's callback
+    for (let step = this.#steps.shift(); step !== undefined; step = this.#steps.shift()) {
+      try {
+        await (step.kind === "write" ? this.#write(step) : step.run());
+      } catch (error) {
+        const failure = this.#failure ?? this.#handlers.onFailure(error);
+        step.done.reject(failure);
+        this.fail(failure);
+        break;
+      }
+      if (this.#failure === undefined) step.done.resolve();
+      else step.done.reject(this.#failure);
+    }
+    this.#running = undefined;
+  }
+
+  async #write(group: WriteGroup): Promise<void> {
+    await group.segment.log.write(group.position, group.chunks);
+    this.#pendingBytes = Math.max(0, this.#pendingBytes - group.bytes);
+    if (this.#failure !== undefined) return;
+    group.segment.markWritten(group.position + group.bytes);
+    await this.#handlers.onWritten(group.endOffset);
+  }
+}
+
+function hasRoom(group: WriteGroup, bytes: Uint8Array): boolean {
+  return group.bytes + bytes.length <= MOST_GROUP_BYTES && group.chunks.length < MOST_GROUP_CHUNKS;
+}
+
+/** A promise with its ends outside. Its rejection is also told otherwise, so nobody has to listen. */
+class Deferred {
+  readonly promise: Promise<void>;
+  resolve!: () => void;
+  reject!: (error: Error) => void;
+
+  constructor() {
+    this.promise = new Promise<void>((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+    this.promise.catch(() => undefined);
+  }
+}
