@@ -61,6 +61,11 @@ export class ByteReader {
     return int64From(this.#view.getInt32(at), this.#view.getUint32(at + 4));
   }
 
+  /** All 64 bits: for hashes, which are no quantity. */
+  bigInt64(): bigint {
+    return this.#view.getBigInt64(this.#advance(8));
+  }
+
   float64(): number {
     return this.#view.getFloat64(this.#advance(8));
   }

@@ -79,6 +79,12 @@ export class ByteWriter {
     this.#view.setUint32(at + 4, value >>> 0); // modulo 2^32, exact for safe integers
   }
 
+  /** All 64 bits: for hashes, which are no quantity. */
+  bigInt64(value: bigint): void {
+    if (BigInt.asIntN(64, value) !== value) throw outOfRange(value, "int64");
+    this.#view.setBigInt64(this.#reserve(8), value);
+  }
+
   float64(value: number): void {
     this.#view.setFloat64(this.#reserve(8), value);
   }
@@ -206,6 +212,6 @@ function checkRange(value: number, lowest: number, highest: number, type: string
   if (!(value >= lowest && value <= highest && Number.isInteger(value))) throw outOfRange(value, type);
 }
 
-function outOfRange(value: number, type: string): KafkaError {
+function outOfRange(value: number | bigint, type: string): KafkaError {
   return new KafkaError(ErrorCode.INVALID_REQUEST, `${value} is no ${type}`);
 }

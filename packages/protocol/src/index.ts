@@ -1,3 +1,6 @@
+export { API_INFO, ApiKey } from "./generated/api-info.ts";
+export type { ApiInfo } from "./generated/api-info.ts";
+export type { ApiMessageCodec, MessageCodec, MessageFields, UnknownTaggedField } from "./message-codec.ts";
 export { compress, decompress } from "./compression/compression.ts";
 export type { DecompressOptions } from "./compression/limits.ts";
 export { COMPRESSION_TYPES, compressionTypeId, compressionTypeOf } from "./compression/compression-type.ts";
