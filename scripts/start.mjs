@@ -1,9 +1,18 @@
-/**
- * `npm start`: prepares the checkout and becomes `samsa start`, in one process. With two, one after the other in npm's shell, a SIGTERM to
- * npm would end the shell and leave the broker running.
- */
+/** `npm start`: prepares the checkout and becomes `samsa start`, in one process. */
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+
+// npm puts a shell between itself and us. A SIGTERM to npm ends npm and the shell, which hands nothing on: without this the
+// broker would run on, unseen. There is no event for it, but the parent changes. (Ctrl-C reaches all three at once.)
+if (process.env["npm_command"] !== undefined) {
+  const shell = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === shell) return;
+    clearInterval(watch);
+    process.kill(process.pid, "SIGTERM");
+  }, 250);
+  watch.unref();
+}
 
 await import("./setup.mjs");
 if (process.exitCode === 0) {
