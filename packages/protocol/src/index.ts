@@ -16,6 +16,15 @@ export {
   RECORD_BATCH_OVERHEAD,
 } from "./record/constants.ts";
 export type { TimestampType } from "./record/constants.ts";
+export {
+  ControlRecordType,
+  controlRecordKey,
+  controlRecordType,
+  endTransactionMarker,
+  readControlRecord,
+  writeControlRecord,
+} from "./record/control-records.ts";
+export type { ControlRecord, EndTransactionMarkerOptions } from "./record/control-records.ts";
 export { crc32c } from "./record/crc32c.ts";
 export {
   CorruptRecordError,
@@ -23,8 +32,14 @@ export {
   InvalidTimestampError,
   UnsupportedMagicError,
 } from "./record/errors.ts";
-export { murmur2, partitionForKey, toPositive } from "./record/partitioner.ts";
-export { incrementSequence, peekBatchSize, RecordBatch, recordBatches } from "./record/record-batch.ts";
+export { consistentPartitionForKey, murmur2, partitionForKey, toPositive } from "./record/partitioner.ts";
+export {
+  emptyRecordBatch,
+  incrementSequence,
+  peekBatchSize,
+  RecordBatch,
+  recordBatches,
+} from "./record/record-batch.ts";
 export type { RecordsOptions, RecordsSummary } from "./record/record-batch.ts";
 export { RecordBatchBuilder, recordSizeUpperBound } from "./record/record-batch-builder.ts";
 export type { NewRecord, RecordBatchBuilderOptions } from "./record/record-batch-builder.ts";

@@ -1,3 +1,4 @@
+import { crc32 } from "node:zlib";
 import { assert } from "@samsa/base";
 
 const MULTIPLIER = 0x5bd1e995;
@@ -31,6 +32,15 @@ export function toPositive(n: number): number {
 export function partitionForKey(key: Uint8Array, partitionCount: number): number {
   assert(partitionCount > 0, "a topic has partitions");
   return toPositive(murmur2(key)) % partitionCount;
+}
+
+/**
+ * The partition that librdkafka's `consistent` and `consistent_random` give a key that is not empty: CRC-32, modulo. Clients
+ * that share a topic with librdkafka's default producers need it.
+ */
+export function consistentPartitionForKey(key: Uint8Array, partitionCount: number): number {
+  assert(partitionCount > 0, "a topic has partitions");
+  return crc32(key) % partitionCount;
 }
 
 function byte(bytes: Uint8Array, at: number): number {

@@ -17,6 +17,7 @@ import {
   MAGIC_AT,
   MAX_TIMESTAMP_AT,
   NO_SEQUENCE,
+  NO_TIMESTAMP,
   PARTITION_LEADER_EPOCH_AT,
   PRODUCER_EPOCH_AT,
   PRODUCER_ID_AT,
@@ -274,6 +275,21 @@ export class RecordBatch {
     if (!Number.isSafeInteger(timestamp)) throw new InvalidTimestampError("a timestamp outside the safe range");
     return timestamp;
   }
+}
+
+/**
+ * What is left of a batch when compaction has removed all its records and the producer's last sequence is still needed: the
+ * header, with the offsets and the producer it had.
+ */
+export function emptyRecordBatch(batch: RecordBatch): Uint8Array {
+  const bytes = batch.bytes.slice(0, RECORD_BATCH_OVERHEAD);
+  const view = new DataView(bytes.buffer);
+  view.setInt32(BATCH_LENGTH_AT, RECORD_BATCH_OVERHEAD - LOG_OVERHEAD);
+  view.setInt16(ATTRIBUTES_AT, batch.attributes & ~COMPRESSION_MASK & ~DELETE_HORIZON_FLAG);
+  setInt64(view, BASE_TIMESTAMP_AT, NO_TIMESTAMP);
+  view.setInt32(RECORD_COUNT_AT, 0);
+  view.setUint32(CRC_AT, crc32c(bytes, ATTRIBUTES_AT));
+  return bytes;
 }
 
 /** The sequence `increment` after `sequence`; after 2^31 - 1 comes 0. */
