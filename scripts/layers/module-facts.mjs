@@ -5,7 +5,8 @@ import { parseSync } from "oxc-parser";
  * What a TypeScript file reaches for, as far as the import table cares.
  *
  * @typedef {object} ModuleFacts
- * @property {string[]} imports every module it names: static, dynamic, in types, in re-exports
+ * @property {string[]} imports every module it names: static, dynamic, in types, in re-exports; and Node's own when a function is
+ *   called with their name, for then it is a require() whatever it is called
  * @property {boolean} hasUnreadableImport `import(expression)`, of which nobody can say where it leads
  * @property {boolean} hasReExport
  * @property {boolean} hasDefaultExport
@@ -70,7 +71,7 @@ export function readModule(name, source) {
     ...module.staticImports.map((statement) => statement.moduleRequest.value),
     ...exports.map((entry) => entry.moduleRequest?.value),
     ...literals,
-    ...walk.typeImports,
+    ...walk.namedImports,
   ];
   return {
     imports: [...new Set(imports.filter((specifier) => specifier !== undefined))],
@@ -112,7 +113,7 @@ class Walk {
   declared = /** @type {Set<string>} */ (new Set());
   ambient = /** @type {Set<string>} */ (new Set());
   nodeTypes = /** @type {Set<string>} */ (new Set());
-  typeImports = /** @type {Set<string>} */ (new Set());
+  namedImports = /** @type {Set<string>} */ (new Set());
 
   /** @param {unknown} value */
   visit(value) {
@@ -127,7 +128,7 @@ class Walk {
   /** @param {Node} node */
   #visitValue(node) {
     this.#noteDeclarations(node);
-    this.#noteAmbient(node);
+    this.#noteReaches(node);
     switch (node.type) {
       case "Identifier":
         this.used.add(String(node["name"]));
@@ -175,7 +176,7 @@ class Walk {
    * @param {Node} node
    */
   #visitType(node) {
-    if (node.type === "TSImportType" && isNode(node["source"])) this.typeImports.add(String(node["source"]["value"]));
+    if (node.type === "TSImportType" && isNode(node["source"])) this.namedImports.add(String(node["source"]["value"]));
     if (node.type === "TSTypeReference") {
       let name = /** @type {Node} */ (node["typeName"]);
       while (name.type === "TSQualifiedName") name = /** @type {Node} */ (name["left"]);
@@ -255,14 +256,19 @@ class Walk {
   }
 
   /** @param {Node} node */
-  #noteAmbient(node) {
+  #noteReaches(node) {
     if (node.type === "MemberExpression") {
       if (isNamed(node["object"], "Date") && isNamed(node["property"], "now")) this.ambient.add("Date.now");
       if (isNamed(node["object"], "Math") && isNamed(node["property"], "random")) this.ambient.add("Math.random");
       if (isNamed(node["object"], "AbortSignal") && isNamed(node["property"], "timeout"))
         this.ambient.add("AbortSignal.timeout");
     }
-    if (node.type === "CallExpression" && isNamed(node["callee"], "Date")) this.ambient.add("Date()");
+    if (node.type === "CallExpression") {
+      if (isNamed(node["callee"], "Date")) this.ambient.add("Date()");
+      const [first] = /** @type {Node[]} */ (node["arguments"]);
+      const text = first?.type === "Literal" ? String(first["value"]) : "";
+      if (/^node:\w/.test(text)) this.namedImports.add(text);
+    }
     if (node.type === "NewExpression" && isNamed(node["callee"], "Date")) {
       if (/** @type {unknown[]} */ (node["arguments"]).length === 0) this.ambient.add("new Date()");
     }

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import { AMBIENT_GLOBALS, readModule } from "./module-facts.mjs";
-import { DEEP_ENTRIES, DOUBLES, LAYERS } from "./table.mjs";
+import { DEEP_ENTRIES, DOUBLES, EXCEPTIONS, LAYERS } from "./table.mjs";
 
 /**
  * @typedef {object} SourceFile
@@ -23,24 +23,25 @@ export function violations({ folder, path, text }, packages) {
   if (layer === undefined) return [`packages/${folder} is not in scripts/layers/table.mjs`];
   const facts = readModule(path, text);
   const isTest = isTestFile(path);
+  const isForbidden = (/** @type {string} */ thing) =>
+    EXCEPTIONS[`${folder}/${path}`]?.reaches.includes(thing) !== true;
+  const imports = facts.imports.filter(isForbidden);
+  const globals = facts.globals.filter(isForbidden);
+  const ambient = facts.ambient.filter(isForbidden);
+
   const allowed = new Set(isTest ? [...layer.imports, ...DOUBLES, folder] : layer.imports);
-  const found = facts.imports.flatMap((specifier) =>
-    refuseImport(specifier, { folder, path, allowed, isTest, packages }),
-  );
+  const found = imports.flatMap((specifier) => refuseImport(specifier, { folder, path, allowed, isTest, packages }));
   if (facts.hasDefaultExport) found.push("has a default export");
   if (facts.hasReExport && path !== "src/index.ts") found.push("re-exports; only src/index.ts does");
   if (isTest) return found;
 
   if (facts.hasUnreadableImport && layer.pure) found.push("imports what only the running program knows");
-  for (const name of facts.globals) {
-    if (layer.pure) found.push(`uses ${name}, which is not part of the language`);
-    else if (!layer.ambient && AMBIENT_GLOBALS.has(name))
-      found.push(`uses ${name} instead of the Clock or Random it is handed`);
-  }
+  const others = layer.pure ? [] : globals.filter((name) => AMBIENT_GLOBALS.has(name));
+  if (layer.pure) found.push(...globals.map((name) => `uses ${name}, which is not part of the language`));
   if (!layer.ambient) {
-    for (const name of facts.ambient) found.push(`uses ${name} instead of the Clock or Random it is handed`);
+    found.push(...[...others, ...ambient].map((name) => `uses ${name} instead of the Clock or Random it is handed`));
   }
-  if (layer.pure) for (const name of facts.nodeTypes) found.push(`speaks of ${name}, a type that only Node has`);
+  if (layer.pure) found.push(...facts.nodeTypes.map((name) => `speaks of ${name}, a type that only Node has`));
   return found;
 }
 
@@ -82,10 +83,10 @@ function refuseRelative(specifier, path, isTest) {
 }
 
 /**
- * Tests, and what only tests use: neither is published, and both may reach the world.
+ * Tests (`x.test.ts`) and what they share (`x.test.suite.ts`, `testing/`): neither is published, and both may reach the world.
  *
  * @param {string} path below the package's folder
  */
 export function isTestFile(path) {
-  return path.endsWith(".test.ts") || path.startsWith("src/testing/");
+  return /\.test\.|^src\/testing\//.test(path);
 }

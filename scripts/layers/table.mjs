@@ -18,7 +18,7 @@ const ALL_ABOVE_BROKER_BUT_IO = [...METADATA_AND_BELOW, "raft", "controller", "r
 
 // What a program that people start or embed needs beside the ports: its arguments, its configuration file, its streams, a
 // temporary folder. docs/decisions/0006 says why this is not in io.
-const COMPOSITION_ROOT = ["fs", "fs/promises", "os", "path", "process", "url", "util"];
+const COMPOSITION_ROOT = ["events", "fs", "fs/promises", "os", "path", "process", "url", "util"];
 
 /** @type {Readonly<Record<string, Layer>>} */
 export const LAYERS = {
@@ -41,13 +41,30 @@ export const LAYERS = {
     pure: false,
     ambient: false,
   },
-  cli: { imports: ["base", "client", "server"], node: COMPOSITION_ROOT, pure: false, ambient: false },
+  // Ambient for its progress lines: they are talk on a terminal, and nothing is decided by them.
+  cli: { imports: ["base", "client", "server"], node: COMPOSITION_ROOT, pure: false, ambient: true },
   console: { imports: ["base"], node: [], pure: false, ambient: true },
   simulation: {
     imports: [...ALL_ABOVE_BROKER_BUT_IO, "io", "broker", "client", "streams", "server", "cli"],
     node: "any",
     pure: false,
     ambient: false,
+  },
+};
+
+/**
+ * Single files that may reach further than their package, by path below packages/, and why.
+ *
+ * @type {Readonly<Record<string, { readonly reaches: readonly string[], readonly why: string }>>}
+ */
+export const EXCEPTIONS = {
+  "protocol/src/compression/optional-package.ts": {
+    reaches: ["node:module"],
+    why: "a native binary may be missing on a platform, and an import that fails takes its module along; require() does not",
+  },
+  "protocol/src/compression/zstd-wasm.ts": {
+    reaches: ["node:fs", "globalThis"],
+    why: "loads code, the WebAssembly of a package of the registry, once and before any data; not through the Disk port, which is for data",
   },
 };
 
