@@ -18,7 +18,7 @@ export function emitApiInfo(schemas) {
       request,
       schemas.find((schema) => schema.name === `${name}Response`),
     );
-  const keys = apis.map(({ name, apiKey }) => `  ${constantName(name)}: ${apiKey},`);
+  const keys = apis.map(({ name, apiKey }) => `  ${name}: ${apiKey},`);
   const rows = apis.map(({ request, apiKey, name }) => {
     const { lowest, highest } = parseVersions(request.versions);
     const firstFlexible =
@@ -30,7 +30,7 @@ export function emitApiInfo(schemas) {
   });
   return `// Generated from schemas/ by scripts/generate-messages.mjs.
 
-/** The APIs of Kafka 4.4 by the name Kafka gives them. */
+/** The keys of Kafka 4.4's APIs, named as their messages are: \`Fetch\` for FetchRequest and FetchResponse. */
 export const ApiKey = {
 ${keys.join("\n")}
 } as const;
@@ -38,8 +38,7 @@ export type ApiKey = (typeof ApiKey)[keyof typeof ApiKey];
 
 export interface ApiInfo {
   readonly apiKey: ApiKey;
-  /** As in the names of the messages: \`Fetch\` for FetchRequest and FetchResponse. */
-  readonly name: string;
+  readonly name: keyof typeof ApiKey;
   readonly lowestVersion: number;
   readonly highestVersion: number;
   /** The highest version may still change and is not for production. */
@@ -52,7 +51,7 @@ export interface ApiInfo {
 
 function row(
   apiKey: ApiKey,
-  name: string,
+  name: keyof typeof ApiKey,
   lowestVersion: number,
   highestVersion: number,
   latestVersionUnstable: boolean,
@@ -85,9 +84,4 @@ function checkPair(request, response) {
     request.versions === response.versions &&
     request.flexible === response.flexible;
   if (!alike) throw new Error(`${request.name} has no response of the same versions`);
-}
-
-/** @param {string} name */
-function constantName(name) {
-  return name.replaceAll(/([a-z0-9])([A-Z])/g, "$1_$2").toUpperCase();
 }

@@ -1,5 +1,14 @@
+export { FrameDecoder } from "./framing.ts";
 export { API_INFO, ApiKey } from "./generated/api-info.ts";
 export type { ApiInfo } from "./generated/api-info.ts";
+export {
+  decodeRequestHeader,
+  encodeRequest,
+  encodeResponse,
+  encodeUnsupportedApiVersions,
+  requestHeaderVersion,
+  responseHeaderVersion,
+} from "./headers.ts";
 export type { ApiMessageCodec, MessageCodec, MessageFields, UnknownTaggedField } from "./message-codec.ts";
 export { compress, decompress } from "./compression/compression.ts";
 export type { DecompressOptions } from "./compression/limits.ts";
