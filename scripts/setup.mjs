@@ -3,7 +3,7 @@
  * commands begin with it, so that each works as the first command after the clone. When nothing changed it says nothing.
  *
  * Only Node's own modules here and in lib/: nothing else is there yet. And nothing that an old Node cannot parse before it
- * has been told that it is old, hence the import at the end.
+ * has been told that it is old, hence the import at the end. `--no-build` leaves the compiler out, for commands that look at the source.
  */
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
@@ -16,4 +16,4 @@ if (major < 20 || (major === 20 && minor < 19)) {
 }
 
 const { setup } = await import("./lib/setup-steps.mjs");
-process.exitCode = await setup();
+process.exitCode = await setup({ isBuilding: !process.argv.includes("--no-build") });

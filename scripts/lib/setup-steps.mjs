@@ -20,11 +20,12 @@ class SetupError extends Error {}
 /**
  * Installs, generates and builds what is missing or old.
  *
+ * @param {{ isBuilding: boolean }} options
  * @returns {Promise<number>} the exit code
  */
-export async function setup() {
+export async function setup({ isBuilding }) {
   try {
-    await withLock(LOCK, prepare, {
+    await withLock(LOCK, () => prepare(isBuilding), {
       onWait: (owner) => say(`waiting for ${owner}, which is preparing this checkout too`),
     });
     return 0;
@@ -35,10 +36,11 @@ export async function setup() {
   }
 }
 
-async function prepare() {
+/** @param {boolean} isBuilding */
+async function prepare(isBuilding) {
   if (!isInstalled()) await step("installing dependencies with npm ci", install);
   await step("generating the protocol's messages", generate);
-  await step("building", build);
+  if (isBuilding) await step("building", build);
 }
 
 /**
