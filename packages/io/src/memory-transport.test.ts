@@ -33,6 +33,24 @@ describe("MemoryTransport", () => {
     }
   });
 
+  test("holds onDrain back when more was written before it could come", async () => {
+    const network = new MemoryTransport({ highWaterMarkBytes: 10 });
+    const server = new TestEnd();
+    const { address } = await network.listen({ host: "127.0.0.1", port: 0 }, () => server);
+    const client = new TestEnd();
+    client.connection = await network.connect(address, client);
+    server.onBytes = () => {
+      if (server.receivedBytes === 10) client.connection.write([new Uint8Array(5)]);
+    };
+    client.onDrained = () => assert.equal(client.connection.bufferedBytes, 0);
+    client.connection.write([new Uint8Array(10)]);
+    await client.drained;
+    assert.equal(server.receivedBytes, 15);
+    assert.equal(client.drainCount, 1);
+    client.connection.destroy();
+    await server.closed;
+  });
+
   test("cuts the stream where it is told to", async () => {
     const network = new MemoryTransport({ readBytes: 3 });
     const server = new TestEnd();

@@ -164,6 +164,21 @@ describe("TcpTransport", () => {
     await close();
   });
 
+  test("leaves the other addresses alone when the first answers", async () => {
+    const clock = new ManualClock();
+    const connect = mock.method(net, "connect");
+    const { client, close } = await pair(
+      { clock, lookup: async () => ["127.0.0.1", "192.0.2.1"] },
+      "127.0.0.1",
+      "broker.test",
+    );
+    assert.equal(clock.pendingTimers, 0);
+    assert.equal(connect.mock.callCount(), 1);
+    mock.restoreAll();
+    assert.equal(client.connection.remoteAddress.host, "127.0.0.1");
+    await close();
+  });
+
   test("destroys every attempt when the timeout comes", async () => {
     const clock = new ManualClock();
     const { silent, sockets } = silentHost("192.0.2.1");

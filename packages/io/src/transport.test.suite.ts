@@ -184,6 +184,20 @@ export function transportSuite(name: string, make: (options: ConnectionOptions) 
       assert.equal(client.connection.write([bytes(1000)]), true);
     });
 
+    test("calls a writer that went on regardless when the last of it has left, and not before", async () => {
+      const { client, server } = await pair();
+      client.onDrained = () => assert.equal(client.connection.bufferedBytes, 0);
+      server.connection.pause();
+      for (let i = 0; i < 5; i++) {
+        assert.equal(client.connection.write([bytes(MUCH / 4)]), false);
+        await roundTrips(1);
+      }
+      server.connection.resume();
+      await client.drained;
+      assert.deepEqual(handlerErrors, []);
+      assert.equal(client.drainCount, 1);
+    });
+
     test("stops reading while paused, so that the writer is held back", async () => {
       const { client, server } = await pair();
       server.connection.pause();
