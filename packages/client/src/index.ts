@@ -1,1 +1,31 @@
-export {};
+export { Admin } from "./admin/admin.ts";
+export type { ClusterDescription, CreatedTopic, NewTopic } from "./admin/admin.ts";
+export { adviceFor } from "./advice.ts";
+export { NO_OFFSET } from "./cluster/list-offsets.ts";
+export type { IsolationLevel, ListedOffset, OffsetQuery, OffsetSpec } from "./cluster/list-offsets.ts";
+export type { BrokerNode, PartitionMetadata, TopicMetadata, TopicPartition } from "./cluster/topic-metadata.ts";
+export { Consumer } from "./consumer/consumer.ts";
+export type { Assignment } from "./consumer/consumer.ts";
+export type { ConsumerOptions } from "./consumer/consumer-options.ts";
+export { ConsumerBatch } from "./consumer/consumer-record.ts";
+export type { ConsumerRecord } from "./consumer/consumer-record.ts";
+export {
+  BrokerError,
+  BufferExhaustedError,
+  ClosedError,
+  ConfigurationError,
+  ConnectionError,
+  NoBrokerReachableError,
+  RecordTooLargeError,
+  RequestTimeoutError,
+  SomeItemsFailedError,
+  TimeLimitError,
+  UnsupportedVersionError,
+} from "./errors.ts";
+export { Kafka } from "./kafka.ts";
+export type { KafkaOptions } from "./kafka.ts";
+export { Producer } from "./producer/producer.ts";
+export type { DeliveryCallback } from "./producer/producer-batch.ts";
+export type { ProducerOptions } from "./producer/producer-options.ts";
+export { UNKNOWN_OFFSET } from "./producer/record.ts";
+export type { ProducerHeader, ProducerRecord, RecordMetadata } from "./producer/record.ts";

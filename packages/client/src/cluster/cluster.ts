@@ -1,0 +1,220 @@
+import type { Address } from "@samsa/base";
+import { ErrorCode, KafkaError } from "@samsa/base";
+import { createMetadataRequestTopic, MetadataRequest } from "@samsa/protocol/messages/metadata-request";
+import { MetadataResponse } from "@samsa/protocol/messages/metadata-response";
+import { api } from "../connection/api.ts";
+import type { BrokerConnection } from "../connection/connection.ts";
+import { formatAddress } from "../connection/connection.ts";
+import { BrokerError, ClosedError, NoBrokerReachableError, toKafkaError } from "../errors.ts";
+import type { RetryContext } from "../retry.ts";
+import { retrying } from "../retry.ts";
+import { CoalescedCall } from "./coalesced-call.ts";
+import { Connections } from "./connections.ts";
+import type { ConnectionsOptions } from "./connections.ts";
+import { MetadataCache } from "./metadata-cache.ts";
+import type { BrokerNode, PartitionMetadata, TopicMetadata } from "./topic-metadata.ts";
+import { NO_LEADER } from "./topic-metadata.ts";
+
+/** From version 4 on a request says whether it may create topics (KIP-204); every broker since 0.11 knows it. */
+const METADATA = api(MetadataRequest, MetadataResponse, { lowestVersion: 4 });
+const GENERAL = "general";
+
+export interface ClusterOptions extends Omit<ConnectionsOptions, "signal"> {
+  readonly bootstrapServers: readonly Address[];
+  readonly retryBackoffMs: number;
+  readonly retryBackoffMaxMs: number;
+  readonly metadataMaxAgeMs: number;
+  /** How long to look for the first broker that answers. */
+  readonly bootstrapTimeoutMs: number;
+}
+
+type TopicErrors = ReadonlyMap<string, BrokerError>;
+
+/** The brokers as one client sees them: connections, and metadata that all its parts share. Nothing opens until asked. */
+export class Cluster {
+  readonly options: ClusterOptions;
+  readonly metadata = new MetadataCache();
+  readonly retries: RetryContext;
+  readonly #abort = new AbortController();
+  readonly #connections: Connections;
+  readonly #refresh: CoalescedCall<string, TopicErrors>;
+  readonly #refreshAndCreate: CoalescedCall<string, TopicErrors>;
+  #hasBootstrapped = false;
+
+  constructor(options: ClusterOptions) {
+    const { signal } = this.#abort;
+    this.options = options;
+    this.retries = { clock: options.clock, random: options.random, signal };
+    this.#connections = new Connections({ ...options, signal });
+    this.#refresh = new CoalescedCall((topics) => this.#fetchMetadata(topics, false));
+    this.#refreshAndCreate = new CoalescedCall((topics) => this.#fetchMetadata(topics, true));
+  }
+
+  get isClosed(): boolean {
+    return this.#abort.signal.aborted;
+  }
+
+  /**
+   * A connection to a broker of the metadata.
+   * @param purpose connections of different purposes are apart, so that a long fetch delays no produce
+   */
+  async connectionTo(nodeId: number, purpose = GENERAL): Promise<BrokerConnection> {
+    this.#checkOpen();
+    const node = this.metadata.brokers.get(nodeId);
+    if (node === undefined) {
+      throw new KafkaError(ErrorCode.REPLICA_NOT_AVAILABLE, `broker ${nodeId} is not in the metadata`);
+    }
+    return await this.#connections.get(`${purpose}/${nodeId}`, node);
+  }
+
+  /** That connection if it is open, without waiting. */
+  liveConnection(nodeId: number, purpose: string): BrokerConnection | undefined {
+    return this.#connections.live(`${purpose}/${nodeId}`);
+  }
+
+  /** A connection to whichever broker answers: an open one, a known one, then the bootstrap servers (KIP-899). */
+  async anyConnection(): Promise<BrokerConnection> {
+    this.#checkOpen();
+    if (this.#hasBootstrapped) return await this.#tryAll();
+    const { retryBackoffMs, retryBackoffMaxMs, bootstrapTimeoutMs } = this.options;
+    const found = await retrying(
+      this.retries,
+      {
+        what: "looking for a broker",
+        timeoutMs: bootstrapTimeoutMs,
+        timeoutOption: "bootstrapTimeoutMs",
+        backoffMs: retryBackoffMs,
+        backoffMaxMs: retryBackoffMaxMs,
+      },
+      () => this.#tryAll(),
+    );
+    this.#hasBootstrapped = true;
+    return found;
+  }
+
+  /** A connection to the controller, or where every broker passes such requests on (KRaft), to the one that says it is. */
+  async controllerConnection(): Promise<BrokerConnection> {
+    if (this.metadata.controllerId < 0) await this.refreshMetadata([]);
+    const { controllerId } = this.metadata;
+    return controllerId < 0 ? await this.anyConnection() : await this.connectionTo(controllerId);
+  }
+
+  /**
+   * Asks for the metadata of these topics, together with what others ask at the same time.
+   * @returns what is wrong with them, by topic
+   */
+  refreshMetadata(topics: Iterable<string>, allowAutoTopicCreation = false): Promise<TopicErrors> {
+    return (allowAutoTopicCreation ? this.#refreshAndCreate : this.#refresh).request(topics);
+  }
+
+  /** Metadata of all topics of the cluster. */
+  async allTopics(): Promise<readonly TopicMetadata[]> {
+    const { response } = await this.#askMetadata(null, false);
+    return response.topics.flatMap(({ name, errorCode }) => {
+      const topic = name === null || errorCode !== 0 ? undefined : this.metadata.topic(name);
+      return topic === undefined ? [] : [topic];
+    });
+  }
+
+  /** The topic from memory, or asked for until it is there, or the time is over. @throws BrokerError, TimeLimitError */
+  async topic(
+    name: string,
+    limits: { readonly timeoutMs: number; readonly timeoutOption: string; readonly allowAutoTopicCreation: boolean },
+  ): Promise<TopicMetadata> {
+    const { retryBackoffMs, retryBackoffMaxMs } = this.options;
+    const known = this.metadata.topic(name);
+    if (known !== undefined) return known;
+    const backoff = { backoffMs: retryBackoffMs, backoffMaxMs: retryBackoffMaxMs };
+    return await retrying(this.retries, { what: `metadata of topic ${name}`, ...limits, ...backoff }, async () => {
+      const errors = await this.refreshMetadata([name], limits.allowAutoTopicCreation);
+      const error = errors.get(name);
+      if (error !== undefined) throw error;
+      const topic = this.metadata.topic(name);
+      if (topic === undefined) throw new BrokerError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `topic ${name}`);
+      return topic;
+    });
+  }
+
+  /** The partition if it has a leader that is known now. Metadata that has grown old is asked for again beside it. */
+  leaderOf(topic: string, partition: number): PartitionMetadata | undefined {
+    const updatedMs = this.metadata.updatedMs(topic);
+    if (updatedMs === undefined) return undefined;
+    if (this.options.clock.monotonicMs() - updatedMs > this.options.metadataMaxAgeMs) {
+      this.refreshMetadata([topic]).catch(() => {}); // the next use asks again
+    }
+    const found = this.metadata.topic(topic)?.partitions[partition];
+    return found === undefined || found.leaderId === NO_LEADER || !this.metadata.brokers.has(found.leaderId)
+      ? undefined
+      : found;
+  }
+
+  /** Takes a leader hint of an answer in (KIP-951). @returns whether the partition's leader is now known to be another */
+  updateLeader(
+    topic: string,
+    partition: number,
+    leaderId: number,
+    leaderEpoch: number,
+    nodes: readonly BrokerNode[],
+  ): boolean {
+    const node = nodes.find(({ nodeId }) => nodeId === leaderId);
+    if (node !== undefined) this.metadata.addBroker(node);
+    return this.metadata.updateLeader(topic, partition, leaderId, leaderEpoch);
+  }
+
+  close(): void {
+    this.#abort.abort();
+    this.#connections.closeAll();
+  }
+
+  async #fetchMetadata(topics: readonly string[], allowAutoTopicCreation: boolean): Promise<TopicErrors> {
+    return (await this.#askMetadata(topics, allowAutoTopicCreation)).errors;
+  }
+
+  async #askMetadata(
+    topics: readonly string[] | null,
+    allowAutoTopicCreation: boolean,
+  ): Promise<{ readonly response: MetadataResponse; readonly errors: TopicErrors }> {
+    const connection = await this.anyConnection();
+    const request = MetadataRequest.create({
+      topics: topics === null ? null : topics.map((name) => createMetadataRequestTopic({ name })),
+      allowAutoTopicCreation,
+    });
+    const response = await connection.send(METADATA, request);
+    if (response.errorCode !== 0) {
+      throw new BrokerError(response.errorCode as ErrorCode, `Metadata to ${connection.address}`);
+    }
+    return { response, errors: this.metadata.update(response, this.options.clock.monotonicMs()) };
+  }
+
+  /** Every address once. */
+  async #tryAll(): Promise<BrokerConnection> {
+    const live = this.#connections.findLive((key) => key.startsWith(GENERAL));
+    if (live !== undefined) return live;
+    const failures: KafkaError[] = [];
+    const known = [...this.metadata.brokers.values()].map((node) => ({
+      key: `${GENERAL}/${node.nodeId}`,
+      address: node,
+    }));
+    const bootstrap = this.options.bootstrapServers.map((address) => ({
+      key: `${GENERAL}/bootstrap/${formatAddress(address)}`,
+      address,
+    }));
+    const candidates: readonly { readonly key: string; readonly address: Address }[] = [...known, ...bootstrap];
+    for (const { key, address } of candidates) {
+      try {
+        return await this.#connections.get(key, address);
+      } catch (error) {
+        this.#checkOpen();
+        failures.push(toKafkaError(error));
+      }
+    }
+    throw new NoBrokerReachableError(
+      candidates.map(({ address }) => formatAddress(address)),
+      failures,
+    );
+  }
+
+  #checkOpen(): void {
+    if (this.isClosed) throw new ClosedError("the client");
+  }
+}

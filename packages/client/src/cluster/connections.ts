@@ -1,0 +1,100 @@
+import type { Address, Random } from "@samsa/base";
+import type { BrokerConnectionOptions } from "../connection/connection.ts";
+import { BrokerConnection } from "../connection/connection.ts";
+import { ClosedError } from "../errors.ts";
+import { backoffDelayMs, sleep } from "../retry.ts";
+
+export interface ConnectionsOptions extends BrokerConnectionOptions {
+  readonly random: Random;
+  readonly signal: AbortSignal;
+  readonly reconnectBackoffMs: number;
+  readonly reconnectBackoffMaxMs: number;
+}
+
+interface Slot {
+  readonly address: Address;
+  connection: BrokerConnection | undefined;
+  opening: Promise<BrokerConnection> | undefined;
+  failures: number; // in a row
+  notBeforeMs: number; // the next attempt
+}
+
+/** The connections of one client, by name: one each, shared by all who ask, opened when first asked for. */
+export class Connections {
+  readonly #options: ConnectionsOptions;
+  readonly #slots = new Map<string, Slot>();
+
+  constructor(options: ConnectionsOptions) {
+    this.#options = options;
+  }
+
+  /** A connection that serves now, of any name that the predicate takes. */
+  findLive(matches: (key: string) => boolean): BrokerConnection | undefined {
+    for (const [key, { connection }] of this.#slots) {
+      if (connection !== undefined && connection.failure === undefined && matches(key)) return connection;
+    }
+    return undefined;
+  }
+
+  /** The connection if it serves now. */
+  live(key: string): BrokerConnection | undefined {
+    const connection = this.#slots.get(key)?.connection;
+    return connection?.failure === undefined ? connection : undefined;
+  }
+
+  /** Waits out the back-off after a failure, then tries once. @throws what `BrokerConnection.open` throws, ClosedError */
+  get(key: string, address: Address): Promise<BrokerConnection> {
+    let slot = this.#slots.get(key);
+    if (slot !== undefined && !isSameAddress(slot.address, address)) {
+      slot.connection?.close();
+      slot = undefined;
+    }
+    if (slot === undefined) {
+      slot = { address, connection: undefined, opening: undefined, failures: 0, notBeforeMs: 0 };
+      this.#slots.set(key, slot);
+    }
+    const { connection } = slot;
+    if (connection !== undefined && connection.failure === undefined) return Promise.resolve(connection);
+    slot.opening ??= this.#open(slot);
+    return slot.opening;
+  }
+
+  closeAll(): void {
+    for (const { connection } of this.#slots.values()) connection?.close();
+    this.#slots.clear();
+  }
+
+  async #open(slot: Slot): Promise<BrokerConnection> {
+    const { clock, random, signal } = this.#options;
+    try {
+      const waitMs = slot.notBeforeMs - clock.monotonicMs();
+      if (waitMs > 0) await sleep(waitMs, { clock, random, signal });
+      if (signal.aborted) throw new ClosedError("the client");
+      const connection = await BrokerConnection.open(slot.address, this.#options);
+      if (signal.aborted) {
+        connection.close();
+        throw new ClosedError("the client");
+      }
+      slot.connection = connection;
+      slot.failures = 0;
+      connection.onceClosed(() => this.#backOff(slot));
+      return connection;
+    } catch (error) {
+      this.#backOff(slot);
+      throw error;
+    } finally {
+      slot.opening = undefined;
+    }
+  }
+
+  #backOff(slot: Slot): void {
+    const { clock, random, reconnectBackoffMs, reconnectBackoffMaxMs } = this.#options;
+    const backoff = { backoffMs: reconnectBackoffMs, backoffMaxMs: reconnectBackoffMaxMs };
+    slot.notBeforeMs = clock.monotonicMs() + backoffDelayMs(backoff, slot.failures, random);
+    slot.failures++;
+  }
+}
+
+function isSameAddress(a: Address, b: Address): boolean {
+  return a.host === b.host && a.port === b.port;
+}

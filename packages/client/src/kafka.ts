@@ -1,0 +1,171 @@
+import type { Clock, KafkaError, Random, Transport } from "@samsa/base";
+import { SystemClock, SystemRandom, TcpTransport } from "@samsa/io";
+import { Admin } from "./admin/admin.ts";
+import { parseBootstrapServers } from "./cluster/bootstrap-servers.ts";
+import { Cluster } from "./cluster/cluster.ts";
+import type { ConsumerOptions } from "./consumer/consumer-options.ts";
+import { resolveConsumerOptions } from "./consumer/consumer-options.ts";
+import { Consumer } from "./consumer/consumer.ts";
+import { ClosedError, ConfigurationError } from "./errors.ts";
+import type { OptionRule } from "./options.ts";
+import { anything, milliseconds, resolveOptions, text, whole } from "./options.ts";
+import type { ProducerOptions } from "./producer/producer-options.ts";
+import { resolveProducerOptions } from "./producer/producer-options.ts";
+import { Producer } from "./producer/producer.ts";
+import { VERSION } from "./version.ts";
+
+/** What all of a client's parts share. Kafka's names in camelCase, with Kafka's defaults. */
+export interface KafkaOptions {
+  /** `host:port`, several with commas or as a list; only the first contact, the rest is learned. */
+  readonly bootstrapServers: string | readonly string[];
+  /** Shown in the brokers' logs and metrics. Default "samsa". */
+  readonly clientId?: string;
+  /** For one request. Default 30000. */
+  readonly requestTimeoutMs?: number;
+  /** For administrative and other calls as a whole, retries included. Default 60000. */
+  readonly defaultApiTimeoutMs?: number;
+  /** How long to look for a first broker that answers. Ours; default 60000. */
+  readonly bootstrapTimeoutMs?: number;
+  /** For a TCP connection to come about. Default 10000. */
+  readonly socketConnectionSetupTimeoutMs?: number;
+  /** Default 50, doubling up to … */
+  readonly reconnectBackoffMs?: number;
+  /** Default 1000. */
+  readonly reconnectBackoffMaxMs?: number;
+  /** Default 100, doubling up to … */
+  readonly retryBackoffMs?: number;
+  /** Default 1000. */
+  readonly retryBackoffMaxMs?: number;
+  /** Metadata older than this is asked for again. Default 300000. */
+  readonly metadataMaxAgeMs?: number;
+  /** Bytes of one answer of a broker. Ours; default 256 MiB. */
+  readonly maxResponseBytes?: number;
+  /** Told of failures that are tried again by themselves, and so reach no caller. */
+  readonly onRetry?: (error: KafkaError) => void;
+  /** How bytes travel. Default TCP. */
+  readonly transport?: Transport;
+  readonly clock?: Clock;
+  readonly random?: Random;
+}
+
+/** Waiting requests of others do not delay each other by much, and order within a partition is the producer's care. */
+const MAX_IN_FLIGHT_REQUESTS = 100;
+
+type Resolved = Required<Omit<KafkaOptions, "transport" | "clock" | "random">> &
+  Pick<{ [Name in keyof KafkaOptions]-?: KafkaOptions[Name] | undefined }, "transport" | "clock" | "random">;
+
+const RULES: { readonly [Name in keyof Resolved]: OptionRule } = {
+  bootstrapServers: anything,
+  clientId: text,
+  requestTimeoutMs: whole(1, 0x7fffffff),
+  defaultApiTimeoutMs: milliseconds,
+  bootstrapTimeoutMs: milliseconds,
+  socketConnectionSetupTimeoutMs: milliseconds,
+  reconnectBackoffMs: milliseconds,
+  reconnectBackoffMaxMs: milliseconds,
+  retryBackoffMs: milliseconds,
+  retryBackoffMaxMs: milliseconds,
+  metadataMaxAgeMs: milliseconds,
+  maxResponseBytes: whole(1024, 0x7fffffff),
+  onRetry: (value) => (typeof value === "function" ? undefined : "a function"),
+  transport: anything,
+  clock: anything,
+  random: anything,
+};
+
+/**
+ * A client of one Kafka cluster: producers, consumers and administration over shared metadata. Nothing is opened until
+ * something is asked of a broker; `close` (or `await using`) closes all.
+ */
+export class Kafka {
+  readonly #cluster: Cluster;
+  readonly #options: Resolved;
+  readonly #parts = new Set<Producer | Consumer>();
+  #partCount = 0;
+  #isClosed = false;
+
+  /** @throws ConfigurationError */
+  constructor(options: KafkaOptions) {
+    const defaults: Resolved = {
+      bootstrapServers: [],
+      clientId: "samsa",
+      requestTimeoutMs: 30_000,
+      defaultApiTimeoutMs: 60_000,
+      bootstrapTimeoutMs: 60_000,
+      socketConnectionSetupTimeoutMs: 10_000,
+      reconnectBackoffMs: 50,
+      reconnectBackoffMaxMs: 1000,
+      retryBackoffMs: 100,
+      retryBackoffMaxMs: 1000,
+      metadataMaxAgeMs: 300_000,
+      maxResponseBytes: 268_435_456,
+      onRetry: () => {},
+      transport: undefined,
+      clock: undefined,
+      random: undefined,
+    };
+    const resolved = resolveOptions("new Kafka()", options, defaults, RULES);
+    this.#options = resolved;
+    this.#cluster = new Cluster({
+      ...resolved,
+      bootstrapServers: parseBootstrapServers(resolved.bootstrapServers),
+      connectionSetupTimeoutMs: resolved.socketConnectionSetupTimeoutMs,
+      softwareVersion: VERSION,
+      maxInFlightRequests: MAX_IN_FLIGHT_REQUESTS,
+      transport: resolved.transport ?? new TcpTransport(),
+      clock: resolved.clock ?? new SystemClock(),
+      random: resolved.random ?? new SystemRandom(),
+    });
+  }
+
+  /** @throws ConfigurationError, ClosedError */
+  producer(options: ProducerOptions = {}): Producer {
+    this.#checkOpen();
+    const resolved = resolveProducerOptions(options, this.#options.requestTimeoutMs);
+    const producer = new Producer(this.#cluster, resolved, `producer-${++this.#partCount}`);
+    this.#parts.add(producer);
+    return producer;
+  }
+
+  /** @throws ConfigurationError, ClosedError */
+  consumer(options: ConsumerOptions = {}): Consumer {
+    this.#checkOpen();
+    const { onRetry } = this.#options;
+    const resolved = { ...resolveConsumerOptions(options), ...this.#timeouts() };
+    if (resolved.fetchMaxBytes >= this.#options.maxResponseBytes) {
+      throw new ConfigurationError("kafka.consumer(): fetchMaxBytes leaves no room in the client's maxResponseBytes");
+    }
+    const consumer = new Consumer(this.#cluster, resolved, `consumer-${++this.#partCount}`, onRetry);
+    this.#parts.add(consumer);
+    return consumer;
+  }
+
+  admin(): Admin {
+    this.#checkOpen();
+    return new Admin(this.#cluster, this.#timeouts());
+  }
+
+  /** Closes what was made here, producers after what they hold has been sent, and all connections. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    try {
+      await Promise.all(Array.from(this.#parts, (part) => part.close()));
+    } finally {
+      this.#cluster.close();
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #timeouts(): { readonly requestTimeoutMs: number; readonly defaultApiTimeoutMs: number } {
+    const { requestTimeoutMs, defaultApiTimeoutMs } = this.#options;
+    return { requestTimeoutMs, defaultApiTimeoutMs };
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw new ClosedError("the client");
+  }
+}
