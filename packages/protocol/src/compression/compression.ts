@@ -19,7 +19,7 @@ export function compress(type: CompressionType, bytes: Uint8Array, level?: numbe
   if (type === "none") return bytes;
   const codec = CODECS[type]();
   checkLevel(type, codec, level);
-  return codec.compress(bytes, level);
+  return withoutBuffer(codec.compress(bytes, level));
 }
 
 /**
@@ -28,7 +28,12 @@ export function compress(type: CompressionType, bytes: Uint8Array, level?: numbe
  */
 export function decompress(type: CompressionType, bytes: Uint8Array, options: DecompressOptions = {}): Uint8Array {
   if (type === "none") return bytes;
-  return CODECS[type]().decompress(bytes, outputLimit(bytes.length, options));
+  return withoutBuffer(CODECS[type]().decompress(bytes, outputLimit(bytes.length, options)));
+}
+
+/** Some codecs answer with a Buffer, whose `slice` is no copy. */
+function withoutBuffer(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 function checkLevel(type: CompressionType, { levels }: Codec, level: number | undefined): void {

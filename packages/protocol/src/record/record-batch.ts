@@ -75,7 +75,8 @@ export class RecordBatch {
     if (size > available) {
       throw new CorruptRecordError(`a record batch of ${size} bytes where ${available} are there`);
     }
-    this.bytes = bytes.subarray(offset, offset + size);
+    // Not subarray: of a Buffer it is a Buffer again, whose `slice` is no copy.
+    this.bytes = new Uint8Array(bytes.buffer, bytes.byteOffset + offset, size);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset + offset, size);
   }
 
