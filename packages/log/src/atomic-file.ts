@@ -48,5 +48,6 @@ export async function readWholeFile(
 
 export function parentOf(path: string): string {
   const slash = path.lastIndexOf("/");
+  if (slash === 0) return "/";
   return slash < 0 ? "." : path.slice(0, slash);
 }

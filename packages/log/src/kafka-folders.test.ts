@@ -9,7 +9,7 @@ import { kafkaDataDirectory } from "./testing/fixtures.ts";
 import { ManualClock, SeededRandom } from "./testing/ports.ts";
 import { readAll, valuesOf } from "./testing/records.ts";
 
-const clock = new ManualClock();
+const clock = new ManualClock(2_000_000_000_000); // later than the capture
 const random = new SeededRandom();
 const RECORDS = new Map([
   ["plain", 1400],
@@ -31,7 +31,10 @@ describe("a data directory that Apache Kafka wrote and closed", () => {
     assert.deepEqual(manager.problems, []);
     assert.equal(manager.hadCleanShutdown, true);
     assert.ok(manager.previousBrokerEpoch > 0);
-    assert.deepEqual([...manager.logs()].map((log) => log.topicPartition.topic).toSorted(), [...RECORDS.keys()].toSorted());
+    assert.deepEqual(
+      [...manager.logs()].map((log) => log.topicPartition.topic).toSorted(),
+      [...RECORDS.keys()].toSorted(),
+    );
     for (const log of manager.logs()) {
       assert.equal(log.logEndOffset, RECORDS.get(log.topicPartition.topic));
       assert.equal(log.highWatermark, log.logEndOffset);
@@ -94,7 +97,7 @@ describe("the indexes we build from Kafka's log", () => {
         indexCache: defaultLogCaches().indexes,
       });
       segment.begin();
-      for (let position = 0; position < log.length; ) {
+      for (let position = 0; position < log.length;) {
         const batch = new RecordBatch(log, position);
         assert.equal(segment.append(batch), position);
         position += batch.sizeInBytes;

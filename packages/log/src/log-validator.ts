@@ -158,9 +158,13 @@ function findTimestampProblem(record: RecordView, batch: RecordBatch, context: V
   const { messageTimestampType, messageTimestampBeforeMaxMs, messageTimestampAfterMaxMs } = context.config;
   if (messageTimestampType === "create-time" && record.timestamp !== NO_TIMESTAMP) {
     const ageMs = context.nowMs - record.timestamp;
-    if (ageMs <= messageTimestampBeforeMaxMs && -ageMs <= messageTimestampAfterMaxMs) return undefined;
-    const earliest = context.nowMs - messageTimestampBeforeMaxMs;
-    return `timestamp ${record.timestamp} is outside of [${earliest}, ${context.nowMs + messageTimestampAfterMaxMs}]`;
+    if (ageMs > messageTimestampBeforeMaxMs) {
+      return `timestamp ${record.timestamp} is ${ageMs} ms old, where ${messageTimestampBeforeMaxMs} are allowed`;
+    }
+    if (-ageMs > messageTimestampAfterMaxMs) {
+      return `timestamp ${record.timestamp} is ${-ageMs} ms ahead, where ${messageTimestampAfterMaxMs} are allowed`;
+    }
+    return undefined;
   }
   return batch.timestampType === "log-append-time" ? "a producer may not set the log append time" : undefined;
 }

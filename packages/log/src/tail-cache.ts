@@ -32,7 +32,7 @@ export class TailCacheBudget {
   charge(cache: TailCache, bytes: number): void {
     this.#usedBytes += bytes;
     this.#ages.push(cache);
-    this.#evict();
+    this.evict();
   }
 
   /** Called by a TailCache for what it let go on its own. */
@@ -40,7 +40,8 @@ export class TailCacheBudget {
     this.#usedBytes -= bytes;
   }
 
-  #evict(): void {
+  /** Makes good what is over the bound, as far as it is written. */
+  evict(): void {
     let rotations = 0;
     while (this.#usedBytes > this.maxBytes && this.#oldest < this.#ages.length) {
       const cache = this.#ages[this.#oldest++] as TailCache;
@@ -85,6 +86,7 @@ export class TailCache {
   /** Everything below is on disk and may be evicted. */
   markWritten(endOffset: number): void {
     this.#writtenEndOffset = endOffset;
+    this.#budget.evict();
   }
 
   /**

@@ -97,6 +97,7 @@ export class UnifiedLog {
   #highWatermark: number;
   #lastFlushMs: number;
   #flushing: Promise<void> = Promise.resolve();
+  #isSavingEpochs = false;
   #isExclusive = false;
   #isClosed = false;
   #failure: KafkaStorageError | undefined;
@@ -592,10 +593,13 @@ export class UnifiedLog {
 
   /** Queues the checkpoint of the epochs, if they changed, ahead of the records that follow. */
   #saveEpochs(): void {
-    if (this.#epochs.isDirty) void this.#queue.perform(() => this.#writeEpochs());
+    if (!this.#epochs.isDirty || this.#isSavingEpochs) return;
+    this.#isSavingEpochs = true;
+    void this.#queue.perform(() => this.#writeEpochs());
   }
 
   async #writeEpochs(): Promise<void> {
+    this.#isSavingEpochs = false; // what changes from now on needs another checkpoint
     if (!this.#epochs.isDirty) return;
     const file = new LeaderEpochCheckpointFile(this.#disk, this.#directory);
     await file.write(this.#epochs.takeCheckpoint());
@@ -627,6 +631,7 @@ export class UnifiedLog {
     this.#isClosed = true;
     this.#tail.clear();
     this.#hints.clear();
+    await this.#queue.ended();
     await this.#flushing;
     for (const segment of this.#segments) {
       // What a fenced log says on closing changes nothing any more.

@@ -78,6 +78,11 @@ export class WriteQueue {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
+  /** Resolves when nothing is under way any more, whatever became of it. */
+  async ended(): Promise<void> {
+    await this.#running;
+  }
+
   /** Rejects everything that waits; what is under way ends as it may and is not looked at. */
   fail(failure: KafkaStorageError): void {
     this.#failure ??= failure;

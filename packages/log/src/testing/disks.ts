@@ -153,6 +153,7 @@ export async function copyDisk(
 ): Promise<MemoryDisk> {
   const copy = new MemoryDisk();
   await copy.makeDirectory(folder);
-  for (const [path, bytes] of await readTree(disk, folder)) await writeFile(copy, `${folder}/${path}`, alter(path, bytes));
+  for (const [path, bytes] of await readTree(disk, folder))
+    await writeFile(copy, `${folder}/${path}`, alter(path, bytes));
   return copy;
 }

@@ -31,7 +31,8 @@ export function textRecords(chunks: readonly Uint8Array[]): TextRecord[] {
   const records: TextRecord[] = [];
   for (const chunk of chunks) {
     for (const batch of recordBatches(chunk)) {
-      for (const { offset, value } of batch.records()) records.push({ offset, value: decoder.decode(value ?? undefined) });
+      for (const { offset, value } of batch.records())
+        records.push({ offset, value: decoder.decode(value ?? undefined) });
     }
   }
   return records;
