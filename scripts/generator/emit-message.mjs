@@ -33,7 +33,7 @@ export function emitMessage(message, helpers) {
   const needs = findNeeds(message);
   const parts = structs
     .toReversed()
-    .map((struct) => emitInterface(struct, struct.typeName === schema.name ? (schema.about ?? "") : ""));
+    .map((struct) => emitInterface(struct, struct.typeName === schema.name ? schema.about : ""));
   for (const struct of structs) {
     parts.push(emitFactory(struct));
     if (needs.defaults.has(struct)) parts.push(`const ${defaultName(struct)} = create${struct.typeName}();`);
@@ -137,14 +137,19 @@ function emitInterface(struct, about) {
 /** @param {Field} field */
 function fieldComment(field) {
   const { about, versions, tag, nullable, ignorable } = field.schema;
-  const facts = [`versions ${versions}`];
-  if (tag !== undefined) facts.push(`tag ${tag}`);
-  if (nullable !== undefined && nullable !== versions) facts.push(`nullable ${nullable}`);
   const isEverAbsent = field.owner.versions.some((version) => !field.exists(version));
+  const facts = [];
+  if (isEverAbsent) facts.push(`versions ${versions}`);
+  if (tag !== undefined) facts.push(`tag ${tag}`);
+  if (
+    nullable !== undefined &&
+    field.owner.versions.some((version) => field.exists(version) && !field.isNullable(version))
+  ) {
+    facts.push(`nullable ${nullable}`);
+  }
   if (isEverAbsent && ignorable === true) facts.push("dropped from others");
-  const sentence = about === undefined ? "" : `${about} `;
-  if (sentence === "" && !isEverAbsent && tag === undefined) return "";
-  return `${sentence}(${facts.join(", ")})`;
+  const range = facts.length === 0 ? "" : `(${facts.join(", ")})`;
+  return [about ?? "", range].filter((part) => part !== "").join(" ");
 }
 
 /**

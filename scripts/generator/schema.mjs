@@ -115,6 +115,7 @@ function checkMessage(schema) {
   for (const key of Object.keys(schema)) ensure(MESSAGE_KEYS.has(key), `unknown key ${key}`);
   ensure(/^[A-Z]\w+$/.test(schema.name), "a message has a name in PascalCase");
   ensure(KINDS.has(schema.kind), `unknown kind ${schema.kind}`);
+  ensure(/^[A-Z].*\.$/.test(schema.about ?? ""), "a message is explained in a sentence");
   const versions = parseVersions(schema.versions);
   ensure(versions.highest < HIGHEST, "the versions of a message end somewhere");
   ensure(/^(\d+\+|none)$/.test(schema.flexible ?? "none"), "flexible versions go on once they have begun");
