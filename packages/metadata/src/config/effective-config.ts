@@ -1,0 +1,66 @@
+import type { ConfigsImage } from "../configs-image.ts";
+import type { BrokerConfig } from "./broker-config.ts";
+import { ConfigResourceType } from "./config-resource.ts";
+import type { ConfigValue } from "./config-definition.ts";
+import { brokerConfigDefinition, knownDefinition, TOPIC_CONFIGS } from "./config-definitions.ts";
+import { parseConfigValue } from "./config-value.ts";
+import { TOPIC_CONFIG_SYNONYMS } from "./topic-config-synonyms.ts";
+import { TypedValues } from "./typed-values.ts";
+
+const NOTHING: ReadonlyMap<string, string> = new Map();
+
+/** The configuration of a broker as it counts now: its dynamic values, those of all brokers, the static ones, the defaults. */
+export class EffectiveBrokerConfig extends TypedValues {
+  readonly dynamic: ReadonlyMap<string, string>;
+  readonly dynamicDefault: ReadonlyMap<string, string>;
+  readonly static: BrokerConfig;
+
+  constructor(configs: ConfigsImage | undefined, staticConfig: BrokerConfig) {
+    super();
+    const nodeId = staticConfig.value("node.id");
+    this.dynamic = configs?.configFor(ConfigResourceType.BROKER, String(nodeId)) ?? NOTHING;
+    this.dynamicDefault = configs?.configFor(ConfigResourceType.BROKER, "") ?? NOTHING;
+    this.static = staticConfig;
+  }
+
+  override value(name: string): ConfigValue {
+    const text = this.dynamic.get(name) ?? this.dynamicDefault.get(name);
+    const definition = brokerConfigDefinition(name);
+    if (text === undefined || definition === undefined) return this.static.value(name);
+    return parseConfigValue(definition, text);
+  }
+}
+
+/** The configuration of a topic as it counts now: its own values, then those of the broker under their names there. */
+export class TopicConfig extends TypedValues {
+  readonly overrides: ReadonlyMap<string, string>;
+  readonly broker: EffectiveBrokerConfig;
+
+  constructor(overrides: ReadonlyMap<string, string>, broker: EffectiveBrokerConfig) {
+    super();
+    this.overrides = overrides;
+    this.broker = broker;
+  }
+
+  static resolve(configs: ConfigsImage | undefined, topic: string, staticConfig: BrokerConfig): TopicConfig {
+    const overrides = configs?.configFor(ConfigResourceType.TOPIC, topic) ?? NOTHING;
+    return new TopicConfig(overrides, new EffectiveBrokerConfig(configs, staticConfig));
+  }
+
+  override value(name: string): ConfigValue {
+    const definition = knownDefinition(TOPIC_CONFIGS, name);
+    const text = this.overrides.get(name);
+    return text === undefined ? this.defaultValue(name) : parseConfigValue(definition, text);
+  }
+
+  /** The value without the topic's own. */
+  defaultValue(name: string): ConfigValue {
+    for (const synonym of TOPIC_CONFIG_SYNONYMS.get(name) ?? []) {
+      const value = this.broker.value(synonym.name);
+      if (value === null) continue;
+      if (typeof value !== "number" || synonym.unitMs === 1) return value;
+      return value < 0 ? -1 : value * synonym.unitMs; // -1 hours are for ever, as -1 milliseconds are
+    }
+    return knownDefinition(TOPIC_CONFIGS, name).defaultValue ?? null;
+  }
+}
