@@ -136,8 +136,8 @@ export class LogManager {
   readonly #caches: LogCaches;
   readonly #logs = new Map<string, UnifiedLog>(); // by the name of the folder
   readonly #offline = new Map<string, KafkaStorageError>();
-  readonly #creating = new Map<string, Promise<UnifiedLog>>();
-  readonly #removals = new Map<Timer, string>(); // folders that wait for their removal
+  readonly #turns = new Map<string, Promise<unknown>>(); // the last task under way, by the name of the folder
+  readonly #removals = new Set<Timer>(); // of folders that wait for it
   readonly #removing = new Set<Promise<void>>();
   #checkpointed: ReadonlySet<string> = new Set(); // folders that the checkpoints on disk speak of
   #checkpointing: Promise<void> = Promise.resolve();
@@ -180,44 +180,43 @@ export class LogManager {
    * The log of the partition, made when there is none.
    * @throws KafkaStorageError when it is offline, or its folder belongs to another topic of the same name
    */
-  async getOrCreate(topicPartition: TopicPartition, topicId: Uuid, config?: LogConfig): Promise<UnifiedLog> {
-    validateTopicName(topicPartition.topic);
+  getOrCreate(topicPartition: TopicPartition, topicId: Uuid, config?: LogConfig): Promise<UnifiedLog> {
     const name = logDirName(topicPartition);
-    const offline = this.#offline.get(name);
-    if (offline !== undefined) throw offline;
-    const existing = this.#logs.get(name) ?? (await this.#creating.get(name));
-    if (existing !== undefined) {
+    return this.#inTurn(name, async () => {
+      validateTopicName(topicPartition.topic);
+      const offline = this.#offline.get(name);
+      if (offline !== undefined) throw offline;
+      const existing = this.#logs.get(name);
+      if (existing === undefined) return await this.#create(name, topicPartition, topicId, config);
       if (existing.topicId === topicId || topicId === ZERO_UUID) return existing;
       throw new KafkaStorageError(`${existing.directory} belongs to topic id ${existing.topicId}, not ${topicId}`);
-    }
-    if (this.#isClosed) throw new KafkaStorageError(`${this.directory} is closed`);
-    const creating = this.#create(name, topicPartition, topicId, config).finally(() => this.#creating.delete(name));
-    this.#creating.set(name, creating);
-    return await creating;
+    });
   }
 
   /**
    * Takes the log out of service at once: its folder has another name when the promise resolves, and its files go after
    * `file.delete.delay.ms`, or with the next start.
    */
-  async delete(topicPartition: TopicPartition): Promise<void> {
+  delete(topicPartition: TopicPartition): Promise<void> {
     const { disk, random, clock } = this.#options;
     const name = logDirName(topicPartition);
-    const log = this.#logs.get(name);
-    if (log === undefined) return;
-    this.#logs.delete(name);
-    await log.abandon();
-    const path = `${this.directory}/${logDeleteDirName(topicPartition, random)}`;
-    await disk.rename(log.directory, path);
-    await disk.syncDirectory(this.directory);
-    log.moveTo(path);
-    // The name may come back with another topic, for which these offsets would be wrong.
-    await this.checkpoint();
-    const timer = clock.setTimer(log.config.fileDeleteDelayMs, () => {
-      this.#removals.delete(timer);
-      this.#removeFolder(path);
+    return this.#inTurn(name, async () => {
+      const log = this.#logs.get(name);
+      if (log === undefined) return;
+      this.#logs.delete(name);
+      await log.abandon();
+      const path = `${this.directory}/${logDeleteDirName(topicPartition, random)}`;
+      await disk.rename(log.directory, path);
+      await disk.syncDirectory(this.directory);
+      log.moveTo(path);
+      // The name may come back with another topic, for which these offsets would be wrong.
+      await this.checkpoint();
+      const timer = clock.setTimer(log.config.fileDeleteDelayMs, () => {
+        this.#removals.delete(timer);
+        this.#removeFolder(path);
+      });
+      this.#removals.add(timer);
     });
-    this.#removals.set(timer, path);
   }
 
   /** Syncs the logs that have waited for `flush.ms`; for the server's scheduler to call (`log.flush.scheduler.interval.ms`). */
@@ -249,8 +248,8 @@ export class LogManager {
   async close(options: { readonly brokerEpoch?: number } = {}): Promise<boolean> {
     if (this.#isClosed) return false;
     this.#isClosed = true;
-    for (const timer of this.#removals.keys()) timer.cancel();
-    await Promise.allSettled([...this.#creating.values(), ...this.#removing]);
+    for (const timer of this.#removals) timer.cancel();
+    await Promise.allSettled([...this.#turns.values(), ...this.#removing]);
     const failed = await this.#forEach(this.#logs.values(), (log) => log.close());
     await this.checkpoint();
     const hasFailures = failed > 0 || [...this.#logs.values()].some((log) => log.failure !== undefined);
@@ -320,6 +319,19 @@ export class LogManager {
     await this.#options.disk.syncDirectory(this.directory);
     this.#logs.set(name, log);
     return log;
+  }
+
+  /** One making or removing of a folder after the other. */
+  #inTurn<T>(name: string, task: () => Promise<T>): Promise<T> {
+    if (this.#isClosed) return Promise.reject(new KafkaStorageError(`${this.directory} is closed`));
+    const turn = (this.#turns.get(name) ?? Promise.resolve()).then(task);
+    const ended = turn
+      .catch(() => undefined)
+      .finally(() => {
+        if (this.#turns.get(name) === ended) this.#turns.delete(name);
+      });
+    this.#turns.set(name, ended);
+    return turn;
   }
 
   async #setAsideStray(topicPartition: TopicPartition, path: string): Promise<boolean> {
