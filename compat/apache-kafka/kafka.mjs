@@ -1,0 +1,160 @@
+#!/usr/bin/env node
+// Apache Kafka as the thing we compare ourselves with: fetched with Maven by coordinates, run with Java 17 or later.
+//
+//   node compat/apache-kafka/kafka.mjs fetch
+//   node compat/apache-kafka/kafka.mjs start DIR PORT [key=value ...]     one node, broker and controller, on 127.0.0.1
+//   node compat/apache-kafka/kafka.mjs tool CLASS [ARGUMENT ...]          e.g. org.apache.kafka.tools.TopicCommand
+//   node compat/apache-kafka/kafka.mjs dump FILE ...                      DumpLogSegments over logs, indexes, snapshots
+//
+// Jars are kept in $SAMSA_COMPAT_CACHE, else in the user's cache folder.
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+
+export const SERVER_VERSION = "4.4.0";
+export const TOOLS_VERSION = "4.3.1";
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const CACHE =
+  process.env.SAMSA_COMPAT_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "samsa-compat");
+const PARTS = { server: SERVER_VERSION, tools: TOOLS_VERSION };
+
+/** Where the jars of one part lie. The version is in the name, so a new version is fetched beside the old one. */
+function folderOf(part) {
+  return join(CACHE, `apache-kafka-${part}-${PARTS[part]}`);
+}
+
+/** A classpath entry of Java's wildcard form; the parts named first win where both hold a class. */
+export function classpath(...parts) {
+  return parts.map((part) => join(folderOf(part), "*")).join(":");
+}
+
+function answers(command, args) {
+  return spawnSync(command, args, { stdio: "ignore" }).status === 0;
+}
+
+/** What keeps this machine from running Apache Kafka, as a sentence; undefined when nothing does. */
+export function missingForApacheKafka() {
+  if (!answers("java", ["-version"])) return "no java: install a Java runtime, 17 or later";
+  if (Object.keys(PARTS).every((part) => existsSync(join(folderOf(part), "complete")))) return undefined;
+  if (!answers("mvn", ["-v"])) return "no mvn: install Maven, which fetches Apache Kafka's jars";
+  return undefined;
+}
+
+/** Fetches what is not here yet. Throws with Maven's own words when that fails. */
+export function fetchApacheKafka() {
+  const missing = missingForApacheKafka();
+  if (missing !== undefined) throw new Error(missing);
+  for (const part of Object.keys(PARTS)) {
+    const folder = folderOf(part);
+    if (existsSync(join(folder, "complete"))) continue;
+    mkdirSync(folder, { recursive: true });
+    process.stderr.write(`fetching Apache Kafka ${PARTS[part]} (${part})\n`);
+    const goal = ["dependency:copy-dependencies", `-DoutputDirectory=${folder}`];
+    const run = spawnSync("mvn", ["-q", "-B", "-f", join(HERE, `${part}.pom.xml`), ...goal], { encoding: "utf8" });
+    if (run.status !== 0) throw new Error(`Maven could not fetch Apache Kafka:\n${run.stdout}${run.stderr}`);
+    writeFileSync(join(folder, "complete"), "");
+  }
+}
+
+const logging = () => [`-Dorg.slf4j.simpleLogger.defaultLogLevel=${process.env.KAFKA_LOG_LEVEL ?? "error"}`];
+
+/** The arguments for `java` that run one class of the tools. */
+export function toolArguments(className, args) {
+  return ["-Xmx512m", ...logging(), "-cp", classpath("tools"), className, ...args];
+}
+
+/** The heap and the collector Kafka's own start script asks for. */
+const SERVER_JVM = [
+  ..."-Xms1G -Xmx1G -server -XX:+UseG1GC -XX:MaxGCPauseMillis=20 -XX:InitiatingHeapOccupancyPercent=35".split(" "),
+  "-XX:+ExplicitGCInvokesConcurrent",
+  "-Djava.awt.headless=true",
+];
+
+export function serverArguments(propertiesFile, jvm = SERVER_JVM) {
+  return [...jvm, ...logging(), "-cp", classpath("server"), "kafka.Kafka", propertiesFile];
+}
+
+/** The properties of a cluster of one node: internal topics with one replica, loopback listeners. */
+export function singleNodeProperties(dir, port, overrides = {}) {
+  return {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "controller.quorum.bootstrap.servers": `127.0.0.1:${port + 1}`,
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${port + 1}`,
+    "advertised.listeners": `PLAINTEXT://127.0.0.1:${port}`,
+    "controller.listener.names": "CONTROLLER",
+    "inter.broker.listener.name": "PLAINTEXT",
+    "log.dirs": join(dir, "data"),
+    ...internalTopicsOfOneReplica(),
+    ...overrides,
+  };
+}
+
+export function internalTopicsOfOneReplica() {
+  const keys = [
+    "offsets.topic.replication.factor",
+    "transaction.state.log.replication.factor",
+    "transaction.state.log.min.isr",
+    "share.coordinator.state.topic.replication.factor",
+    "share.coordinator.state.topic.min.isr",
+  ];
+  return Object.fromEntries(keys.map((key) => [key, "1"]));
+}
+
+/** Writes `server.properties` into `dir` and returns its path. */
+export function writeProperties(dir, properties) {
+  mkdirSync(dir, { recursive: true });
+  const file = join(dir, "server.properties");
+  const lines = Object.entries(properties).map(([key, value]) => `${key}=${value}\n`);
+  writeFileSync(file, lines.join(""));
+  return file;
+}
+
+/** Formats the log directories named in the properties. `how` is for instance `["--standalone"]`. */
+export function formatStorage(propertiesFile, how) {
+  const tool = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", propertiesFile, "--ignore-formatted"];
+  const run = spawnSync("java", ["-Xmx256m", ...logging(), "-cp", classpath("server"), ...tool, ...how], {
+    encoding: "utf8",
+  });
+  if (run.status !== 0) throw new Error(`StorageTool refused to format:\n${run.stdout}${run.stderr}`);
+}
+
+const CLUSTER_ID = "c2Ftc2EtY29tcGF0LWFrYQ";
+
+function main([verb, ...rest]) {
+  const java = (args) => {
+    const child = spawn("java", args, { stdio: "inherit" });
+    for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => child.kill(signal));
+    child.on("exit", (code) => process.exit(code ?? 1));
+  };
+  const known = ["fetch", "start", "tool", "dump"];
+  if (!known.includes(verb)) {
+    process.stderr.write("usage: kafka.mjs fetch | start DIR PORT [key=value ...] | tool CLASS ... | dump FILE ...\n");
+    process.exit(2);
+  }
+  fetchApacheKafka();
+  if (verb === "start") {
+    const [dir, port, ...pairs] = rest;
+    const overrides = Object.fromEntries(pairs.map((pair) => pair.split(/=(.*)/s).slice(0, 2)));
+    const file = writeProperties(dir, singleNodeProperties(dir, Number(port), overrides));
+    formatStorage(file, ["--standalone"]);
+    java(serverArguments(file));
+  } else if (verb === "tool") {
+    java(toolArguments(rest[0], rest.slice(1)));
+  } else if (verb === "dump") {
+    java(toolArguments("org.apache.kafka.tools.DumpLogSegments", ["--deep-iteration", "--files", rest.join(",")]));
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  try {
+    main(process.argv.slice(2));
+  } catch (error) {
+    process.stderr.write(`${error.message}\n`);
+    process.exit(1);
+  }
+}

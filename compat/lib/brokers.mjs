@@ -1,0 +1,145 @@
+// Starts the broker under test as a process of its own: ours, or Apache Kafka when a suite is to be checked against it.
+import { spawn } from "node:child_process";
+import { existsSync, openSync, closeSync, readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { formatStorage, serverArguments, singleNodeProperties, writeProperties } from "../apache-kafka/kafka.mjs";
+import { BareClient, until } from "./bare-client.mjs";
+
+const CLI = join(dirname(fileURLToPath(import.meta.url)), "../../packages/cli/dist/main.js");
+const START_LIMIT_MS = 60_000;
+
+async function freePort() {
+  const server = createServer();
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** How each target is started: `prepare` once for a directory, `command` for each start. */
+const TARGETS = {
+  samsa: {
+    async prepare(dir) {
+      if (!existsSync(CLI)) throw new Error("packages/cli/dist/main.js is not built; run npm run build");
+      return { port: await freePort(), dataDir: join(dir, "data") };
+    },
+    command({ port, dataDir, settings }) {
+      const overrides = Object.entries(settings).flatMap(([key, value]) => ["-X", `${key}=${value}`]);
+      return [process.execPath, [CLI, "start", "--port", String(port), "--data-dir", dataDir, ...overrides]];
+    },
+  },
+  apache: {
+    async prepare(dir, settings) {
+      let port = await freePort();
+      if (port === 65_535) port = await freePort(); // the controller listens one above
+      const file = writeProperties(dir, singleNodeProperties(dir, port, settings));
+      formatStorage(file, ["--standalone"]);
+      return { port, dataDir: join(dir, "data"), file };
+    },
+    command({ file }) {
+      return ["java", serverArguments(file)];
+    },
+  },
+};
+
+export class Broker {
+  #target;
+  #setup;
+  #process;
+  #logFile;
+
+  constructor(target, setup, logFile) {
+    this.#target = target;
+    this.#setup = setup;
+    this.#logFile = logFile;
+  }
+
+  get port() {
+    return this.#setup.port;
+  }
+  get bootstrap() {
+    return `127.0.0.1:${this.#setup.port}`;
+  }
+  get dataDir() {
+    return this.#setup.dataDir;
+  }
+  get pid() {
+    return this.#process.pid;
+  }
+  get isRunning() {
+    return this.#process !== undefined && this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  /** What the process said last. */
+  lastWords(lines = 15) {
+    return readFileSync(this.#logFile, "utf8").trimEnd().split("\n").slice(-lines).join("\n");
+  }
+
+  /** Starts the process without waiting for it. */
+  spawn() {
+    const [command, args] = this.#target.command(this.#setup);
+    const log = openSync(this.#logFile, "a");
+    this.#process = spawn(command, args, { stdio: ["ignore", log, log] });
+    closeSync(log);
+    this.#process.on("error", () => {}); // seen as "not running"
+    this.#process.ended = new Promise((resolve) => this.#process.once("exit", resolve));
+  }
+
+  /** Starts the process and waits until it answers. */
+  async start() {
+    this.spawn();
+    const stopIf = () => (this.isRunning ? undefined : `the broker ended while it started:\n${this.lastWords()}`);
+    await until(
+      async () => {
+        const client = await BareClient.connect(this.port);
+        try {
+          return await client.apiVersions();
+        } finally {
+          client.close();
+        }
+      },
+      { limitMs: START_LIMIT_MS, pauseMs: 50, stopIf },
+    );
+  }
+
+  /** Ends the process at once, as a power cut would end it (the page cache survives). */
+  async kill() {
+    if (!this.isRunning) return;
+    this.#process.kill("SIGKILL");
+    await this.#process.ended;
+  }
+
+  /** Asks the process to stop. Throws when it had to be killed. */
+  async stop(limitMs = 20_000) {
+    if (!this.isRunning) return;
+    const child = this.#process;
+    child.kill("SIGTERM");
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      child.kill("SIGKILL");
+    }, limitMs);
+    await child.ended;
+    clearTimeout(timer);
+    if (late) throw new Error(`the broker did not stop within ${limitMs / 1000} s of SIGTERM`);
+  }
+
+  /** A line of /proc/PID/status such as VmRSS or VmHWM in bytes; undefined where there is no /proc. */
+  memory(field = "VmRSS") {
+    const status = `/proc/${this.pid}/status`;
+    if (!existsSync(status)) return undefined;
+    const found = new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(readFileSync(status, "utf8"));
+    return found === null ? undefined : Number(found[1]) * 1024;
+  }
+}
+
+/** @param settings broker configuration by Kafka's names; each wins over the default */
+export async function createBroker(targetName, dir, settings = {}) {
+  const target = TARGETS[targetName];
+  if (target === undefined) throw new Error(`no target ${targetName}; there are ${Object.keys(TARGETS).join(", ")}`);
+  const setup = await target.prepare(dir, settings);
+  return new Broker(target, { ...setup, settings }, join(dir, "broker.log"));
+}

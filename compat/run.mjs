@@ -1,0 +1,140 @@
+#!/usr/bin/env node
+// Other people's clients and tools against a broker of ours.
+//
+//   node compat/run.mjs [--only SUITE,...] [--full] [--seed N] [--target samsa|apache] [--keep]
+//
+// --only     the suites named, by the names of the files in compat/suites
+// --full     the long form: 200,000 hostile requests, 20 kills
+// --seed     for the hostile requests; printed with them, so that a failure can be played again
+// --target   what the suites are run against; "apache" shows that a suite asks for nothing Apache Kafka does not do
+// --keep     leaves the working directory, with the data and the log of each broker
+//
+// A suite is a file in compat/suites that exports `suite`: { title, needs, run }. It runs when what it needs is here. In CI
+// (the variable CI is set) a missing program is a failure.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
+import { fetchApacheKafka, missingForApacheKafka } from "./apache-kafka/kafka.mjs";
+import { createBroker } from "./lib/brokers.mjs";
+import { buildCorpus } from "./lib/corpus.mjs";
+import { Tally, readAllowList, say } from "./lib/harness.mjs";
+import { hasProgram } from "./lib/process.mjs";
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const SUITES = join(HERE, "suites");
+const ROOT_MODULES = join(HERE, "../node_modules");
+const OWN_MODULES = join(HERE, "node_modules");
+
+/** What a suite can need, and what is missing when it is not here. */
+const NEEDS = {
+  kcat: () =>
+    hasProgram("kcat", ["-V"]) ? undefined : "no kcat: install it (Debian and Ubuntu: kcat; Homebrew: kcat)",
+  java: () => missingForApacheKafka(),
+};
+
+/** The clients from npm are pinned in a lock file of their own and are no part of what users install. */
+function installClients() {
+  const lock = join(HERE, "package-lock.json");
+  const mark = join(OWN_MODULES, ".package-lock.json");
+  if (existsSync(mark) && statSync(mark).mtimeMs >= statSync(lock).mtimeMs) return;
+  process.stderr.write("installing the npm clients into compat/node_modules\n");
+  const npm = process.platform === "win32" ? "npm.cmd" : "npm";
+  const args = ["ci", "--workspaces=false", "--ignore-scripts", "--no-audit", "--no-fund"];
+  const run = spawnSync(npm, args, { cwd: HERE, encoding: "utf8" });
+  if (run.status !== 0) throw new Error(`npm ci failed in compat:\n${run.stdout}${run.stderr}`);
+}
+
+function chosenSuites(only) {
+  const all = readdirSync(SUITES)
+    .filter((name) => name.endsWith(".mjs"))
+    .map((name) => name.slice(0, -".mjs".length))
+    .sort();
+  if (only === undefined) return all;
+  const wanted = only.split(",");
+  const unknown = wanted.find((name) => !all.includes(name));
+  if (unknown !== undefined) throw new Error(`no suite ${unknown}; there are ${all.join(", ")}`);
+  return wanted;
+}
+
+async function runSuite(name, { tally, target, corpus, work, full, seed, isCi }) {
+  const { suite } = await import(pathToFileURL(join(SUITES, `${name}.mjs`)).href);
+  const missing = suite.needs.map((need) => NEEDS[need]()).find((reason) => reason !== undefined);
+  if (missing !== undefined) return tally.skip(suite.title, missing, isCi);
+  const scratch = join(work, name);
+  mkdirSync(scratch, { recursive: true });
+  const brokers = [];
+  const startBroker = async (settings) => {
+    const dir = join(scratch, `broker-${brokers.length}`);
+    mkdirSync(dir, { recursive: true });
+    const broker = await createBroker(target, dir, settings);
+    brokers.push(broker);
+    running.add(broker);
+    await broker.start();
+    return broker;
+  };
+  const check = (...args) => tally.check(suite.title, ...args);
+  try {
+    if (suite.needs.includes("java")) fetchApacheKafka();
+    await suite.run({ check, startBroker, corpus, scratch, full, seed });
+    const gone = brokers.find((broker) => !broker.isRunning);
+    await check("the broker still runs at the end", async () => {
+      if (gone !== undefined) throw new Error(`it is gone. Its last words:\n${gone.lastWords()}`);
+    });
+  } catch (error) {
+    await check("the suite runs to its end", () => Promise.reject(error));
+  } finally {
+    for (const broker of brokers) {
+      await broker.kill();
+      running.delete(broker);
+    }
+  }
+}
+
+const running = new Set();
+
+async function main() {
+  const { values } = parseArgs({
+    options: {
+      only: { type: "string" },
+      full: { type: "boolean", default: false },
+      seed: { type: "string" },
+      target: { type: "string", default: "samsa" },
+      keep: { type: "boolean", default: false },
+    },
+  });
+  const isCi = process.env.CI !== undefined && process.env.CI !== "" && process.env.CI !== "false";
+  const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(values.seed);
+  const suites = chosenSuites(values.only);
+  installClients();
+  if (values.target === "apache") fetchApacheKafka();
+  const work = mkdtempSync(join(tmpdir(), "samsa-compat-"));
+  for (const signal of ["SIGINT", "SIGTERM"]) {
+    process.once(signal, () => void Promise.all([...running].map((b) => b.kill())).then(() => process.exit(130)));
+  }
+  const tally = new Tally(values.target === "samsa" ? readAllowList(join(HERE, "allow-list.json")) : []);
+  try {
+    const file = join(work, "corpus.txt");
+    const lines = buildCorpus([OWN_MODULES, ROOT_MODULES], file);
+    const corpus = { file, lines, bytes: statSync(file).size };
+    say(`${lines.length} lines, ${corpus.bytes} bytes of text; target ${values.target}; node ${process.version}`);
+    for (const name of suites) {
+      await runSuite(name, { tally, target: values.target, corpus, work, full: values.full, seed, isCi });
+    }
+  } finally {
+    if (values.keep) say(`working directory: ${work}`);
+    else rmSync(work, { recursive: true, force: true });
+  }
+  say(tally.summary());
+  process.exit(tally.failed === 0 ? 0 : 1);
+}
+
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`compat: ${error.message}\n`);
+  process.exit(1);
+}
