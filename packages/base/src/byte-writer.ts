@@ -33,37 +33,44 @@ export class ByteWriter {
   }
 
   boolean(value: boolean): void {
-    this.#view.setInt8(this.#reserve(1), value ? 1 : 0);
+    const at = this.#reserve(1);
+    this.#view.setInt8(at, value ? 1 : 0);
   }
 
   int8(value: number): void {
     checkRange(value, -0x80, 0x7f, "int8");
-    this.#view.setInt8(this.#reserve(1), value);
+    const at = this.#reserve(1);
+    this.#view.setInt8(at, value);
   }
 
   uint8(value: number): void {
     checkRange(value, 0, 0xff, "uint8");
-    this.#view.setUint8(this.#reserve(1), value);
+    const at = this.#reserve(1);
+    this.#view.setUint8(at, value);
   }
 
   int16(value: number): void {
     checkRange(value, -0x8000, 0x7fff, "int16");
-    this.#view.setInt16(this.#reserve(2), value);
+    const at = this.#reserve(2);
+    this.#view.setInt16(at, value);
   }
 
   uint16(value: number): void {
     checkRange(value, 0, 0xffff, "uint16");
-    this.#view.setUint16(this.#reserve(2), value);
+    const at = this.#reserve(2);
+    this.#view.setUint16(at, value);
   }
 
   int32(value: number): void {
     checkRange(value, -0x80000000, 0x7fffffff, "int32");
-    this.#view.setInt32(this.#reserve(4), value);
+    const at = this.#reserve(4);
+    this.#view.setInt32(at, value);
   }
 
   uint32(value: number): void {
     checkRange(value, 0, 0xffffffff, "uint32");
-    this.#view.setUint32(this.#reserve(4), value);
+    const at = this.#reserve(4);
+    this.#view.setUint32(at, value);
   }
 
   /** An exact number, or one of the extremes INT64_MIN and INT64_MAX. */
@@ -82,11 +89,13 @@ export class ByteWriter {
   /** All 64 bits: for hashes, which are no quantity. */
   bigInt64(value: bigint): void {
     if (BigInt.asIntN(64, value) !== value) throw outOfRange(value, "int64");
-    this.#view.setBigInt64(this.#reserve(8), value);
+    const at = this.#reserve(8);
+    this.#view.setBigInt64(at, value);
   }
 
   float64(value: number): void {
-    this.#view.setFloat64(this.#reserve(8), value);
+    const at = this.#reserve(8);
+    this.#view.setFloat64(at, value);
   }
 
   unsignedVarint(value: number): void {
@@ -182,7 +191,10 @@ export class ByteWriter {
     this.#start = this.#offset;
   }
 
-  /** Makes room and returns where it is. Grows by doubling; closed chunks keep the buffer they were written to. */
+  /**
+   * Makes room and returns where it is. Grows by doubling; closed chunks keep the buffer they were written to. Call it before
+   * `#view` or `#bytes` are looked at, for it may replace both.
+   */
   #reserve(length: number): number {
     const at = this.#offset;
     if (at + length <= this.#bytes.length) {
