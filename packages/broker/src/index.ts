@@ -1,1 +1,4 @@
-export {};
+export { Broker } from "./broker.ts";
+export type { BrokerOptions } from "./broker.ts";
+export type { Logger } from "./logger.ts";
+export { MetadataCache } from "./metadata-cache.ts";

@@ -61,9 +61,7 @@ export class ReplicaManager implements MetadataPublisher {
         await this.#updatePartition(this.#logs, image, topic, index, registration);
       }
     }
-    for (const { resourceType, resourceName } of delta.configs.changed.values()) {
-      this.#updateConfig(image, resourceType, resourceName);
-    }
+    for (const { type, name } of delta.configs.changed) this.#updateConfig(image, type, name);
   }
 
   /** Writes what is pending, then the checkpoints and the clean marker. */
@@ -132,7 +130,7 @@ export class ReplicaManager implements MetadataPublisher {
   }
 
   #logConfig(image: MetadataImage, topic: string): LogConfig {
-    return logConfigOf(TopicConfig.resolve(image, topic, this.#options.config));
+    return logConfigOf(TopicConfig.resolve(image.configs, topic, this.#options.config));
   }
 
   #setOffline(folder: string, error: unknown): void {

@@ -5,20 +5,18 @@ import type { TopicConfig } from "@samsa/metadata";
 /** The configuration of a log, from the effective configuration of its topic. */
 export function logConfigOf(topic: TopicConfig): LogConfig {
   return defaultLogConfig({
-    segmentBytes: topic.int("segment.bytes"),
-    segmentMs: topic.int("segment.ms"),
-    segmentJitterMs: topic.int("segment.jitter.ms"),
-    segmentIndexBytes: topic.int("segment.index.bytes"),
-    indexIntervalBytes: topic.int("index.interval.bytes"),
-    maxMessageBytes: topic.int("max.message.bytes"),
+    segmentBytes: topic.number("segment.bytes"),
+    segmentMs: topic.number("segment.ms"),
+    segmentJitterMs: topic.number("segment.jitter.ms"),
+    segmentIndexBytes: topic.number("segment.index.bytes"),
+    indexIntervalBytes: topic.number("index.interval.bytes"),
+    maxMessageBytes: topic.number("max.message.bytes"),
     messageTimestampType: topic.string("message.timestamp.type") === "LogAppendTime" ? "log-append-time" : "create-time",
-    messageTimestampBeforeMaxMs: topic.int("message.timestamp.before.max.ms"),
-    messageTimestampAfterMaxMs: topic.int("message.timestamp.after.max.ms"),
+    messageTimestampBeforeMaxMs: topic.number("message.timestamp.before.max.ms"),
+    messageTimestampAfterMaxMs: topic.number("message.timestamp.after.max.ms"),
     cleanupPolicy: topic.list("cleanup.policy").filter((policy) => policy === "delete" || policy === "compact"),
-    flushMessages: topic.int("flush.messages"),
-    flushMs: topic.int("flush.ms"),
-    retentionMs: topic.int("retention.ms"),
-    retentionBytes: topic.int("retention.bytes"),
-    fileDeleteDelayMs: topic.int("file.delete.delay.ms"),
+    flushMessages: topic.number("flush.messages"),
+    flushMs: topic.number("flush.ms"),
+    fileDeleteDelayMs: topic.number("file.delete.delay.ms"),
   });
 }

@@ -1,0 +1,28 @@
+import { apiVersions } from "./handlers/api-versions.ts";
+import { createTopics } from "./handlers/create-topics.ts";
+import { deleteTopics } from "./handlers/delete-topics.ts";
+import { describeCluster } from "./handlers/describe-cluster.ts";
+import { describeConfigs } from "./handlers/describe-configs.ts";
+import { fetch } from "./handlers/fetch.ts";
+import { findCoordinator } from "./handlers/find-coordinator.ts";
+import { initProducerId } from "./handlers/init-producer-id.ts";
+import { listOffsets } from "./handlers/list-offsets.ts";
+import { metadata } from "./handlers/metadata.ts";
+import { produce } from "./handlers/produce.ts";
+import type { ApiEndpoint } from "./request-dispatcher.ts";
+import { endpoint } from "./request-dispatcher.ts";
+
+/** Every API that this broker serves; what is not here is not advertised, and closes the connection. */
+export const API_ENDPOINTS: readonly ApiEndpoint[] = [
+  endpoint(produce),
+  endpoint(fetch),
+  endpoint(listOffsets),
+  endpoint(metadata),
+  endpoint(findCoordinator),
+  endpoint(apiVersions),
+  endpoint(createTopics),
+  endpoint(deleteTopics),
+  endpoint(initProducerId),
+  endpoint(describeConfigs),
+  endpoint(describeCluster),
+];

@@ -1,0 +1,30 @@
+import type { Clock } from "@samsa/base";
+import type { QuorumController } from "@samsa/controller";
+import type { BrokerConfig } from "@samsa/metadata";
+import type { ReplicaManager } from "@samsa/replication";
+import type { AutoTopicCreation } from "./auto-topic-creation.ts";
+import type { Logger } from "./logger.ts";
+import type { MetadataCache } from "./metadata-cache.ts";
+import type { ProducerIdManager } from "./producer-id-manager.ts";
+
+/** What the handlers share. */
+export interface BrokerServices {
+  readonly nodeId: number;
+  readonly clusterId: string;
+  readonly config: BrokerConfig;
+  readonly metadata: MetadataCache;
+  readonly replicas: ReplicaManager;
+  readonly controller: QuorumController;
+  readonly autoTopicCreation: AutoTopicCreation;
+  readonly producerIds: ProducerIdManager;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** What the ApiVersions answer lists. */
+  readonly servedApis: readonly ServedApi[];
+}
+
+export interface ServedApi {
+  readonly apiKey: number;
+  readonly lowestVersion: number;
+  readonly highestVersion: number;
+}

@@ -1,0 +1,175 @@
+import type { Connection, ConnectionHandler } from "@samsa/base";
+import { InvariantError, KafkaError } from "@samsa/base";
+import { ApiKey, FrameDecoder } from "@samsa/protocol";
+import { CloseConnectionError } from "./api-handler.ts";
+import type { Logger } from "./logger.ts";
+import type { RequestDispatcher } from "./request-dispatcher.ts";
+
+/** Requests of one connection that may be in progress at once, all of an API that may overlap. */
+const MAX_OVERLAPPING_REQUESTS = 64;
+
+export interface ClientConnectionOptions {
+  readonly connection: Connection;
+  readonly dispatcher: RequestDispatcher;
+  readonly listenerName: string;
+  readonly maxRequestBytes: number; // socket.request.max.bytes
+  readonly logger: Logger;
+  readonly onClose: (connection: ClientConnection) => void;
+  /** A promise of our own code was broken: the broker must stop. */
+  readonly onFatal: (error: InvariantError) => void;
+}
+
+interface Exchange {
+  readonly mayOverlap: boolean;
+  chunks: readonly Uint8Array[] | undefined; // the answer, once it is there; empty for none
+}
+
+/**
+ * One client. Its requests are answered in the order they came: a request waits for the one before it, save those that may
+ * overlap. While requests wait, or while the client does not take its answers, nothing more is read from it, so a client
+ * holds no more memory than one read and what it is being answered.
+ */
+export class ClientConnection implements ConnectionHandler {
+  readonly #options: ClientConnectionOptions;
+  readonly #frames: FrameDecoder;
+  #waiting: Uint8Array[] = []; // whole requests not yet started, from one read
+  readonly #exchanges: Exchange[] = []; // started, oldest first
+  readonly #disconnectCallbacks = new Set<() => void>();
+  #isWriteBlocked = false;
+  #isPaused = false;
+  #isPumping = false;
+  #isClosed = false;
+  #isDraining = false;
+
+  constructor(options: ClientConnectionOptions) {
+    this.#options = options;
+    this.#frames = new FrameDecoder(options.maxRequestBytes);
+  }
+
+  onData(bytes: Uint8Array): void {
+    if (this.#isClosed) return;
+    try {
+      for (const frame of this.#frames.push(bytes)) this.#waiting.push(frame);
+    } catch (error) {
+      this.#refuse(error);
+      return;
+    }
+    this.#pump();
+  }
+
+  onDrain(): void {
+    this.#isWriteBlocked = false;
+    this.#pump();
+  }
+
+  onClose(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#waiting = [];
+    for (const callback of this.#disconnectCallbacks) callback();
+    this.#disconnectCallbacks.clear();
+    this.#options.onClose(this);
+  }
+
+  /** Starts nothing more, lets long polls go and ends the connection when what was started has been answered. */
+  drain(): void {
+    this.#isDraining = true;
+    this.#options.connection.pause();
+    for (const callback of this.#disconnectCallbacks) callback();
+    this.#pump();
+  }
+
+  /** Ends the connection from our side. */
+  close(): void {
+    this.#options.connection.destroy();
+    this.onClose();
+  }
+
+  #onDisconnect(callback: () => void): () => void {
+    this.#disconnectCallbacks.add(callback);
+    return () => this.#disconnectCallbacks.delete(callback);
+  }
+
+  /** Starts what may start and sends what is ready, then reads on only if nothing waits. */
+  #pump(): void {
+    if (this.#isPumping) return; // an answer that came at once, from below this loop
+    this.#isPumping = true;
+    let started = 0;
+    for (;;) {
+      this.#sendReady();
+      const frame = this.#waiting[started];
+      if (this.#isClosed || frame === undefined || !this.#mayStart(frame)) break;
+      started++;
+      this.#start(frame);
+    }
+    if (started > 0) this.#waiting = this.#waiting.slice(started);
+    this.#isPumping = false;
+    if (this.#isDraining) {
+      if (this.#exchanges.length === 0) this.#options.connection.end();
+      return;
+    }
+    const mustPause = this.#waiting.length > 0 || this.#isWriteBlocked;
+    if (this.#isClosed || mustPause === this.#isPaused) return;
+    this.#isPaused = mustPause;
+    if (mustPause) this.#options.connection.pause();
+    else this.#options.connection.resume();
+  }
+
+  #mayStart(frame: Uint8Array): boolean {
+    if (this.#isWriteBlocked || this.#isDraining) return false;
+    const last = this.#exchanges.at(-1);
+    if (last === undefined) return true;
+    return last.mayOverlap && this.#exchanges.length < MAX_OVERLAPPING_REQUESTS && isProduce(frame);
+  }
+
+  #start(frame: Uint8Array): void {
+    const { connection, dispatcher, listenerName } = this.#options;
+    const exchange: Exchange = { mayOverlap: isProduce(frame), chunks: undefined };
+    this.#exchanges.push(exchange);
+    try {
+      const answer = dispatcher.dispatch(frame, {
+        listenerName,
+        clientAddress: connection.remoteAddress,
+        onDisconnect: (callback) => this.#onDisconnect(callback),
+      });
+      if (!(answer instanceof Promise)) {
+        exchange.chunks = answer;
+        return;
+      }
+      answer.then(
+        (chunks) => {
+          exchange.chunks = chunks;
+          this.#pump();
+        },
+        (error: unknown) => this.#refuse(error),
+      );
+    } catch (error) {
+      this.#refuse(error);
+    }
+  }
+
+  #sendReady(): void {
+    for (;;) {
+      const chunks = this.#exchanges[0]?.chunks;
+      if (chunks === undefined || this.#isClosed) return;
+      this.#exchanges.shift();
+      if (chunks.length > 0 && !this.#options.connection.write(chunks)) this.#isWriteBlocked = true;
+    }
+  }
+
+  /** Closes, as Kafka does, on what cannot be answered. */
+  #refuse(error: unknown): void {
+    if (this.#isClosed) return;
+    const { connection, logger } = this.#options;
+    const facts = { client: `${connection.remoteAddress.host}:${connection.remoteAddress.port}`, err: error };
+    const isRefusal = error instanceof KafkaError || error instanceof CloseConnectionError;
+    if (isRefusal) logger.info(facts, "closing a connection");
+    else logger.error(facts, "closing a connection");
+    this.close();
+    if (error instanceof InvariantError) this.#options.onFatal(error);
+  }
+}
+
+function isProduce(frame: Uint8Array): boolean {
+  return frame[0] === 0 && frame[1] === ApiKey.Produce;
+}

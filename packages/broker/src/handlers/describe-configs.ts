@@ -1,0 +1,110 @@
+import { ErrorCode, errorCodeOf, KafkaError } from "@samsa/base";
+import type { DescribedConfig } from "@samsa/metadata";
+import {
+  ConfigResourceType,
+  describeBrokerConfigs,
+  describeDefaultBrokerConfigs,
+  describeTopicConfigs,
+  validateTopicName,
+} from "@samsa/metadata";
+import { DescribeConfigsRequest } from "@samsa/protocol/messages/describe-configs-request";
+import type {
+  DescribeConfigsResponseDescribeConfigsResourceResult,
+  DescribeConfigsResponseDescribeConfigsResult,
+} from "@samsa/protocol/messages/describe-configs-response";
+import {
+  createDescribeConfigsResponseDescribeConfigsResourceResult,
+  createDescribeConfigsResponseDescribeConfigsResult,
+  DescribeConfigsResponse,
+} from "@samsa/protocol/messages/describe-configs-response";
+import type { ApiHandler } from "../api-handler.ts";
+import type { BrokerServices } from "../broker-services.ts";
+
+type Resource = DescribeConfigsRequest["resources"][number];
+
+/** DescribeConfigs 1-4. v1 answers sources and synonyms (KIP-226); v3 types and documentation (KIP-569); v4 is flexible. */
+export const describeConfigs: ApiHandler<DescribeConfigsRequest, DescribeConfigsResponse> = {
+  request: DescribeConfigsRequest,
+  response: DescribeConfigsResponse,
+
+  handle(request, _context, services) {
+    return DescribeConfigsResponse.create({
+      results: request.resources.map((resource) => describeResource(resource, request, services)),
+    });
+  },
+
+  refuse: (request, errorCode, errorMessage) =>
+    DescribeConfigsResponse.create({
+      results: request.resources.map((resource) => refusedResource(resource, errorCode, errorMessage)),
+    }),
+};
+
+function describeResource(
+  resource: Resource,
+  { includeSynonyms, includeDocumentation }: DescribeConfigsRequest,
+  services: BrokerServices,
+): DescribeConfigsResponseDescribeConfigsResult {
+  try {
+    const configs = configsOf(resource, services);
+    return createDescribeConfigsResponseDescribeConfigsResult({
+      resourceType: resource.resourceType,
+      resourceName: resource.resourceName,
+      configs: configs.map((config) => resourceResult(config, includeSynonyms, includeDocumentation)),
+    });
+  } catch (error) {
+    const code = errorCodeOf(error);
+    if (code === ErrorCode.UNKNOWN_SERVER_ERROR) {
+      services.logger.error({ resource: resource.resourceName, err: error }, "describing configs failed unexpectedly");
+    }
+    return refusedResource(resource, code, error instanceof Error ? error.message : String(error));
+  }
+}
+
+function configsOf(
+  { resourceType, resourceName, configurationKeys }: Resource,
+  { metadata, config, nodeId }: BrokerServices,
+): readonly DescribedConfig[] {
+  const { configs } = metadata.image;
+  const names = configurationKeys === null ? undefined : new Set(configurationKeys);
+  switch (resourceType) {
+    case ConfigResourceType.TOPIC:
+      validateTopicName(resourceName);
+      if (metadata.topic(resourceName) === undefined) throw new KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
+      return describeTopicConfigs(configs, resourceName, config, names);
+    case ConfigResourceType.BROKER: {
+      if (resourceName === "") return describeDefaultBrokerConfigs(configs, config, names);
+      if (resourceName !== String(nodeId)) {
+        const message = `Unexpected broker id, expected ${nodeId} or empty string, but received ${resourceName}`;
+        throw new KafkaError(ErrorCode.INVALID_REQUEST, message);
+      }
+      return describeBrokerConfigs(configs, config, names);
+    }
+    default:
+      throw new KafkaError(ErrorCode.INVALID_REQUEST, `Unsupported resource type: ${resourceType}`);
+  }
+}
+
+function resourceResult(
+  config: DescribedConfig,
+  includeSynonyms: boolean,
+  includeDocumentation: boolean,
+): DescribeConfigsResponseDescribeConfigsResourceResult {
+  return createDescribeConfigsResponseDescribeConfigsResourceResult({
+    name: config.name,
+    value: config.value,
+    readOnly: config.isReadOnly,
+    configSource: config.source,
+    isSensitive: config.isSensitive,
+    synonyms: includeSynonyms ? config.synonyms : [],
+    configType: config.typeCode,
+    documentation: includeDocumentation ? config.documentation : null,
+  });
+}
+
+function refusedResource(
+  { resourceType, resourceName }: Resource,
+  errorCode: ErrorCode,
+  errorMessage: string,
+): DescribeConfigsResponseDescribeConfigsResult {
+  return createDescribeConfigsResponseDescribeConfigsResult({ resourceType, resourceName, errorCode, errorMessage });
+}

@@ -1,0 +1,238 @@
+import type { Uuid } from "@samsa/base";
+import { ErrorCode, errorCodeOf, ZERO_UUID } from "@samsa/base";
+import { FetchRequest } from "@samsa/protocol/messages/fetch-request";
+import type {
+  FetchResponseFetchableTopicResponse,
+  FetchResponsePartitionData,
+} from "@samsa/protocol/messages/fetch-response";
+import { createFetchResponsePartitionData, FetchResponse } from "@samsa/protocol/messages/fetch-response";
+import type { Partition, PartitionFetch } from "@samsa/replication";
+import type { ApiHandler } from "../api-handler.ts";
+import type { BrokerServices } from "../broker-services.ts";
+import { leaderHints } from "../leader-hints.ts";
+import { DelayedFetch } from "../purgatory/delayed-fetch.ts";
+import type { RequestContext } from "../request-context.ts";
+import { requestedTopicName } from "../topic-names.ts";
+
+const FIRST_VERSION_WITH_TOPIC_IDS = 13;
+const READ_COMMITTED = 1;
+const UNKNOWN_OFFSET = -1;
+const NO_FETCH_SESSION = 0;
+/** Opens a session, or reads without one; both are answered whole. */
+const FULL_FETCH_EPOCHS: readonly number[] = [0, -1];
+
+/** One partition of the request with what became of it so far. */
+interface PartitionRequest {
+  readonly topic: string;
+  readonly topicId: Uuid;
+  readonly request: FetchRequest["topics"][number]["partitions"][number];
+  readonly partition: Partition | undefined;
+  readonly error: unknown; // why there is no partition
+}
+
+interface ReadOutcome {
+  readonly fetches: readonly (PartitionFetch | { readonly error: unknown })[]; // one for each partition of the request
+  readonly sizeInBytes: number;
+  /** An error or a diverging log is told at once: waiting would not mend it. */
+  readonly isUrgent: boolean;
+}
+
+/**
+ * Fetch 4-18. v4 has isolation levels (KIP-98); v5 the log start offset; v7 fetch sessions (KIP-227); v9 leader epochs
+ * (KIP-320); v11 racks (KIP-392); v12 is flexible and tells of diverging logs (KIP-595); v13 names topics by id (KIP-516);
+ * v15 moves the replica id; v16 answers where the leader is (KIP-951); v17 and v18 are for followers.
+ *
+ * No session is opened: a client that asks for one is answered with session id 0 and goes on with full fetches.
+ */
+export const fetch: ApiHandler<FetchRequest, FetchResponse> = {
+  request: FetchRequest,
+  response: FetchResponse,
+
+  handle(request, context, services) {
+    const isSessionless = request.sessionId === NO_FETCH_SESSION && FULL_FETCH_EPOCHS.includes(request.sessionEpoch);
+    if (!isSessionless && request.sessionEpoch !== -1) {
+      const isUnknown = request.sessionId !== NO_FETCH_SESSION;
+      const errorCode = isUnknown ? ErrorCode.FETCH_SESSION_ID_NOT_FOUND : ErrorCode.INVALID_FETCH_SESSION_EPOCH;
+      return FetchResponse.create({ errorCode });
+    }
+    const wanted = resolvePartitions(request, context, services);
+    const watermarks = wanted.map(({ partition }) => partition?.highWatermark ?? UNKNOWN_OFFSET);
+    const first = readAll(request, wanted, services);
+    const minBytes = Math.min(request.minBytes, services.config.number("fetch.max.bytes"));
+
+    const answerOrWait = (outcome: ReadOutcome): FetchResponse | Promise<FetchResponse> => {
+      const missingBytes = minBytes - outcome.sizeInBytes;
+      const mustWait = request.maxWaitMs > 0 && missingBytes > 0 && !outcome.isUrgent && wanted.length > 0;
+      if (!mustWait) return answer(wanted, outcome, context, services);
+      return DelayedFetch.wait(
+        {
+          partitions: wanted.flatMap(({ partition }) => partition ?? []),
+          maxWaitMs: request.maxWaitMs,
+          missingBytes,
+          clock: services.clock,
+          onDisconnect: context.onDisconnect,
+          tryComplete: async (isLast) => {
+            const again = await readAll(request, wanted, services);
+            const isEnough = isLast || again.isUrgent || again.sizeInBytes >= minBytes;
+            return isEnough ? answer(wanted, again, context, services) : undefined;
+          },
+        },
+        watermarks,
+      );
+    };
+    return first instanceof Promise ? first.then(answerOrWait) : answerOrWait(first);
+  },
+
+  refuse: (_request, errorCode) => FetchResponse.create({ errorCode }),
+};
+
+function resolvePartitions(
+  request: FetchRequest,
+  { apiVersion }: RequestContext,
+  services: BrokerServices,
+): readonly PartitionRequest[] {
+  return request.topics.flatMap((topicRequest) =>
+    topicRequest.partitions.map((partitionRequest) => {
+      const known = { topic: topicRequest.topic, topicId: topicRequest.topicId, request: partitionRequest };
+      try {
+        const named = { name: topicRequest.topic, topicId: topicRequest.topicId };
+        const topic = requestedTopicName(named, apiVersion, FIRST_VERSION_WITH_TOPIC_IDS, services);
+        const partition = services.replicas.partition(topic, partitionRequest.partition);
+        return { ...known, topic, partition, error: undefined };
+      } catch (error) {
+        return { ...known, partition: undefined, error };
+      }
+    }),
+  );
+}
+
+/**
+ * Reads the partitions in the order they were asked for, so that none starves, until the response is full. The first batch
+ * comes back whole even when it is larger than the limits (KIP-74). Synchronous while the tail cache has everything.
+ */
+function readAll(
+  request: FetchRequest,
+  wanted: readonly PartitionRequest[],
+  services: BrokerServices,
+): ReadOutcome | Promise<ReadOutcome> {
+  const isolationLevel = request.isolationLevel === READ_COMMITTED ? "read-committed" : "read-uncommitted";
+  const maxBytes = Math.min(request.maxBytes, services.config.number("fetch.max.bytes"));
+  const fetches: (PartitionFetch | { readonly error: unknown })[] = [];
+  let sizeInBytes = 0;
+  let isUrgent = false;
+
+  const take = (fetched: PartitionFetch): void => {
+    fetches.push(fetched);
+    sizeInBytes += fetched.sizeInBytes;
+    isUrgent ||= fetched.divergingEpoch !== undefined;
+  };
+  const fail = (error: unknown): void => {
+    fetches.push({ error });
+    isUrgent = true;
+  };
+  const readOne = ({ partition, request: wish, error }: PartitionRequest): Promise<void> | undefined => {
+    if (partition === undefined) {
+      fail(error);
+      return undefined;
+    }
+    try {
+      const fetched = partition.fetchRecords({
+        fetchOffset: wish.fetchOffset,
+        maxBytes: Math.max(0, Math.min(wish.partitionMaxBytes, maxBytes - sizeInBytes)),
+        minOneMessage: sizeInBytes === 0,
+        isolationLevel,
+        currentLeaderEpoch: wish.currentLeaderEpoch,
+        lastFetchedEpoch: wish.lastFetchedEpoch,
+      });
+      if (fetched instanceof Promise) return fetched.then(take, fail);
+      take(fetched);
+    } catch (failure) {
+      fail(failure);
+    }
+    return undefined;
+  };
+  const readFrom = (start: number): Promise<void> | undefined => {
+    for (let index = start; index < wanted.length; index++) {
+      const next = wanted[index];
+      const pending = next === undefined ? undefined : readOne(next);
+      if (pending !== undefined) return pending.then(() => readFrom(index + 1));
+    }
+    return undefined;
+  };
+  const outcome = (): ReadOutcome => ({ fetches, sizeInBytes, isUrgent });
+  return readFrom(0)?.then(outcome) ?? outcome();
+}
+
+function answer(
+  wanted: readonly PartitionRequest[],
+  { fetches }: ReadOutcome,
+  context: RequestContext,
+  services: BrokerServices,
+): FetchResponse {
+  const hints = leaderHints(context.listenerName, services);
+  const responses: { topic: string; topicId: Uuid; partitions: FetchResponsePartitionData[] }[] = [];
+  for (const [index, { topic, topicId, request }] of wanted.entries()) {
+    const fetched = fetches[index];
+    if (fetched === undefined) continue;
+    let response = responses.at(-1);
+    const isNext = response?.topic === topic && response.topicId === topicId;
+    if (response === undefined || !isNext) responses.push((response = { topic, topicId, partitions: [] }));
+    response.partitions.push(partitionData(request.partition, topic, fetched, hints.leaderOf, services));
+  }
+  const topics: FetchResponseFetchableTopicResponse[] = responses.map(({ topic, topicId, partitions }) => ({
+    topic,
+    topicId: topicId === ZERO_UUID ? (services.metadata.topic(topic)?.id ?? ZERO_UUID) : topicId,
+    partitions,
+  }));
+  return FetchResponse.create({ responses: topics, nodeEndpoints: hints.endpoints() });
+}
+
+function partitionData(
+  partitionIndex: number,
+  topic: string,
+  fetched: PartitionFetch | { readonly error: unknown },
+  leaderOf: ReturnType<typeof leaderHints>["leaderOf"],
+  services: BrokerServices,
+): FetchResponsePartitionData {
+  if (!("error" in fetched)) {
+    const { highWatermark, lastStableOffset, logStartOffset, divergingEpoch, records } = fetched;
+    return createFetchResponsePartitionData({
+      partitionIndex,
+      highWatermark,
+      lastStableOffset,
+      logStartOffset,
+      ...(divergingEpoch && {
+        divergingEpoch: { epoch: divergingEpoch.leaderEpoch, endOffset: divergingEpoch.endOffset },
+      }),
+      abortedTransactions: null,
+      records: joined(records),
+    });
+  }
+  const errorCode = errorCodeOf(fetched.error);
+  if (errorCode === ErrorCode.UNKNOWN_SERVER_ERROR) {
+    services.logger.error({ topic, partition: partitionIndex, err: fetched.error }, "a fetch failed unexpectedly");
+  }
+  const isElsewhere = errorCode === ErrorCode.NOT_LEADER_OR_FOLLOWER || errorCode === ErrorCode.FENCED_LEADER_EPOCH;
+  return createFetchResponsePartitionData({
+    partitionIndex,
+    errorCode,
+    highWatermark: UNKNOWN_OFFSET,
+    abortedTransactions: null,
+    records: NO_RECORDS,
+    ...(isElsewhere && { currentLeader: leaderOf(topic, partitionIndex) }),
+  });
+}
+
+const NO_RECORDS = new Uint8Array(0);
+
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  const [first = NO_RECORDS] = chunks;
+  if (chunks.length <= 1) return first;
+  const all = new Uint8Array(chunks.reduce((size, chunk) => size + chunk.length, 0));
+  let offset = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return all;
+}

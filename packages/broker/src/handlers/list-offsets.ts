@@ -1,0 +1,137 @@
+import { ErrorCode, errorCodeOf, KafkaError } from "@samsa/base";
+import { ListOffsetsRequest } from "@samsa/protocol/messages/list-offsets-request";
+import type { ListOffsetsResponseListOffsetsPartitionResponse } from "@samsa/protocol/messages/list-offsets-response";
+import {
+  createListOffsetsResponseListOffsetsPartitionResponse,
+  ListOffsetsResponse,
+} from "@samsa/protocol/messages/list-offsets-response";
+import type { IsolationLevel, Partition } from "@samsa/replication";
+import type { ApiHandler } from "../api-handler.ts";
+import type { BrokerServices } from "../broker-services.ts";
+import type { RequestContext } from "../request-context.ts";
+
+const READ_COMMITTED = 1;
+
+/** What a negative "timestamp" asks for, with the first version that knows it. */
+const LATEST = -1;
+const EARLIEST = -2;
+const MAX_TIMESTAMP = -3; // KIP-734
+const EARLIEST_LOCAL = -4; // KIP-405
+const LATEST_TIERED = -5; // KIP-1005
+const EARLIEST_PENDING_UPLOAD = -6; // KIP-1023
+const FIRST_VERSIONS: ReadonlyMap<number, number> = new Map([
+  [LATEST, 1],
+  [EARLIEST, 1],
+  [MAX_TIMESTAMP, 7],
+  [EARLIEST_LOCAL, 8],
+  [LATEST_TIERED, 9],
+  [EARLIEST_PENDING_UPLOAD, 11],
+]);
+
+interface FoundOffset {
+  readonly offset: number;
+  readonly timestamp: number;
+  readonly leaderEpoch: number;
+}
+
+const NOT_FOUND: FoundOffset = { offset: -1, timestamp: -1, leaderEpoch: -1 };
+
+/**
+ * ListOffsets 1-11. v2 has isolation levels; v4 leader epochs (KIP-320); v6 is flexible; v7 asks for the maximum timestamp
+ * (KIP-734); v8, v9 and v11 for the ends of local and tiered data, which are the same here; v10 brings a time-out.
+ */
+export const listOffsets: ApiHandler<ListOffsetsRequest, ListOffsetsResponse> = {
+  request: ListOffsetsRequest,
+  response: ListOffsetsResponse,
+
+  async handle(request, context, services) {
+    const isolationLevel = request.isolationLevel === READ_COMMITTED ? "read-committed" : "read-uncommitted";
+    const seen = new Set<string>();
+    const repeated = new Set<string>();
+    for (const { name, partitions } of request.topics) {
+      for (const { partitionIndex } of partitions) {
+        const key = `${name}-${partitionIndex}`;
+        if (seen.has(key)) repeated.add(key);
+        seen.add(key);
+      }
+    }
+    const topics = request.topics.map(async ({ name, partitions }) => ({
+      name,
+      partitions: await Promise.all(
+        partitions.map((wish) => {
+          const isRepeated = repeated.has(`${name}-${wish.partitionIndex}`);
+          if (isRepeated) return refusedPartition(wish.partitionIndex, ErrorCode.INVALID_REQUEST);
+          return listPartition(name, wish, isolationLevel, context, services);
+        }),
+      ),
+    }));
+    return ListOffsetsResponse.create({ topics: await Promise.all(topics) });
+  },
+
+  refuse: (request, errorCode) =>
+    ListOffsetsResponse.create({
+      topics: request.topics.map(({ name, partitions }) => ({
+        name,
+        partitions: partitions.map(({ partitionIndex }) => refusedPartition(partitionIndex, errorCode)),
+      })),
+    }),
+};
+
+async function listPartition(
+  topic: string,
+  wish: ListOffsetsRequest["topics"][number]["partitions"][number],
+  isolationLevel: IsolationLevel,
+  { apiVersion }: RequestContext,
+  services: BrokerServices,
+): Promise<ListOffsetsResponseListOffsetsPartitionResponse> {
+  const { partitionIndex, timestamp, currentLeaderEpoch } = wish;
+  try {
+    if (timestamp < 0 && apiVersion < (FIRST_VERSIONS.get(timestamp) ?? Infinity)) {
+      throw new KafkaError(ErrorCode.UNSUPPORTED_VERSION, `ListOffsets ${apiVersion} does not know ${timestamp}`);
+    }
+    const partition = services.replicas.partition(topic, partitionIndex);
+    partition.checkLeader(currentLeaderEpoch);
+    const found = await findOffset(partition, timestamp, isolationLevel);
+    return { partitionIndex, errorCode: ErrorCode.NONE, ...found };
+  } catch (error) {
+    const errorCode = errorCodeOf(error);
+    if (errorCode === ErrorCode.UNKNOWN_SERVER_ERROR) {
+      services.logger.error({ topic, partition: partitionIndex, err: error }, "listing offsets failed unexpectedly");
+    }
+    return refusedPartition(partitionIndex, errorCode);
+  }
+}
+
+async function findOffset(
+  partition: Partition,
+  timestamp: number,
+  isolationLevel: IsolationLevel,
+): Promise<FoundOffset> {
+  const { log } = partition;
+  switch (timestamp) {
+    case LATEST:
+      return { offset: partition.readableEndOffset(isolationLevel), timestamp: -1, leaderEpoch: partition.leaderEpoch };
+    case EARLIEST:
+    case EARLIEST_LOCAL: {
+      const { offset, leaderEpoch } = log.earliestOffset();
+      return { offset, timestamp: -1, leaderEpoch: leaderEpoch ?? -1 };
+    }
+    case LATEST_TIERED:
+    case EARLIEST_PENDING_UPLOAD:
+      return NOT_FOUND; // nothing is tiered
+    default: {
+      const found =
+        timestamp === MAX_TIMESTAMP
+          ? await log.fetchMaxTimestampOffset()
+          : await partition.offsetForTimestamp(timestamp, isolationLevel);
+      return found === undefined ? NOT_FOUND : { ...found, leaderEpoch: found.leaderEpoch ?? -1 };
+    }
+  }
+}
+
+function refusedPartition(
+  partitionIndex: number,
+  errorCode: ErrorCode,
+): ListOffsetsResponseListOffsetsPartitionResponse {
+  return createListOffsetsResponseListOffsetsPartitionResponse({ partitionIndex, errorCode });
+}

@@ -1,0 +1,140 @@
+import { ErrorCode, ZERO_UUID } from "@samsa/base";
+import { topicNameProblem } from "@samsa/log";
+import type { PartitionRegistration, TopicImage } from "@samsa/metadata";
+import { isInternalTopic } from "@samsa/metadata";
+import { MetadataRequest } from "@samsa/protocol/messages/metadata-request";
+import type {
+  MetadataResponsePartition,
+  MetadataResponseTopic,
+} from "@samsa/protocol/messages/metadata-response";
+import {
+  createMetadataResponseTopic,
+  MetadataResponse,
+} from "@samsa/protocol/messages/metadata-response";
+import type { ApiHandler } from "../api-handler.ts";
+import { ALL_CLUSTER_OPERATIONS, ALL_TOPIC_OPERATIONS, NO_AUTHORIZED_OPERATIONS } from "../authorized-operations.ts";
+import type { BrokerServices } from "../broker-services.ts";
+import type { RequestContext } from "../request-context.ts";
+
+/**
+ * Metadata 0-13. v1 takes null for "all topics" where v0 takes an empty list; v4 says whether topics may be made; v8 to v10
+ * ask for authorized operations; v10 brings topic ids and v12 asks by them (KIP-516); v13 a top-level error (KIP-1102).
+ *
+ * A topic that is made on the way is answered at once with its leader. Kafka answers UNKNOWN_TOPIC_OR_PARTITION and lets the
+ * client ask again.
+ */
+export const metadata: ApiHandler<MetadataRequest, MetadataResponse> = {
+  request: MetadataRequest,
+  response: MetadataResponse,
+
+  handle(request, context, services) {
+    const wanted = request.topics;
+    const wantsAll = wanted === null || (context.apiVersion === 0 && wanted.length === 0);
+    if (wantsAll) return answer(request, context, services, [...services.metadata.image.topics.byName.values()], []);
+
+    const missing = wanted
+      .map(({ name, topicId }) => (topicId === ZERO_UUID ? name : null))
+      .filter((name) => name !== null)
+      .filter((name) => services.metadata.topic(name) === undefined && topicNameProblem(name) === undefined);
+    const mayCreate = request.allowAutoTopicCreation && services.autoTopicCreation.isEnabled;
+    if (missing.length === 0 || !mayCreate) return answerWanted(request, context, services, new Map());
+    return services.autoTopicCreation
+      .createTopics([...new Set(missing)])
+      .then((created) => answerWanted(request, context, services, created));
+  },
+
+  refuse: (request, errorCode) =>
+    MetadataResponse.create({
+      errorCode,
+      topics: (request.topics ?? []).map(({ name, topicId }) =>
+        createMetadataResponseTopic({ errorCode, name: name ?? "", topicId }),
+      ),
+    }),
+};
+
+function answerWanted(
+  request: MetadataRequest,
+  context: RequestContext,
+  services: BrokerServices,
+  created: ReadonlyMap<string, ErrorCode>,
+): MetadataResponse {
+  const found: TopicImage[] = [];
+  const refused: MetadataResponseTopic[] = [];
+  const refuse = (errorCode: ErrorCode, name: string | null, topicId = ZERO_UUID) =>
+    refused.push(createMetadataResponseTopic({ errorCode, name, topicId }));
+  for (const { name, topicId } of request.topics ?? []) {
+    if (topicId !== ZERO_UUID) {
+      const topic = services.metadata.image.topics.byId.get(topicId);
+      // Before v12 a name cannot be null, and Kafka answers an empty one.
+      if (topic === undefined) refuse(ErrorCode.UNKNOWN_TOPIC_ID, context.apiVersion < 12 ? "" : null, topicId);
+      else found.push(topic);
+      continue;
+    }
+    if (name === null) {
+      refuse(ErrorCode.INVALID_REQUEST, context.apiVersion < 12 ? "" : null);
+      continue;
+    }
+    const topic = services.metadata.topic(name);
+    if (topic !== undefined) found.push(topic);
+    else if (topicNameProblem(name) !== undefined) refuse(ErrorCode.INVALID_TOPIC_EXCEPTION, name);
+    else {
+      const code = created.get(name) ?? ErrorCode.NONE;
+      refuse(code === ErrorCode.NONE ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : code, name);
+    }
+  }
+  return answer(request, context, services, found, refused);
+}
+
+function answer(
+  request: MetadataRequest,
+  { apiVersion, listenerName }: RequestContext,
+  services: BrokerServices,
+  topics: readonly TopicImage[],
+  refused: readonly MetadataResponseTopic[],
+): MetadataResponse {
+  const wantsClusterOperations = apiVersion >= 8 && apiVersion <= 10 && request.includeClusterAuthorizedOperations;
+  return MetadataResponse.create({
+    brokers: services.metadata
+      .brokers(listenerName)
+      .map(({ nodeId, host, port, rack }) => ({ nodeId, host, port, rack })),
+    clusterId: services.clusterId,
+    controllerId: services.nodeId,
+    topics: [
+      ...refused,
+      ...topics.map((topic) => describeTopic(topic, request.includeTopicAuthorizedOperations, services)),
+    ],
+    clusterAuthorizedOperations: wantsClusterOperations ? ALL_CLUSTER_OPERATIONS : NO_AUTHORIZED_OPERATIONS,
+  });
+}
+
+function describeTopic(
+  topic: TopicImage,
+  wantsOperations: boolean,
+  services: BrokerServices,
+): MetadataResponseTopic {
+  return createMetadataResponseTopic({
+    name: topic.name,
+    topicId: topic.id,
+    isInternal: isInternalTopic(topic.name),
+    partitions: [...topic.partitions].map(([index, partition]) => describePartition(index, partition, services)),
+    topicAuthorizedOperations: wantsOperations ? ALL_TOPIC_OPERATIONS : NO_AUTHORIZED_OPERATIONS,
+  });
+}
+
+function describePartition(
+  partitionIndex: number,
+  { leader, leaderEpoch, replicas, isr }: PartitionRegistration,
+  { metadata: cache }: BrokerServices,
+): MetadataResponsePartition {
+  const brokers = cache.image.cluster.brokers;
+  const isOnline = (id: number) => brokers.get(id)?.fenced === false;
+  return {
+    errorCode: isOnline(leader) ? ErrorCode.NONE : ErrorCode.LEADER_NOT_AVAILABLE,
+    partitionIndex,
+    leaderId: isOnline(leader) ? leader : -1,
+    leaderEpoch,
+    replicaNodes: replicas,
+    isrNodes: isr,
+    offlineReplicas: replicas.filter((id) => !isOnline(id)),
+  };
+}

@@ -1,0 +1,184 @@
+import { ErrorCode, errorCodeOf, KafkaError } from "@samsa/base";
+import type { LogAppendResult } from "@samsa/log";
+import { RecordValidationError } from "@samsa/log";
+import { InvalidRecordError, RecordBatch, RECORD_BATCH_OVERHEAD } from "@samsa/protocol";
+import { ProduceRequest } from "@samsa/protocol/messages/produce-request";
+import type {
+  ProduceResponsePartitionProduceResponse,
+  ProduceResponseTopicProduceResponse,
+} from "@samsa/protocol/messages/produce-response";
+import {
+  createProduceResponsePartitionProduceResponse,
+  ProduceResponse,
+} from "@samsa/protocol/messages/produce-response";
+import type { ApiHandler } from "../api-handler.ts";
+import { CloseConnectionError, NO_RESPONSE } from "../api-handler.ts";
+import type { BrokerServices } from "../broker-services.ts";
+import { leaderHints } from "../leader-hints.ts";
+import type { RequestContext } from "../request-context.ts";
+import { requestedTopicName } from "../topic-names.ts";
+
+const FIRST_VERSION_WITH_TOPIC_IDS = 13;
+const FIRST_VERSION_WITH_ZSTD = 7;
+const UNKNOWN_OFFSET = -1;
+/** Records smaller than this are copied out of a request that is much larger than they are. */
+const COPY_BYTES = 16_384;
+
+/** A partition of the request: refused already, or on its way to the disk. */
+interface PartitionAppend {
+  readonly topic: string;
+  readonly index: number;
+  readonly append: LogAppendResult | undefined;
+  readonly error: unknown;
+}
+
+interface TopicAppends {
+  readonly request: ProduceRequest["topicData"][number];
+  readonly partitions: readonly PartitionAppend[];
+}
+
+/**
+ * Produce 3-13 (0-2 are advertised and not served, as in Kafka: KAFKA-18659). v5 answers the log start offset; v7 allows zstd
+ * (KIP-110); v8 names the records that were refused (KIP-467); v9 is flexible; v10 answers where the leader is (KIP-951);
+ * v12 is for transactions of the second kind (KIP-890); v13 names topics by id (KIP-516).
+ */
+export const produce: ApiHandler<ProduceRequest, ProduceResponse> = {
+  request: ProduceRequest,
+  response: ProduceResponse,
+  lowestAdvertisedVersion: 0,
+  mayOverlap: true, // offsets are assigned before `handle` returns
+
+  handle(request, context, services) {
+    const appends = request.topicData.map((topic) => appendTopic(topic, request.acks, context, services));
+    const errors = appends.flatMap(({ partitions }) => partitions).filter(({ error }) => error !== undefined);
+    if (request.acks === 0) {
+      // There is no answer that could tell of it, so a closed connection does.
+      if (errors.length > 0) throw new CloseConnectionError(`produce with acks=0 failed: ${String(errors[0]?.error)}`);
+      return NO_RESPONSE;
+    }
+    return answerWhenWritten(request, appends, context, services);
+  },
+
+  refuse: (request, errorCode, errorMessage) =>
+    ProduceResponse.create({
+      responses: request.topicData.map(({ name, topicId, partitionData }) => ({
+        name,
+        topicId,
+        partitionResponses: partitionData.map(({ index }) => refusedPartition(index, errorCode, errorMessage)),
+      })),
+    }),
+};
+
+function appendTopic(
+  request: ProduceRequest["topicData"][number],
+  acks: number,
+  context: RequestContext,
+  services: BrokerServices,
+): TopicAppends {
+  const partitions = request.partitionData.map(({ index, records }): PartitionAppend => {
+    let topic = request.name;
+    try {
+      topic = requestedTopicName(request, context.apiVersion, FIRST_VERSION_WITH_TOPIC_IDS, services);
+      if (acks < -1 || acks > 1) throw new KafkaError(ErrorCode.INVALID_REQUIRED_ACKS, `acks ${acks} is none of -1, 0, 1`);
+      const partition = services.replicas.partition(topic, index);
+      checkRecords(records, context.apiVersion);
+      return { topic, index, append: partition.appendRecordsToLeader(ownRecords(records)), error: undefined };
+    } catch (error) {
+      return { topic, index, append: undefined, error };
+    }
+  });
+  return { request, partitions };
+}
+
+/** What is refused before the log looks at the batch (ProduceRequest.validateRecords in Kafka). */
+function checkRecords(records: Uint8Array | null, apiVersion: number): asserts records is Uint8Array {
+  if (records === null || records.length < RECORD_BATCH_OVERHEAD) {
+    throw new InvalidRecordError("a produce request holds exactly one record batch for each partition");
+  }
+  const batch = new RecordBatch(records);
+  if (batch.compressionType === "zstd" && apiVersion < FIRST_VERSION_WITH_ZSTD) {
+    throw new KafkaError(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE, `zstd needs version 7 of Produce, not ${apiVersion}`);
+  }
+  if (batch.isTransactional) {
+    throw new KafkaError(ErrorCode.INVALID_TXN_STATE, "this broker coordinates no transactions yet");
+  }
+}
+
+/**
+ * Records are kept in the tail cache. A small batch in the corner of a large read would keep all of it in memory, so it is
+ * copied; a batch that is most of what was read is kept as it is.
+ */
+function ownRecords(records: Uint8Array): Uint8Array {
+  const isCorner = records.length < COPY_BYTES && records.length * 2 < records.buffer.byteLength;
+  return isCorner ? records.slice() : records;
+}
+
+async function answerWhenWritten(
+  request: ProduceRequest,
+  appends: readonly TopicAppends[],
+  context: RequestContext,
+  services: BrokerServices,
+): Promise<ProduceResponse> {
+  const hints = leaderHints(context.listenerName, services);
+  const responses: ProduceResponseTopicProduceResponse[] = [];
+  const deadline = request.acks === -1 ? services.clock.monotonicMs() + request.timeoutMs : Infinity;
+  for (const { request: topic, partitions } of appends) {
+    const partitionResponses: ProduceResponsePartitionProduceResponse[] = [];
+    for (const partition of partitions) {
+      partitionResponses.push(await partitionResponse(partition, deadline, hints.leaderOf, services));
+    }
+    responses.push({ name: topic.name, topicId: topic.topicId, partitionResponses });
+  }
+  return ProduceResponse.create({ responses, nodeEndpoints: hints.endpoints() });
+}
+
+async function partitionResponse(
+  { topic, index, append, error }: PartitionAppend,
+  deadline: number,
+  leaderOf: ReturnType<typeof leaderHints>["leaderOf"],
+  services: BrokerServices,
+): Promise<ProduceResponsePartitionProduceResponse> {
+  try {
+    if (append === undefined) throw error;
+    await beforeDeadline(append.written, deadline, services);
+    return createProduceResponsePartitionProduceResponse({
+      index,
+      baseOffset: append.info.firstOffset,
+      logAppendTimeMs: append.info.logAppendTime,
+      logStartOffset: append.info.logStartOffset,
+    });
+  } catch (failure) {
+    const code = errorCodeOf(failure);
+    if (code === ErrorCode.UNKNOWN_SERVER_ERROR) {
+      services.logger.error({ topic, partition: index, err: failure }, "an append failed unexpectedly");
+    }
+    const refused = refusedPartition(index, code, failure instanceof Error ? failure.message : null);
+    return {
+      ...refused,
+      recordErrors:
+        failure instanceof RecordValidationError
+          ? failure.recordErrors.map(({ batchIndex, message }) => ({ batchIndex, batchIndexErrorMessage: message }))
+          : [],
+      currentLeader: code === ErrorCode.NOT_LEADER_OR_FOLLOWER ? leaderOf(topic, index) : refused.currentLeader,
+    };
+  }
+}
+
+/** Waits for the disk, at most until the request's own time-out: then REQUEST_TIMED_OUT, and the append goes on. */
+async function beforeDeadline(written: Promise<void>, deadline: number, { clock }: BrokerServices): Promise<void> {
+  if (deadline === Infinity) return await written;
+  await new Promise<void>((resolve, reject) => {
+    const timer = clock.setTimer(Math.max(0, deadline - clock.monotonicMs()), () =>
+      reject(new KafkaError(ErrorCode.REQUEST_TIMED_OUT, "the disk did not take the records in time")),
+    );
+    written.then(resolve, reject).finally(() => timer.cancel());
+  });
+}
+
+function refusedPartition(
+  index: number,
+  errorCode: ErrorCode,
+  errorMessage: string | null,
+): ProduceResponsePartitionProduceResponse {
+  return createProduceResponsePartitionProduceResponse({ index, errorCode, errorMessage, baseOffset: UNKNOWN_OFFSET });
+}

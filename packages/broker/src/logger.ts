@@ -1,0 +1,7 @@
+/** Where a broker tells what happened; pino fits. */
+export interface Logger {
+  debug(facts: object, message: string): void;
+  info(facts: object, message: string): void;
+  warn(facts: object, message: string): void;
+  error(facts: object, message: string): void;
+}

@@ -1,0 +1,91 @@
+import { ByteReader, ErrorCode, errorCodeOf, InvariantError, ProtocolError } from "@samsa/base";
+import { ApiKey, decodeRequestHeader, encodeResponse, encodeUnsupportedApiVersions } from "@samsa/protocol";
+import type { ApiHandler } from "./api-handler.ts";
+import { CloseConnectionError, NO_RESPONSE } from "./api-handler.ts";
+import type { BrokerServices, ServedApi } from "./broker-services.ts";
+import type { RequestContext } from "./request-context.ts";
+
+type Chunks = readonly Uint8Array[];
+
+/** What a connection adds to a request. */
+export type ConnectionContext = Pick<RequestContext, "listenerName" | "clientAddress" | "onDisconnect">;
+
+/** A handler together with its codecs, so that handlers of all message types fit one table. */
+export interface ApiEndpoint {
+  readonly apiKey: number;
+  readonly lowestVersion: number;
+  readonly highestVersion: number;
+  readonly advertised: ServedApi;
+  readonly mayOverlap: boolean;
+  serve(reader: ByteReader, context: RequestContext, services: BrokerServices): Chunks | Promise<Chunks>;
+}
+
+const NO_CHUNKS: Chunks = [];
+
+export function endpoint<Request, Response>(handler: ApiHandler<Request, Response>): ApiEndpoint {
+  const { apiKey, lowestVersion } = handler.request;
+  const highestVersion = handler.highestVersion ?? handler.request.highestVersion;
+  const lowestAdvertised = handler.lowestAdvertisedVersion ?? lowestVersion;
+  return {
+    apiKey,
+    lowestVersion,
+    highestVersion,
+    advertised: { apiKey, lowestVersion: lowestAdvertised, highestVersion },
+    mayOverlap: handler.mayOverlap ?? false,
+    serve(reader, context, services) {
+      const request = handler.request.read(reader, context.apiVersion);
+      if (reader.remaining > 0) throw new ProtocolError(`${reader.remaining} bytes follow the request`);
+      const encode = (response: Response | typeof NO_RESPONSE): Chunks =>
+        response === NO_RESPONSE
+          ? NO_CHUNKS
+          : encodeResponse(handler.response, response, context.apiVersion, context.correlationId);
+      const refuse = (error: unknown): Chunks => {
+        if (error instanceof CloseConnectionError || error instanceof InvariantError) throw error;
+        const code = errorCodeOf(error);
+        if (code === ErrorCode.UNKNOWN_SERVER_ERROR) {
+          services.logger.error({ api: handler.request.name, err: error }, "a request failed unexpectedly");
+        }
+        return encode(handler.refuse(request, code, error instanceof Error ? error.message : String(error)));
+      };
+      let response: ReturnType<typeof handler.handle>;
+      try {
+        response = handler.handle(request, context, services);
+      } catch (error) {
+        return refuse(error);
+      }
+      return response instanceof Promise ? response.then(encode, refuse) : encode(response);
+    },
+  };
+}
+
+/** From the bytes of a request to the bytes of its answer. */
+export class RequestDispatcher {
+  readonly #endpoints: ReadonlyMap<number, ApiEndpoint>;
+  readonly #services: BrokerServices;
+
+  constructor(endpoints: readonly ApiEndpoint[], services: BrokerServices) {
+    this.#endpoints = new Map(endpoints.map((api) => [api.apiKey, api]));
+    this.#services = services;
+  }
+
+  /**
+   * @returns the chunks of the answering frame, none when there is no answer
+   * @throws what asks for the connection to be closed: bytes that are no request, an API or version that is not served
+   */
+  dispatch(frame: Uint8Array, connection: ConnectionContext): Chunks | Promise<Chunks> {
+    const reader = new ByteReader(frame);
+    const apiKey = reader.int16();
+    const apiVersion = reader.int16();
+    const api = this.#endpoints.get(apiKey);
+    if (api === undefined) throw new CloseConnectionError(`API ${apiKey} is not served`);
+    if (apiVersion < api.lowestVersion || apiVersion > api.highestVersion) {
+      if (apiKey === ApiKey.ApiVersions) {
+        return encodeUnsupportedApiVersions(reader.int32(), api.lowestVersion, api.highestVersion);
+      }
+      throw new CloseConnectionError(`version ${apiVersion} of API ${apiKey} is not served`);
+    }
+    reader.offset = 0;
+    const { correlationId, clientId } = decodeRequestHeader(reader);
+    return api.serve(reader, { apiKey, apiVersion, correlationId, clientId, ...connection }, this.#services);
+  }
+}
