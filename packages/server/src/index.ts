@@ -1,1 +1,3 @@
-export {};
+export { StartError } from "./server-error.ts";
+export { startBroker } from "./start-broker.ts";
+export type { RunningBroker, StartBrokerOptions } from "./start-broker.ts";

@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ErrorCode } from "@samsa/base";
+import { MemoryDisk } from "@samsa/io";
+import { ProduceRequest } from "@samsa/protocol/messages/produce-request";
+import { fetch, produce, produceRequest, recordsOf } from "./testing/produce-and-fetch.ts";
+import { batchOf, startTestBroker } from "./testing/test-broker.ts";
+
+for (let version = 3; version <= 13; version++) {
+  test(`Produce ${version} appends, and answers the offset of the first record`, async () => {
+    await using broker = await startTestBroker();
+    const topicId = await broker.createTopic("orders");
+    const options = { topic: "orders", topicId, version };
+    assert.equal((await produce(broker.client, batchOf(["a", "b"]), options)).baseOffset, 0);
+    const second = await produce(broker.client, batchOf(["c"]), options);
+    assert.deepEqual([second.errorCode, second.baseOffset], [ErrorCode.NONE, 2]);
+    assert.deepEqual(recordsOf(await fetch(broker.client, { topic: "orders" })), ["0:a", "1:b", "2:c"]);
+  });
+}
+
+const damaged = batchOf(["a"]);
+damaged[damaged.length - 1] = 0x7f;
+const twoBatches = new Uint8Array([...batchOf(["a"]), ...batchOf(["b"])]);
+const oldMagic = batchOf(["a"]);
+oldMagic[16] = 1;
+const topic = "orders";
+const refusals = [
+  { what: "a damaged batch", records: damaged, code: ErrorCode.CORRUPT_MESSAGE },
+  { what: "two batches for one partition", records: twoBatches, code: ErrorCode.INVALID_RECORD },
+  { what: "no records at all", records: null, code: ErrorCode.INVALID_RECORD },
+  { what: "an empty record set", records: new Uint8Array(0), code: ErrorCode.INVALID_RECORD },
+  { what: "a batch of an older format", records: oldMagic, code: ErrorCode.INVALID_RECORD },
+  { what: "a batch above max.message.bytes", records: batchOf(["x".repeat(2000)]), code: ErrorCode.MESSAGE_TOO_LARGE },
+  { what: "a control batch", records: batchOf(["a"], { isControlBatch: true }), code: ErrorCode.INVALID_RECORD },
+  { what: "acks of 2", records: batchOf(["a"]), acks: 2, code: ErrorCode.INVALID_REQUIRED_ACKS },
+  { what: "an unknown topic", records: batchOf(["a"]), topic: "nowhere", code: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION },
+  { what: "an unknown partition", records: batchOf(["a"]), partition: 7, code: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION },
+  { what: "an unknown topic id", records: batchOf(["a"]), version: 13, code: ErrorCode.UNKNOWN_TOPIC_ID },
+  {
+    what: "zstd before version 7",
+    records: batchOf(["a"], { compressionType: "zstd" }),
+    version: 6,
+    code: ErrorCode.UNSUPPORTED_COMPRESSION_TYPE,
+  },
+];
+for (const { what, records, code, ...options } of refusals) {
+  test(`${what} is refused with error ${code}, and nothing is appended`, async () => {
+    await using broker = await startTestBroker();
+    await broker.createTopic("orders", { configs: { "max.message.bytes": "1000" } });
+    const answer = await produce(broker.client, records?.slice() ?? null, { topic, ...options });
+    assert.deepEqual([answer.errorCode, answer.baseOffset], [code, -1]);
+    assert.equal((await fetch(broker.client, { topic: "orders" })).highWatermark, 0);
+    assert.deepEqual(broker.logged.filter(({ level }) => level === "error"), []);
+  });
+}
+
+test("acks=0 is answered by nothing at all", async () => {
+  await using broker = await startTestBroker();
+  await broker.createTopic("orders");
+  broker.client.send(ProduceRequest, 12, produceRequest(batchOf(["a"]), { topic: "orders", acks: 0 }));
+  // The next answer on this connection is the fetch's own.
+  assert.deepEqual(recordsOf(await fetch(broker.client, { topic: "orders", maxWaitMs: 1000 })), ["0:a"]);
+});
+
+test("acks=0 that fails closes the connection, as there is no other way to tell", async () => {
+  await using broker = await startTestBroker();
+  broker.client.send(ProduceRequest, 12, produceRequest(batchOf(["a"]), { topic: "nowhere", acks: 0 }));
+  await broker.client.closed;
+});
+
+test("every acknowledged record is there after a crash, in order", async () => {
+  const disk = new MemoryDisk();
+  const first = await startTestBroker({ disk });
+  await first.createTopic("orders");
+  for (let n = 0; n < 50; n++) await produce(first.client, batchOf([`${n}`]), { topic: "orders" });
+  // No close: what the disk holds is what a killed process leaves.
+  await using second = await startTestBroker({ disk });
+  const expected = Array.from({ length: 50 }, (_, n) => `${n}:${n}`);
+  assert.deepEqual(recordsOf(await fetch(second.client, { topic: "orders" })), expected);
+  assert.equal((await produce(second.client, batchOf(["next"]), { topic: "orders" })).baseOffset, 50);
+});
+
+test("with log append time the broker's clock goes into the answer", async () => {
+  await using broker = await startTestBroker();
+  await broker.createTopic("orders", { configs: { "message.timestamp.type": "LogAppendTime" } });
+  const answer = await produce(broker.client, batchOf(["a"], { timestamp: 5 }), { topic: "orders" });
+  assert.equal(answer.logAppendTimeMs, broker.clock.wallMs());
+});

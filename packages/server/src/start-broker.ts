@@ -1,0 +1,316 @@
+import path from "node:path";
+import type { Clock, Connection, Disk, Listener, Random, Transport } from "@samsa/base";
+import { InvariantError, randomUuid } from "@samsa/base";
+import type { Logger } from "@samsa/broker";
+import { Broker, MetadataCache } from "@samsa/broker";
+import { formatDataDirectory, QuorumController, SingleVoterQuorum } from "@samsa/controller";
+import { MemoryDisk, NodeDisk, SystemClock, SystemRandom, TcpTransport, temporaryDirectory } from "@samsa/io";
+import { LogManager, TailCacheBudget } from "@samsa/log";
+import { BrokerConfig } from "@samsa/metadata";
+import { ReplicaManager } from "@samsa/replication";
+import { lockDataDirectory } from "./data-directory-lock.ts";
+import type { ListenerConfig } from "./listeners.ts";
+import { advertisedListeners, clientListeners } from "./listeners.ts";
+import { defaultLogger } from "./logger.ts";
+import { StartError } from "./server-error.ts";
+import { samsaVersion } from "./version.ts";
+
+export interface StartBrokerOptions {
+  /** Where to listen, unless `properties` names listeners. Default 127.0.0.1. */
+  readonly host?: string;
+  /** 0 takes any free port. Default 9092. */
+  readonly port?: number;
+  /** A folder; "memory" keeps everything in memory; "temporary" makes a folder and removes it at the end. Default "memory". */
+  readonly dataDir?: string;
+  /** Kafka's configuration by its dotted names, as in server.properties. */
+  readonly properties?: Readonly<Record<string, string>>;
+  /** Told what happens. Default: warnings and errors as JSON lines on stderr. */
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly disk?: Disk;
+  readonly transport?: Transport;
+}
+
+/** A broker in this process. Two of them do not disturb each other. */
+export interface RunningBroker extends AsyncDisposable {
+  /** What clients are given: `host:port` of the first listener. */
+  readonly bootstrapServers: string;
+  readonly host: string;
+  readonly port: number;
+  readonly dataDir: string;
+  readonly clusterId: string;
+  readonly nodeId: number;
+  readonly version: string;
+  /** Resolves after a stop; rejects when the broker had to stop by itself. */
+  readonly closed: Promise<void>;
+  /** Answers what was started, writes what is pending and stops. */
+  close(): Promise<void>;
+}
+
+const DEFAULT_PORT = 9092;
+const DEFAULT_NODE_ID = 1;
+const TAIL_CACHE_BYTES = 64 * 1024 * 1024;
+/** Ours, not Kafka's: allows a listener without authentication on an address that is not loopback. */
+const ALLOW_OPEN_LISTENERS = "samsa.allow.open.listeners";
+const CONTROLLER_LISTENER = { name: "CONTROLLER", host: "localhost", port: 9093 };
+
+/**
+ * Starts a broker with its own quorum of one.
+ * @throws StartError, TransportError (EADDRINUSE …), DiskError or KafkaError: what keeps it from starting
+ */
+export async function startBroker(options: StartBrokerOptions = {}): Promise<RunningBroker> {
+  const stack = new CloseStack();
+  try {
+    return await start(options, stack);
+  } catch (error) {
+    await stack.close();
+    throw error;
+  }
+}
+
+async function start(options: StartBrokerOptions, stack: CloseStack): Promise<RunningBroker> {
+  const logger = options.logger ?? defaultLogger();
+  const clock = options.clock ?? new SystemClock();
+  const random = options.random ?? new SystemRandom();
+  const transport = options.transport ?? new TcpTransport();
+  const { config, isOpenAllowed } = brokerConfig(options);
+  const wantedListeners = clientListeners(config, isOpenAllowed);
+  const nodeId = config.number("node.id");
+  const storage = openStorage(options, config, stack);
+  const { disk, directory } = storage;
+
+  const gate = new Gate();
+  const listening = await listenAll(transport, wantedListeners, gate, stack);
+  const advertised = advertisedListeners(config, listening);
+  const brokerListeners = advertised.map(({ name, address }) => ({ name, ...address, securityProtocol: 0 }));
+
+  const properties = await formatDataDirectory({
+    disk,
+    clock,
+    random,
+    directory,
+    nodeId,
+    controllerListener: CONTROLLER_LISTENER,
+  });
+  const { clusterId, directoryId } = properties;
+  const outcome = new Outcome();
+  let hasFailed = false;
+  const onFatal = (error: unknown): void => {
+    if (hasFailed) return;
+    hasFailed = true;
+    logger.error({ err: error }, "the broker stops: it can no longer keep its promises");
+    outcome.reject(error);
+    void stack.close().catch((failure: unknown) => logger.error({ err: failure }, "closing failed"));
+  };
+  // After a failure nothing is written any more, the clean marker least of all: the next start recovers.
+  const unlessFailed = (closer: () => Promise<void>) => () => (hasFailed ? undefined : closer());
+
+  const metadata = new MetadataCache();
+  let brokerEpoch = -1;
+  const replicas = new ReplicaManager({
+    brokerId: nodeId,
+    config,
+    openLogs: (_image, configFor) =>
+      LogManager.open({ disk, clock, random, directory, configFor, tailCache: new TailCacheBudget(TAIL_CACHE_BYTES) }),
+    onReplicaError: (name, error) => logger.error({ replica: name, err: error }, "a replica is offline"),
+  });
+  const quorum = await SingleVoterQuorum.open({
+    disk,
+    clock,
+    random,
+    directory,
+    nodeId,
+    directoryId,
+    controllerListener: CONTROLLER_LISTENER,
+  });
+  const controller = await QuorumController.start({
+    nodeId,
+    clusterId,
+    config,
+    clock,
+    random,
+    metadataLog: quorum,
+    publishers: [replicas, metadata],
+    onFatal,
+  });
+  stack.defer(unlessFailed(() => controller.close()));
+  stack.defer(unlessFailed(() => replicas.close(brokerEpoch)));
+  ({ brokerEpoch } = await controller.registerBroker({
+    brokerId: nodeId,
+    incarnationId: randomUuid(random),
+    listeners: brokerListeners,
+    rack: config.value("broker.rack") === null ? null : config.string("broker.rack"),
+    directories: [directoryId],
+  }));
+  const broker = new Broker({
+    nodeId,
+    clusterId,
+    brokerEpoch,
+    config,
+    metadata,
+    replicas,
+    controller,
+    clock,
+    logger,
+    onFatal,
+  });
+  stack.defer(() => broker.drain());
+  await controller.unfenceBroker(nodeId, brokerEpoch);
+  gate.open(broker);
+
+  const first = brokerListeners[0];
+  if (first === undefined) throw new InvariantError("a broker has a listener");
+  const close = async (): Promise<void> => {
+    await stack.close();
+    outcome.resolve();
+  };
+  return {
+    bootstrapServers: brokerListeners.map(({ host, port }) => `${host.includes(":") ? `[${host}]` : host}:${port}`).join(","),
+    host: first.host,
+    port: first.port,
+    dataDir: storage.name,
+    clusterId,
+    nodeId,
+    version: samsaVersion(),
+    closed: outcome.promise,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function brokerConfig({ host, port, properties = {} }: StartBrokerOptions): {
+  readonly config: BrokerConfig;
+  readonly isOpenAllowed: boolean;
+} {
+  const values = new Map(Object.entries(properties));
+  const isOpenAllowed = values.get(ALLOW_OPEN_LISTENERS) === "true";
+  values.delete(ALLOW_OPEN_LISTENERS);
+  const address = host ?? "127.0.0.1";
+  const literal = address.includes(":") && !address.startsWith("[") ? `[${address}]` : address;
+  const defaults = new Map([
+    ["process.roles", "broker,controller"],
+    ["node.id", String(DEFAULT_NODE_ID)],
+    ["listeners", `PLAINTEXT://${literal}:${port ?? DEFAULT_PORT}`],
+    ["controller.listener.names", CONTROLLER_LISTENER.name],
+  ]);
+  return { config: new BrokerConfig(new Map([...defaults, ...values])), isOpenAllowed };
+}
+
+/** Where the records are kept; the name is what people are told. */
+function openStorage(
+  { dataDir, disk }: StartBrokerOptions,
+  config: BrokerConfig,
+  stack: CloseStack,
+): { readonly disk: Disk; readonly directory: string; readonly name: string } {
+  const directories = config.value("log.dirs") === null ? [] : config.list("log.dirs");
+  if (directories.length > 1) {
+    throw new StartError(`log.dirs: one directory is served so far, not ${directories.length}`);
+  }
+  const name = dataDir ?? directories[0] ?? "memory";
+  if (disk !== undefined) return { disk, directory: name, name };
+  if (name === "memory") return { disk: new MemoryDisk(), directory: "data", name };
+  let directory = path.resolve(name);
+  if (name === "temporary") {
+    const temporary = temporaryDirectory("samsa-");
+    directory = temporary.path;
+    stack.defer(() => temporary.remove());
+  }
+  const unlock = lockDataDirectory(directory);
+  stack.defer(unlock);
+  return { disk: new NodeDisk(directory), directory, name: directory };
+}
+
+/** Binds every listener. Clients that come before the broker serves wait at the gate. */
+async function listenAll(
+  transport: Transport,
+  wanted: readonly ListenerConfig[],
+  gate: Gate,
+  stack: CloseStack,
+): Promise<readonly ListenerConfig[]> {
+  const bound: ListenerConfig[] = [];
+  for (const { name, address } of wanted) {
+    const host = address.host.replace(/^\[|\]$/g, "");
+    const listener: Listener = await transport.listen({ host, port: address.port }, (connection) =>
+      gate.accept(connection, name),
+    );
+    stack.defer(() => listener.close());
+    bound.push({ name, address: { host: address.host, port: listener.address.port } });
+  }
+  return bound;
+}
+
+/** Holds connections until there is a broker for them: not a byte is read before. */
+class Gate {
+  #broker: Broker | undefined;
+  readonly #waiting = new Set<() => void>();
+
+  accept(connection: Connection, listenerName: string) {
+    if (this.#broker !== undefined) return this.#broker.accept(connection, listenerName);
+    connection.pause();
+    let handler: ReturnType<Broker["accept"]> | undefined;
+    const early: Uint8Array[] = [];
+    const begin = (): void => {
+      handler = this.#broker?.accept(connection, listenerName);
+      for (const bytes of early.splice(0)) handler?.onData(bytes);
+      connection.resume();
+    };
+    this.#waiting.add(begin);
+    return {
+      onData: (bytes: Uint8Array) => (handler === undefined ? void early.push(bytes) : handler.onData(bytes)),
+      onDrain: () => handler?.onDrain(),
+      onClose: (error?: Error) => {
+        this.#waiting.delete(begin);
+        handler?.onClose(error);
+      },
+    };
+  }
+
+  open(broker: Broker): void {
+    this.#broker = broker;
+    for (const begin of this.#waiting) begin();
+    this.#waiting.clear();
+  }
+}
+
+/** How a broker ended, for `closed`. */
+class Outcome {
+  readonly promise: Promise<void>;
+  resolve: () => void = () => {};
+  reject: (error: unknown) => void = () => {};
+
+  constructor() {
+    this.promise = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+    this.promise.catch(() => {}); // an owner who never looks at `closed` is no reason to end the process
+  }
+}
+
+/** What has been opened, closed in the opposite order, once. */
+class CloseStack {
+  readonly #closers: (() => void | Promise<void>)[] = [];
+  #closing: Promise<void> | undefined;
+
+  defer(closer: () => void | Promise<void>): void {
+    this.#closers.push(closer);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#run();
+    return this.#closing;
+  }
+
+  async #run(): Promise<void> {
+    const errors: unknown[] = [];
+    for (const closer of this.#closers.toReversed()) {
+      try {
+        await closer();
+      } catch (error) {
+        errors.push(error); // the others are closed all the same
+      }
+    }
+    if (errors.length > 0) throw errors.length === 1 ? errors[0] : new AggregateError(errors, "closing failed");
+  }
+}
