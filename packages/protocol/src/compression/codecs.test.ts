@@ -145,14 +145,14 @@ for (const { name, type, codec } of implementations) {
     });
 
     test("answers within the limit or refuses, whichever byte is wrong", () => {
-      for (const original of [text.subarray(0, 2000), noise.subarray(0, 300), new Uint8Array(100_000)]) {
+      for (const original of [text.subarray(0, 2000), noise.subarray(0, 300), new Uint8Array(20_000)]) {
         const compressed = codec.compress(original, undefined);
         for (let at = 0; at < compressed.length; at++) {
           for (const mask of [0xff, 0x01, 0x80, 1 << (at % 8)]) {
             const damaged = compressed.slice();
             damaged[at] = (damaged[at] ?? 0) ^ mask;
             answersOrRefuses(() => {
-              assert.ok(codec.decompress(damaged, 150_000).length <= 150_000);
+              assert.ok(codec.decompress(damaged, 30_000).length <= 30_000);
             }, `byte ${at} ^ ${mask}`);
           }
         }

@@ -33,15 +33,17 @@ const samples = goldenNames().map((name) => {
 describe("whatever the bytes, a batch is read or refused with a typed error", () => {
   for (const { name, bytes } of samples) {
     test(`${name}: with any of its bytes inverted, and with any of its bits flipped`, () => {
+      let tried = 0;
       let refused = 0;
       for (let at = 0; at < bytes.length; at++) {
-        for (const mask of [0xff, 1 << (at % 8)]) {
+        for (const mask of masks(at, bytes)) {
           const damaged = bytes.slice();
           damaged[at] = (damaged[at] ?? 0) ^ mask;
+          if (at >= HEADER_BYTES) tried++;
           if (answersOrRefuses(() => readAll(damaged), `byte ${at} ^ ${mask}`) === "refused") refused++;
         }
       }
-      assert.ok(refused >= 2 * (bytes.length - HEADER_BYTES), "the CRC alone refuses every change after it");
+      assert.ok(refused >= tried, "the CRC alone refuses every change after it");
     });
 
     test(`${name}: cut anywhere, with its length set to what is left`, () => {
@@ -127,6 +129,12 @@ test("records that are none behind a compression are refused as the bare ones ar
     assert.throws(() => [...new RecordBatch(bytes).records()], InvalidRecordError, compressionType);
   }
 });
+
+/** All bits at once, and one bit; long batches are expensive to unfold, so there they take turns. */
+function masks(at: number, bytes: Uint8Array): number[] {
+  const all = [0xff, 1 << (at % 8)];
+  return bytes.length < 2500 ? all : all.slice(at % 2, (at % 2) + 1);
+}
 
 /** Bytes of a varint that say that more follow. */
 function continued(count: number): number[] {

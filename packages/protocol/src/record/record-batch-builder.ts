@@ -36,6 +36,7 @@ import type { RecordHeader } from "./record-cursor.ts";
 
 const INT32_MAX = 0x7fffffff;
 const NO_HEADERS: readonly RecordHeader[] = [];
+const SHORT_BYTES = 24;
 const encoder = new TextEncoder();
 
 export interface RecordBatchBuilderOptions {
@@ -200,13 +201,26 @@ export class RecordBatchBuilder {
   #lengthAndBytes(bytes: Uint8Array | null): void {
     if (bytes === null) return this.#varint(-1);
     this.#varint(bytes.length);
-    this.#bytes.set(bytes, this.#position);
-    this.#position += bytes.length;
+    this.#raw(bytes);
+  }
+
+  #raw(bytes: Uint8Array): void {
+    const to = this.#bytes;
+    const at = this.#position;
+    const length = bytes.length;
+    // Keys are short, and for them the call of `set` costs more than the bytes.
+    if (length <= SHORT_BYTES) for (let i = 0; i < length; i++) to[at + i] = bytes[i] as number;
+    else to.set(bytes, at);
+    this.#position = at + length;
   }
 
   #text(text: string): void {
     const length = utf8Length(text);
     this.#varint(length);
+    if (length === text.length && length <= SHORT_BYTES) {
+      for (let i = 0; i < length; i++) this.#bytes[this.#position++] = text.charCodeAt(i);
+      return;
+    }
     encoder.encodeInto(text, this.#bytes.subarray(this.#position, this.#position + length));
     this.#position += length;
   }
