@@ -1,5 +1,6 @@
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import type { ExitCode } from "./exit-code.ts";
+import { FORMAT_TOKENS } from "./record-format.ts";
 import { samsaVersion } from "./version.ts";
 
 type Done = (exitCode: ExitCode) => void;
@@ -17,6 +18,9 @@ export function samsaProgram(done: Done): Command {
       examples(["samsa start", "samsa topic create greetings", "samsa consume greetings -o start"]),
     );
   addStart(program, done);
+  addTopic(program, done);
+  addProduce(program, done);
+  addConsume(program, done);
   return program;
 }
 
@@ -49,12 +53,173 @@ function addStart(program: Command, done: Done): void {
     });
 }
 
+function addTopic(program: Command, done: Done): void {
+  const topic = program
+    .command("topic")
+    .alias("topics")
+    .description("create, list, describe and delete topics")
+    .addHelpText(
+      "after",
+      examples(["samsa topic create orders --partitions 3", "samsa topic list", "samsa topic describe orders"]),
+    );
+
+  connecting(topic.command("create <name...>"))
+    .description("create topics")
+    .option("-p, --partitions <count>", "partitions of each (default: the broker's num.partitions)", wholeNumber)
+    .option("-r, --replication-factor <count>", "replicas of each partition (default: the broker's)", wholeNumber)
+    .option(
+      "-c, --config <key=value>",
+      "a topic's configuration key, e.g. -c retention.ms=60000; may be repeated",
+      collect,
+    )
+    .option("--if-not-exists", "be content with a topic that is there already")
+    .addHelpText(
+      "after",
+      examples([
+        "samsa topic create orders --partitions 3",
+        "samsa topic create users -c cleanup.policy=compact",
+        "samsa topic create a b c --if-not-exists",
+      ]),
+    )
+    .action(async (names: string[], options) => {
+      const { createTopics } = await import("./commands/topic.ts");
+      done(await createTopics(names, options));
+    });
+
+  connecting(topic.command("list"))
+    .alias("ls")
+    .description("list topics, a line each")
+    .option("--internal", "Kafka's own topics too")
+    .option("--names", "names alone")
+    .option("--json", "a JSON object a line")
+    .addHelpText("after", examples(["samsa topic list", "samsa topic list --names | xargs -n1 samsa topic describe"]))
+    .action(async (options) => {
+      const { listTopics } = await import("./commands/topic.ts");
+      done(await listTopics(options));
+    });
+
+  connecting(topic.command("describe [name...]"))
+    .alias("desc")
+    .description("show partitions, leaders, replicas and offsets; of all topics when none is named")
+    .option("--json", "a JSON object a topic, a line each")
+    .addHelpText("after", examples(["samsa topic describe orders", "samsa topic describe --json"]))
+    .action(async (names: string[], options) => {
+      const { describeTopics } = await import("./commands/topic.ts");
+      done(await describeTopics(names, options));
+    });
+
+  connecting(topic.command("delete <name...>"))
+    .alias("rm")
+    .description("delete topics with all their records; asks first on a terminal")
+    .option("--if-exists", "be content when there is no such topic")
+    .option("-y, --yes", "do not ask")
+    .addHelpText("after", examples(["samsa topic delete orders", "samsa topic delete orders users --if-exists --yes"]))
+    .action(async (names: string[], options) => {
+      const { deleteTopics } = await import("./commands/topic.ts");
+      done(await deleteTopics(names, options));
+    });
+}
+
+function addProduce(program: Command, done: Done): void {
+  connecting(program.command("produce [topic]"))
+    .usage("<topic> [options]")
+    .description("send each line of a file or of stdin as a record")
+    .option("-k, --key-separator [separator]", "what stands before it in a line is the key (default: a tab)")
+    .option("-H, --header <name=value>", "a header for every record; may be repeated", collect)
+    .option("-f, --file <file>", "read this file instead of stdin")
+    .option("-D, --delimiter <text>", "what ends a record", "\\n")
+    .option("-Z, --empty-as-null", "an empty value is null: with a key, a tombstone")
+    .option("-p, --partition <number>", "send all to this partition (default: by key, else in turns)", wholeNumber)
+    .addOption(
+      new Option("-a, --acks <who>", "who must have a record: nobody, the leader, all in sync")
+        .choices(["0", "1", "all"])
+        .default("all"),
+    )
+    .addOption(
+      new Option("-z, --compression <type>", "how batches are compressed")
+        .choices(["none", "gzip", "snappy", "lz4", "zstd"])
+        .default("none"),
+    )
+    .option("--max-request-size <bytes>", "most bytes of a record", wholeNumber, 1_048_576)
+    .addOption(propertyOption("a producer's configuration key, e.g. -X linger.ms=50; may be repeated"))
+    .addHelpText(
+      "after",
+      examples([
+        "echo hello | samsa produce greetings",
+        "samsa produce lines -f words.txt -z zstd",
+        "printf 'user123:signed up\\n' | samsa produce events -k :",
+      ]),
+    )
+    .action(async (topic: string | undefined, options) => {
+      const { produce } = await import("./commands/produce.ts");
+      done(await produce(topic, options));
+    });
+}
+
+function addConsume(program: Command, done: Done): void {
+  connecting(program.command("consume <topic>"))
+    .description("write the records of a topic to stdout")
+    .option("-o, --offset <where>", "where to begin: start, end, N, -N (the last N), @time", "start")
+    .option("-n, --count <number>", "stop after so many records", wholeNumber)
+    .option("-e, --exit", "stop at the end of each partition as it is now")
+    .option("-f, --format <format>", "how a record is written (default: %s\\n)")
+    .option("--json", "a JSON object a record, a line each")
+    .option("-p, --partition <number>", "only this partition; may be repeated", collectNumbers)
+    .addOption(
+      new Option("--isolation <level>", "whether to show what was aborted or is not yet committed")
+        .choices(["read_uncommitted", "read_committed"])
+        .default("read_uncommitted"),
+    )
+    .addOption(propertyOption("a consumer's configuration key, e.g. -X fetch.min.bytes=1000; may be repeated"))
+    .addHelpText("after", consumeHelp)
+    .action(async (topic: string, options) => {
+      const { consume } = await import("./commands/consume.ts");
+      done(await consume(topic, options));
+    });
+}
+
+function consumeHelp(): string {
+  const tokens = Object.entries(FORMAT_TOKENS).map(([token, meaning]) => `  ${token.padEnd(20)} ${meaning}`);
+  const times = [
+    "  @1700000000000       milliseconds since 1970",
+    "  @2026-01-31T12:00Z   a date",
+    "  @-15m                back from now, in ms, s, m, h or d",
+  ];
+  return [
+    `\nFormat:\n${tokens.join("\n")}`,
+    `\nTimes:\n${times.join("\n")}`,
+    examples([
+      "samsa consume greetings",
+      "samsa consume lines -e > words.txt",
+      "samsa consume events -o -10 -e -f '%p %o %k %s\\n'",
+      "samsa consume events -o @-1h --json | jq .value",
+    ]),
+  ].join("\n");
+}
+
+/** What every command that talks to a broker takes. */
+function connecting(command: Command): Command {
+  return command.addOption(
+    new Option("-b, --bootstrap-server <host:port>", "a broker to begin with, several with commas")
+      .default("127.0.0.1:9092")
+      .env("SAMSA_BOOTSTRAP_SERVER"),
+  );
+}
+
+function propertyOption(description: string): Option {
+  return new Option("-X, --property <key=value>", description).argParser(collect);
+}
+
 function examples(lines: readonly string[]): string {
   return `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}\n`;
 }
 
 function collect(value: string, previous: readonly string[] = []): readonly string[] {
   return [...previous, value];
+}
+
+function collectNumbers(value: string, previous: readonly number[] = []): readonly number[] {
+  return [...previous, wholeNumber(value)];
 }
 
 function wholeNumber(text: string): number {

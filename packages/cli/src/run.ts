@@ -1,6 +1,5 @@
 import process from "node:process";
 import { CommanderError } from "commander";
-import { tellError } from "./tell-error.ts";
 import { ExitCode } from "./exit-code.ts";
 import { samsaProgram } from "./program.ts";
 
@@ -19,6 +18,7 @@ export async function run(args: readonly string[]): Promise<ExitCode> {
   } catch (error) {
     // Commander has said what was wrong; --help and --version also arrive here, with 0.
     if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.DONE : ExitCode.USAGE;
+    const { tellError } = await import("./tell-error.ts"); // with all of the client behind it
     return tellError(error);
   } finally {
     clearInterval(keepAlive);

@@ -1,28 +1,67 @@
-import { KafkaError } from "@samsa/base";
+import process from "node:process";
+import { ErrorCode, KafkaError } from "@samsa/base";
+import { adviceFor, BrokerError, ConfigurationError, NoBrokerReachableError, TimeLimitError } from "@samsa/client";
 import { CommandError, ExitCode, UsageError } from "./exit-code.ts";
+import { invocation } from "./invocation.ts";
 import { red, say } from "./talk.ts";
 
 /** Tells what went wrong and what helps, on stderr, and says with which code to end. */
 export function tellError(error: unknown): ExitCode {
-  if (error instanceof UsageError) {
-    say(`${red("samsa:")} ${error.message}`);
+  if (process.env["SAMSA_DEBUG"] !== undefined && error instanceof Error) say(error.stack);
+  if (error instanceof UsageError || error instanceof ConfigurationError) {
+    tell(error.message);
     return ExitCode.USAGE;
   }
   if (error instanceof CommandError) {
     tell(error.message, error.remedies);
     return error.exitCode;
   }
-  if (error instanceof KafkaError) {
-    tell(`${error.codeName} (${error.code}): ${error.message}`, []);
-    return ExitCode.KAFKA_ERROR;
-  }
-  const isDebug = process.env["SAMSA_DEBUG"] !== undefined;
-  const message = error instanceof Error ? ((isDebug ? error.stack : undefined) ?? error.message) : String(error);
-  tell(message, isDebug ? [] : ["SAMSA_DEBUG=1 before the command shows where this comes from"]);
+  if (error instanceof KafkaError) return tellKafkaError(error);
+  const isForPeople = error instanceof Error && ["StartError", "DiskError", "TransportError"].includes(error.name);
+  const message = error instanceof Error ? error.message : String(error);
+  tell(message, isForPeople ? [] : ["SAMSA_DEBUG=1 before the command shows where this comes from"]);
   return ExitCode.KAFKA_ERROR;
 }
 
-function tell(message: string, remedies: readonly string[]): void {
+function tellKafkaError(error: KafkaError): ExitCode {
+  if (isUnreachable(error)) {
+    const samsa = invocation();
+    tell(`cannot connect: ${error.message}`, [
+      `start a broker here:     ${samsa} start`,
+      "or name another broker:  --bootstrap-server host:port (or SAMSA_BOOTSTRAP_SERVER)",
+    ]);
+    return ExitCode.CANNOT_CONNECT;
+  }
+  // What stood in the way says more than that the time was over.
+  const shown = error instanceof TimeLimitError && error.cause instanceof BrokerError ? error.cause : error;
+  const advice = adviceFor(shown);
+  tell(`${shown.codeName} (${shown.code}): ${error.message}`, [
+    ...(advice === undefined ? [] : [advice]),
+    ...commandsFor(shown),
+  ]);
+  return ExitCode.KAFKA_ERROR;
+}
+
+function isUnreachable(error: KafkaError): boolean {
+  if (error instanceof NoBrokerReachableError || error.name === "ConnectionError") return true;
+  return error instanceof TimeLimitError && error.cause instanceof KafkaError && isUnreachable(error.cause);
+}
+
+function commandsFor(error: KafkaError): readonly string[] {
+  const samsa = invocation();
+  switch (error.code) {
+    case ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
+      return [`the topics there are:  ${samsa} topic list`, `a new one:             ${samsa} topic create NAME`];
+    case ErrorCode.TOPIC_ALREADY_EXISTS:
+      return [`content with it as it is:  ${samsa} topic create NAME --if-not-exists`];
+    case ErrorCode.OFFSET_OUT_OF_RANGE:
+      return [`the offsets there are:  ${samsa} topic describe NAME`];
+    default:
+      return [];
+  }
+}
+
+function tell(message: string, remedies: readonly string[] = []): void {
   say(`${red("samsa:")} ${message}`);
   for (const remedy of remedies) say(`  ${remedy}`);
 }

@@ -1,8 +1,11 @@
 import path from "node:path";
 import process from "node:process";
+import type { RunningBroker, StartBrokerOptions } from "@samsa/server";
 import { CommandError, ExitCode, UsageError } from "../exit-code.ts";
 import { invocation } from "../invocation.ts";
 import { addPairs, readPropertiesFile } from "../properties.ts";
+import type { Interruption } from "../signals.ts";
+import { onInterrupt } from "../signals.ts";
 import { bold, say } from "../talk.ts";
 
 export interface StartOptions {
@@ -14,21 +17,6 @@ export interface StartOptions {
   readonly config?: string;
 }
 
-/** What a running broker shows of itself; the shape of what `@samsa/server` hands out. */
-interface RunningBroker {
-  readonly bootstrapServers: string;
-  readonly host: string;
-  readonly port: number;
-  readonly dataDir: string;
-  readonly version: string;
-  readonly closed: Promise<void>;
-  close(): Promise<void>;
-}
-
-interface ServerModule {
-  startBroker(settings: ReturnType<typeof startSettings>): Promise<RunningBroker>;
-}
-
 const DEFAULT_PORT = 9092;
 const DEFAULT_HOST = "127.0.0.1";
 /** In the folder where the command runs: in plain sight, one per project, and gone when the folder goes. */
@@ -38,7 +26,7 @@ const DEFAULT_DATA_DIR = "samsa-data";
 export async function start(options: StartOptions): Promise<ExitCode> {
   const settings = startSettings(options);
   const startedMs = performance.now();
-  const { startBroker } = (await import("@samsa/server")) as unknown as ServerModule;
+  const { startBroker } = await import("@samsa/server");
   let broker: RunningBroker;
   try {
     broker = await startBroker(settings);
@@ -50,12 +38,7 @@ export async function start(options: StartOptions): Promise<ExitCode> {
 }
 
 /** The command line, the file and the defaults as one: `-X` over `--config` over defaults, and the named options over all. */
-export function startSettings(options: StartOptions): {
-  readonly host?: string;
-  readonly port?: number;
-  readonly dataDir?: string;
-  readonly properties: Readonly<Record<string, string>>;
-} {
+export function startSettings(options: StartOptions): StartBrokerOptions {
   if (options.brokers !== 1) throw new UsageError("one broker for the time being: --brokers 1, or leave it out");
   const properties = options.config === undefined ? new Map<string, string>() : readPropertiesFile(options.config);
   addPairs(properties, options.property ?? [], "-X");
@@ -89,25 +72,22 @@ function announce(broker: RunningBroker, tookMs: number): void {
   say(`  ${samsa} consume greetings -o start -e${where}`);
 }
 
-/** The first signal stops cleanly, the second at once. */
+/** Until the broker has closed, on a signal or by itself. */
 async function untilStopped(broker: RunningBroker): Promise<ExitCode> {
-  let isStopping = false;
-  const onSignal = (signal: NodeJS.Signals): void => {
-    if (isStopping) process.exit(signal === "SIGINT" ? ExitCode.SIGINT : ExitCode.SIGTERM);
-    isStopping = true;
-    say(`${signal}: stopping; a second one stops at once`);
-    // A failure to close also rejects `closed`, which is where it is told.
-    broker.close().catch(() => {});
-  };
-  process.on("SIGINT", onSignal);
-  process.on("SIGTERM", onSignal);
+  let interruption: Interruption | undefined;
+  const stopped = new Promise<void>((resolve, reject) => {
+    interruption = onInterrupt((signal) => {
+      say(`${signal}: stopping; a second one stops at once`);
+      broker.close().then(resolve, reject);
+    });
+  });
   try {
-    await broker.closed;
+    await Promise.race([broker.closed, stopped]);
   } finally {
-    process.off("SIGINT", onSignal);
-    process.off("SIGTERM", onSignal);
+    interruption?.dispose();
   }
-  if (!isStopping) throw new CommandError(ExitCode.KAFKA_ERROR, "the broker has stopped by itself");
+  if (interruption?.exitCode === undefined)
+    throw new CommandError(ExitCode.KAFKA_ERROR, "the broker has stopped by itself");
   say("stopped");
   return ExitCode.DONE;
 }

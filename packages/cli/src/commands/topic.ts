@@ -1,0 +1,171 @@
+import process from "node:process";
+import { createInterface } from "node:readline/promises";
+import type { Admin, TopicMetadata } from "@samsa/client";
+import { ErrorCode, KafkaError } from "@samsa/base";
+import type { ConnectOptions } from "../client.ts";
+import { withKafka } from "../client.ts";
+import { CommandError, ExitCode } from "../exit-code.ts";
+import { addPairs } from "../properties.ts";
+import { isTerminal, say } from "../talk.ts";
+import { table } from "../table.ts";
+
+export interface CreateOptions extends ConnectOptions {
+  readonly partitions?: number;
+  readonly replicationFactor?: number;
+  readonly config?: readonly string[];
+  readonly ifNotExists?: boolean;
+}
+
+export async function createTopics(names: readonly string[], options: CreateOptions): Promise<ExitCode> {
+  const configs = new Map<string, string>();
+  addPairs(configs, options.config ?? [], "--config");
+  return await withKafka(options, async (kafka) => {
+    const admin = kafka.admin();
+    for (const name of names) {
+      const topic = {
+        name,
+        configs: Object.fromEntries(configs),
+        ...(options.partitions === undefined ? {} : { numPartitions: options.partitions }),
+        ...(options.replicationFactor === undefined ? {} : { replicationFactor: options.replicationFactor }),
+      };
+      try {
+        const [created] = await admin.createTopics([topic]);
+        const partitions = created?.numPartitions ?? -1;
+        say(partitions < 0 ? `created topic ${name}` : `created topic ${name} with ${count(partitions, "partition")}`);
+      } catch (error) {
+        const exists = error instanceof KafkaError && error.code === ErrorCode.TOPIC_ALREADY_EXISTS;
+        if (!exists || options.ifNotExists !== true) throw error;
+        say(`topic ${name} is there already`);
+      }
+    }
+    return ExitCode.DONE;
+  });
+}
+
+export interface ListOptions extends ConnectOptions {
+  readonly internal?: boolean;
+  readonly names?: boolean;
+  readonly json?: boolean;
+}
+
+export async function listTopics(options: ListOptions): Promise<ExitCode> {
+  return await withKafka(options, async (kafka) => {
+    const topics = await kafka.admin().listTopics({ includeInternal: options.internal ?? false });
+    const rows = topics.map((topic) => ({
+      name: topic.name,
+      partitions: topic.partitions.length,
+      replicationFactor: topic.partitions[0]?.replicas.length ?? 0,
+      internal: topic.isInternal,
+    }));
+    if (options.json === true) {
+      for (const row of rows) process.stdout.write(`${JSON.stringify(row)}\n`);
+    } else if (options.names === true) {
+      for (const { name } of rows) process.stdout.write(`${name}\n`);
+    } else {
+      const cells = rows.map((row) => [row.name, String(row.partitions), String(row.replicationFactor)]);
+      process.stdout.write(table(["NAME", "PARTITIONS", "REPLICATION-FACTOR"], cells));
+    }
+    if (rows.length === 0) say("no topics yet; samsa topic create NAME makes one");
+    return ExitCode.DONE;
+  });
+}
+
+export interface DescribeOptions extends ConnectOptions {
+  readonly json?: boolean;
+}
+
+export async function describeTopics(names: readonly string[], options: DescribeOptions): Promise<ExitCode> {
+  return await withKafka(options, async (kafka) => {
+    const admin = kafka.admin();
+    const topics = names.length === 0 ? await admin.listTopics() : await admin.describeTopics(names);
+    for (const [index, topic] of topics.entries()) {
+      const partitions = await describePartitions(admin, topic);
+      if (options.json === true) {
+        const { name, topicId, isInternal } = topic;
+        process.stdout.write(`${JSON.stringify({ name, topicId, internal: isInternal, partitions })}\n`);
+        continue;
+      }
+      const replicationFactor = topic.partitions[0]?.replicas.length ?? 0;
+      const facts = `${count(partitions.length, "partition")}, replication factor ${replicationFactor}, id ${topic.topicId}`;
+      process.stdout.write(`${index > 0 ? "\n" : ""}${topic.name}: ${facts}\n`);
+      const header = ["PARTITION", "LEADER", "EPOCH", "REPLICAS", "ISR", "START", "END"];
+      const rows = partitions.map((partition) => [
+        String(partition.partition),
+        partition.leader < 0 ? "none" : String(partition.leader),
+        String(partition.leaderEpoch),
+        partition.replicas.join(","),
+        partition.isr.join(","),
+        String(partition.startOffset ?? "-"),
+        String(partition.endOffset ?? "-"),
+      ]);
+      process.stdout.write(table(header, rows));
+    }
+    return ExitCode.DONE;
+  });
+}
+
+interface DescribedPartition {
+  readonly partition: number;
+  readonly leader: number; // -1 for none
+  readonly leaderEpoch: number;
+  readonly replicas: readonly number[];
+  readonly isr: readonly number[];
+  readonly startOffset: number | null; // null without a leader to ask
+  readonly endOffset: number | null;
+}
+
+async function describePartitions(admin: Admin, topic: TopicMetadata): Promise<readonly DescribedPartition[]> {
+  const led = topic.partitions.filter(({ leaderId }) => leaderId >= 0);
+  const queries = (at: "earliest" | "latest") => led.map(({ partition }) => ({ topic: topic.name, partition, at }));
+  const starts = await admin.listOffsets(queries("earliest"));
+  const ends = await admin.listOffsets(queries("latest"));
+  return topic.partitions.map((partition) => ({
+    partition: partition.partition,
+    leader: partition.leaderId,
+    leaderEpoch: partition.leaderEpoch,
+    replicas: partition.replicas,
+    isr: partition.isr,
+    startOffset: starts.find((one) => one.partition === partition.partition)?.offset ?? null,
+    endOffset: ends.find((one) => one.partition === partition.partition)?.offset ?? null,
+  }));
+}
+
+export interface DeleteOptions extends ConnectOptions {
+  readonly ifExists?: boolean;
+  readonly yes?: boolean;
+}
+
+export async function deleteTopics(names: readonly string[], options: DeleteOptions): Promise<ExitCode> {
+  await confirm(names, options);
+  return await withKafka(options, async (kafka) => {
+    const admin = kafka.admin();
+    for (const name of names) {
+      try {
+        await admin.deleteTopics([name]);
+        say(`deleted topic ${name}`);
+      } catch (error) {
+        const isGone = error instanceof KafkaError && error.code === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
+        if (!isGone || options.ifExists !== true) throw error;
+        say(`there is no topic ${name}`);
+      }
+    }
+    return ExitCode.DONE;
+  });
+}
+
+/** Asks a person; a script has said what it wants. */
+async function confirm(names: readonly string[], { yes = false }: DeleteOptions): Promise<void> {
+  if (yes || !process.stdin.isTTY || !isTerminal()) return;
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await lines.question(`Delete ${names.join(", ")} and all records in it? [y/N] `);
+    if (/^y(es)?$/iu.test(answer.trim())) return;
+  } finally {
+    lines.close();
+  }
+  throw new CommandError(ExitCode.KAFKA_ERROR, "nothing was deleted");
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}
