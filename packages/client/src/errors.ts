@@ -11,23 +11,25 @@ export class ConnectionError extends KafkaError {
   }
 }
 
-/** None of the addresses that were tried answered. */
+/** None of the addresses that were tried answered. A retry helps while the time for it is not over. */
 export class NoBrokerReachableError extends KafkaError {
   override readonly name = "NoBrokerReachableError";
   readonly addresses: readonly string[];
   readonly failures: readonly KafkaError[]; // the last one of each address
+  readonly #isRetriable: boolean;
 
-  constructor(addresses: readonly string[], failures: readonly KafkaError[]) {
+  constructor(addresses: readonly string[], failures: readonly KafkaError[], isRetriable: boolean) {
     const reasons = failures.map(({ message }) => message).join("; ");
     super(ErrorCode.BROKER_NOT_AVAILABLE, `no broker answers: ${reasons || addresses.join(", ")}`, {
       cause: failures[0],
     });
     this.addresses = addresses;
     this.failures = failures;
+    this.#isRetriable = isRetriable;
   }
 
   override get isRetriable(): boolean {
-    return true;
+    return this.#isRetriable;
   }
 }
 

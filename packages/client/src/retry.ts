@@ -61,8 +61,6 @@ export async function retrying<T>(
       if (!error.isRetriable || context.signal.aborted) throw error;
       const delayMs = backoffDelayMs(options, retries, context.random);
       if (context.clock.monotonicMs() + delayMs >= deadlineMs) {
-        // Said as it was where that is already the whole story.
-        if (error.name === "NoBrokerReachableError") throw error;
         throw new TimeLimitError(options.what, options.timeoutMs, options.timeoutOption, error);
       }
       await sleep(delayMs, context);

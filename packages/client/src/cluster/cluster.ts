@@ -77,19 +77,19 @@ export class Cluster {
     this.#checkOpen();
     if (this.#hasBootstrapped) return await this.#tryAll();
     const { retryBackoffMs, retryBackoffMaxMs, bootstrapTimeoutMs } = this.options;
-    const found = await retrying(
-      this.retries,
-      {
-        what: "looking for a broker",
-        timeoutMs: bootstrapTimeoutMs,
-        timeoutOption: "bootstrapTimeoutMs",
-        backoffMs: retryBackoffMs,
-        backoffMaxMs: retryBackoffMaxMs,
-      },
-      () => this.#tryAll(),
-    );
-    this.#hasBootstrapped = true;
-    return found;
+    const limits = { timeoutMs: bootstrapTimeoutMs, timeoutOption: "bootstrapTimeoutMs" };
+    const backoff = { backoffMs: retryBackoffMs, backoffMaxMs: retryBackoffMaxMs };
+    try {
+      const found = await retrying(this.retries, { what: "bootstrap", ...limits, ...backoff }, () => this.#tryAll());
+      this.#hasBootstrapped = true;
+      return found;
+    } catch (error) {
+      const { cause } = error as { readonly cause?: unknown };
+      // That the time was over says less than what each address said.
+      throw cause instanceof NoBrokerReachableError
+        ? new NoBrokerReachableError(cause.addresses, cause.failures, false)
+        : error;
+    }
   }
 
   /** A connection to the controller, or where every broker passes such requests on (KRaft), to the one that says it is. */
@@ -211,6 +211,7 @@ export class Cluster {
     throw new NoBrokerReachableError(
       candidates.map(({ address }) => formatAddress(address)),
       failures,
+      true,
     );
   }
 

@@ -1,5 +1,5 @@
 import type { Address, Clock, Connection, ConnectionHandler, Timer, Transport } from "@samsa/base";
-import { ByteReader, ErrorCode, KafkaError, ProtocolError } from "@samsa/base";
+import { ByteReader, ErrorCode, KafkaError, ProtocolError, TransportError } from "@samsa/base";
 import type { ApiMessageCodec } from "@samsa/protocol";
 import { encodeRequest, FrameDecoder, responseHeaderVersion } from "@samsa/protocol";
 import { ApiVersionsRequest } from "@samsa/protocol/messages/api-versions-request";
@@ -83,8 +83,7 @@ export class BrokerConnection implements ConnectionHandler {
         timeoutMs: options.connectionSetupTimeoutMs,
       });
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      throw new ConnectionError(opened.address, message, { cause: error });
+      throw new ConnectionError(opened.address, connectFailure(error), { cause: error });
     }
     try {
       opened.#versions = await opened.#negotiate();
@@ -301,11 +300,18 @@ function decode<Res>(codec: ApiMessageCodec<Res>, reader: ByteReader, version: n
   return response;
 }
 
-export function formatAddress({ host, port }: Address): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+/** The usual failures in words; the system's own for the others. */
+function connectFailure(error: unknown): string {
+  switch (error instanceof TransportError ? error.code : undefined) {
+    case "ECONNREFUSED":
+      return "connection refused, nothing listens there";
+    case "ENOTFOUND":
+      return "there is no host of this name";
+    default:
+      return error instanceof Error ? error.message : String(error);
+  }
 }
 
-/** Whether another connection, perhaps to another broker, may do better. */
-export function isConnectionFailure(error: unknown): boolean {
-  return error instanceof KafkaError && (error.name === "ConnectionError" || error.name === "RequestTimeoutError");
+export function formatAddress({ host, port }: Address): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }

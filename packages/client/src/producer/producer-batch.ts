@@ -18,6 +18,9 @@ export interface BatchOptions {
   readonly batchSize: number;
 }
 
+/** Most topics are quiet and most batches small. */
+export const FIRST_CAPACITY = 2048;
+
 /** Records of one partition that travel together, and who wants to know what became of them. */
 export class ProducerBatch {
   readonly topic: string;
@@ -33,16 +36,15 @@ export class ProducerBatch {
   attempts = 0;
   lastError: KafkaError | undefined;
 
-  constructor(topic: string, partition: number, createdMs: number, options: BatchOptions) {
-    const { compressionType, compressionLevel, batchSize } = options;
+  constructor(topic: string, partition: number, createdMs: number, capacity: number, options: BatchOptions) {
+    const { compressionType, compressionLevel } = options;
     this.topic = topic;
     this.partition = partition;
     this.createdMs = createdMs;
     this.#builder = new RecordBatchBuilder({
       compressionType,
       ...(compressionLevel === undefined ? {} : { compressionLevel }),
-      // Most topics are quiet and most batches small; a busy one doubles its way to batchSize.
-      initialCapacity: Math.min(batchSize, 2048),
+      initialCapacity: capacity,
     });
   }
 

@@ -14,7 +14,7 @@ import type { ProducerRecord, RecordMetadata } from "./record.ts";
 import { toBytes, toHeaders } from "./record.ts";
 import { Sender } from "./sender.ts";
 
-/** A record on its way to a batch. */
+/** A record that cannot be put into a batch yet. */
 interface EncodedRecord {
   readonly topic: string;
   readonly partition: number | undefined;
@@ -32,6 +32,8 @@ interface Waiting {
   isFetching: boolean;
   readonly whenEmpty: (() => void)[];
 }
+
+const MAX_RECORD_OVERHEAD = recordSizeUpperBound({ key: null, value: null });
 
 /** Records that may wait for room before more are refused; their callers hold them anyway, so this only ends a runaway loop. */
 const MAX_WAITING_RECORDS = 1_000_000;
@@ -109,16 +111,11 @@ export class Producer {
    * @returns false when the buffer is full: wait for `ready()` before the next, or records pile up
    */
   write(record: ProducerRecord, callback?: DeliveryCallback): boolean {
-    let encoded: EncodedRecord;
     try {
-      encoded = this.#encode(record, callback);
+      this.#accept(record, callback);
     } catch (error) {
       callback?.(toKafkaError(error), undefined);
-      return true;
     }
-    const topic = this.#waiting.has(encoded.topic) ? undefined : this.#cluster.metadata.topic(encoded.topic);
-    if (topic !== undefined && this.#hasRoom(encoded.sizeInBytes)) this.#append(encoded, topic);
-    else this.#wait(encoded);
     return !this.#isFull;
   }
 
@@ -175,45 +172,49 @@ export class Producer {
     return this.#usedBytes + sizeInBytes <= this.#options.bufferMemory || this.#usedBytes === 0;
   }
 
-  #encode(record: ProducerRecord, callback: DeliveryCallback | undefined): EncodedRecord {
+  /** Into a batch at once where nothing stands in the way; this is the path of every record, and makes no object. */
+  #accept(record: ProducerRecord, callback: DeliveryCallback | undefined): void {
     if (this.#isClosed) throw new ClosedError("the producer");
-    const { topic, partition } = record;
     const key = toBytes(record.key);
     const value = toBytes(record.value);
     const headers = toHeaders(record.headers);
-    const sizeInBytes = recordSizeUpperBound({ key, value, headers });
+    const sizeInBytes = sizeUpperBound(key, value, headers);
     const { maxRequestSize } = this.#options;
     if (sizeInBytes + RECORD_BATCH_OVERHEAD > maxRequestSize) {
       throw new RecordTooLargeError(sizeInBytes + RECORD_BATCH_OVERHEAD, maxRequestSize);
     }
     const timestamp = record.timestamp ?? this.#cluster.options.clock.wallMs();
-    return { topic, partition, timestamp, key, value, headers, sizeInBytes, callback };
+    const { topic: name, partition } = record;
+    const mustWait = this.#waiting.size > 0 && this.#waiting.has(name);
+    const topic = mustWait ? undefined : this.#cluster.metadata.topic(name);
+    if (topic !== undefined && this.#hasRoom(sizeInBytes)) {
+      this.#append(topic, partition, timestamp, key, value, headers, sizeInBytes, callback);
+    } else {
+      this.#wait({ topic: name, partition, timestamp, key, value, headers, sizeInBytes, callback });
+    }
   }
 
-  #append(record: EncodedRecord, topic: TopicMetadata): void {
-    const { key, value, headers, sizeInBytes, callback, timestamp } = record;
-    const partition =
-      record.partition ?? this.#partitioner(topic.name).partition(key, topic.partitions.length, sizeInBytes);
-    try {
-      if (topic.partitions[partition] === undefined) {
-        const have = `the topic has partitions 0 to ${topic.partitions.length - 1}`;
-        throw new BrokerError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `${topic.name}-${partition}`, have);
-      }
-      const mayBeDue = this.#accumulator.append(
-        topic.name,
-        partition,
-        timestamp,
-        key,
-        value,
-        headers,
-        sizeInBytes,
-        callback,
-      );
-      this.#usedBytes += sizeInBytes;
-      if (mayBeDue) this.#sender.wake();
-    } catch (error) {
-      callback?.(toKafkaError(error), undefined);
+  /** @throws BrokerError for a partition that the topic does not have, InvalidTimestampError */
+  #append(
+    topic: TopicMetadata,
+    wantedPartition: number | undefined,
+    timestamp: number,
+    key: Uint8Array | null,
+    value: Uint8Array | null,
+    headers: readonly RecordHeader[],
+    sizeInBytes: number,
+    callback: DeliveryCallback | undefined,
+  ): void {
+    const count = topic.partitions.length;
+    const partition = wantedPartition ?? this.#partitioner(topic.name).partition(key, count, sizeInBytes);
+    if (topic.partitions[partition] === undefined) {
+      const have = `the topic has partitions 0 to ${count - 1}`;
+      throw new BrokerError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `${topic.name}-${partition}`, have);
     }
+    const { name } = topic;
+    const mayBeDue = this.#accumulator.append(name, partition, timestamp, key, value, headers, sizeInBytes, callback);
+    this.#usedBytes += sizeInBytes;
+    if (mayBeDue) this.#sender.wake();
   }
 
   #partitioner(topic: string): Partitioner {
@@ -252,7 +253,12 @@ export class Producer {
     for (; taken < waiting.records.length; taken++) {
       const { record } = waiting.records[taken] as Waiting["records"][number];
       if (!this.#hasRoom(record.sizeInBytes)) break;
-      this.#append(record, topic);
+      const { partition, timestamp, key, value, headers, sizeInBytes, callback } = record;
+      try {
+        this.#append(topic, partition, timestamp, key, value, headers, sizeInBytes, callback);
+      } catch (error) {
+        callback?.(toKafkaError(error), undefined);
+      }
     }
     waiting.records.splice(0, taken);
     this.#waitingRecords -= taken;
@@ -328,4 +334,10 @@ export class Producer {
       this.#cluster.options.clock.setTimer(delayMs, resolve);
     });
   }
+}
+
+/** What a record takes of a batch before compression, at most. */
+function sizeUpperBound(key: Uint8Array | null, value: Uint8Array | null, headers: readonly RecordHeader[]): number {
+  if (headers.length > 0) return recordSizeUpperBound({ key, value, headers });
+  return MAX_RECORD_OVERHEAD + (key?.length ?? 0) + (value?.length ?? 0);
 }

@@ -1,7 +1,7 @@
 import type { Clock } from "@samsa/base";
 import type { RecordHeader } from "@samsa/protocol";
 import type { BatchOptions, DeliveryCallback } from "./producer-batch.ts";
-import { ProducerBatch } from "./producer-batch.ts";
+import { FIRST_CAPACITY, ProducerBatch } from "./producer-batch.ts";
 
 export interface AccumulatorOptions extends BatchOptions {
   readonly clock: Clock;
@@ -17,6 +17,8 @@ export class PartitionQueue {
   isInFlight = false;
   /** After a failure nothing leaves before this (monotonic). */
   retryAtMs = 0;
+  /** Bytes the next batch is given to begin with: what the last one came to. */
+  capacity = FIRST_CAPACITY;
 
   constructor(topic: string, partition: number) {
     this.topic = topic;
@@ -62,7 +64,8 @@ export class RecordAccumulator {
       last.append(timestamp, key, value, headers, sizeInBytes, callback);
       return last.sizeInBytes >= batchSize;
     }
-    const batch = new ProducerBatch(topic, partition, this.#options.clock.monotonicMs(), this.#options);
+    if (last !== undefined) queue.capacity = Math.max(FIRST_CAPACITY, Math.min(last.sizeInBytes, batchSize));
+    const batch = new ProducerBatch(topic, partition, this.#options.clock.monotonicMs(), queue.capacity, this.#options);
     batch.append(timestamp, key, value, headers, sizeInBytes, callback);
     queue.batches.push(batch);
     this.#busy.add(queue);
