@@ -103,7 +103,7 @@ describe("the indexes we build from Kafka's log", () => {
         position += batch.sizeInBytes;
       }
       segment.seal();
-      await segment.flush(true);
+      await segment.flush();
       for (const suffix of [".index", ".timeindex"]) {
         assert.deepEqual(await readFile(copy, name(suffix)), await readFile(kafka, name(suffix)), suffix);
       }

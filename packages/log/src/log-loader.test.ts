@@ -107,6 +107,43 @@ describe("a start after an unclean stop", () => {
     await assert.rejects(openLog({ disk, recoveryPoint: 4, highWatermark: 9 }), /below the high watermark 9/);
   });
 
+  test("takes batches that vanished whole at the end of a segment for lost, unless compaction may have removed them", async () => {
+    const disk = await altered(await crashedLog(), file(4, ".log"), (bytes) => bytes.subarray(0, 3 * SIZE));
+    assert.deepEqual(
+      valuesOf(await readAll(await openLog({ disk: await copyDisk(disk, "/"), recoveryPoint: 4 }))),
+      range(0, 7),
+    );
+    await assert.rejects(
+      openLog({ disk: await copyDisk(disk, "/"), recoveryPoint: 4, highWatermark: 9 }),
+      /offsets 7 to 7 are missing/,
+    );
+    const compacted = await openLog({
+      disk,
+      recoveryPoint: 4,
+      highWatermark: 9,
+      config: { cleanupPolicy: ["compact"] },
+    });
+    assert.deepEqual(valuesOf(await readAll(compacted)), [...range(0, 7), ...range(8, 10)]);
+  });
+
+  test("removes a segment that had just begun when the end of the one before is lost", async () => {
+    const crashed = await altered(await crashedLog(), file(8, ".log"), (bytes) => bytes.subarray(0, SIZE));
+    await writeFile(crashed, `${FOLDER}/${file(10, ".log")}`, new Uint8Array(0));
+    const log = await openLog({
+      disk: crashed,
+      recoveryPoint: 8,
+      highWatermark: 10,
+      config: { cleanupPolicy: ["compact"] },
+    });
+    assert.deepEqual([log.logEndOffset, valuesOf(await readAll(log)).length], [9, 9]);
+  });
+
+  test("fails when two segments have the same offsets", async () => {
+    const disk = await crashedLog();
+    await writeFile(disk, `${FOLDER}/${file(6, ".log")}`, batchOf(["x"], { baseOffset: 6 }));
+    await assert.rejects(openLog({ disk, highWatermark: 10 }), /offset 7, where the next segment begins at 6/);
+  });
+
   test("fails when the log ends before its recovery point", async () => {
     const disk = await altered(await crashedLog(), file(8, ".log"), (bytes) => bytes.subarray(0, SIZE));
     await assert.rejects(openLog({ disk, recoveryPoint: 10 }), (error) => {

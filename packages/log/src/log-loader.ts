@@ -208,25 +208,47 @@ async function recoverSegments(
   let endOffset = segments[first]?.baseOffset ?? 0;
   for (const [index, segment] of segments.entries()) {
     if (index < first) continue;
-    const problem = await segment.recover((batch) => {
+    const followers = segments.slice(index + 1);
+    let problem = await segment.recover((batch) => {
       endOffset = batch.nextOffset;
       const latest = epochs.latestEpoch ?? -1;
       if (batch.partitionLeaderEpoch > latest) epochs.assign(batch.partitionLeaderEpoch, batch.baseOffset);
     });
+    problem ??= findGap(segment, endOffset, followers, options);
     if (problem !== undefined) {
-      const followers = segments.slice(index + 1);
       refuseDamage(segment, problem, endOffset, followers, options);
       await segment.cutFile();
       const what = followers.length === 0 ? "a torn tail, cut" : `cut, with ${followers.length} segments after it`;
       options.report(segment.log.path, `${problem.message} at ${problem.position}: ${what}`);
       for (const follower of followers.toReversed()) await follower.remove();
     }
-    await segment.flush(false);
+    await segment.flushIndexes(false);
     kept.push(segment);
     if (problem !== undefined) break;
-    if (index < segments.length - 1) segment.deactivate();
+    if (followers.length > 0) segment.deactivate();
+    endOffset = followers[0]?.baseOffset ?? endOffset;
   }
   return kept;
+}
+
+/**
+ * A segment may end early without a trace when its last batches were lost whole. Where compaction leaves gaps that cannot be
+ * told from a loss, unless nothing follows.
+ */
+function findGap(
+  segment: LogSegment,
+  endOffset: number,
+  followers: readonly LogSegment[],
+  { config }: LogLoaderOptions,
+): ScanProblem | undefined {
+  const next = followers[0]?.baseOffset ?? endOffset;
+  const position = segment.size;
+  if (next < endOffset) {
+    return { position, kind: "corrupt", message: `offset ${endOffset - 1}, where the next segment begins at ${next},` };
+  }
+  const isEmptyAfter = followers.every((follower) => follower.size === 0);
+  if (next === endOffset || (config.cleanupPolicy.includes("compact") && !isEmptyAfter)) return undefined;
+  return { position, kind: "torn", message: `offsets ${endOffset} to ${next - 1} are missing` };
 }
 
 /** @throws KafkaStorageError unless the damage is to a tail that was never acknowledged as safe */

@@ -192,7 +192,7 @@ export class LogSegment {
     return position;
   }
 
-  /** After the segment was flushed for the last time. */
+  /** Nothing more is appended, and the indexes have been flushed: their memory may be wanted for others. */
   deactivate(): void {
     this.#isActive = false;
     if (this.areIndexesLoaded) this.#indexCache.add(this);
@@ -209,9 +209,14 @@ export class LogSegment {
     this.timeIndex.maybeAppend(this.#maxTimestamp.timestamp, this.#maxTimestamp.offset);
   }
 
-  /** Brings both indexes to disk, and syncs all three files when asked. */
-  async flush(sync: boolean): Promise<void> {
-    if (sync) await this.log.sync();
+  /** Syncs what has been written, and brings both indexes to disk. */
+  async flush(): Promise<void> {
+    await this.log.sync();
+    await this.flushIndexes(true);
+  }
+
+  /** Brings both indexes to disk, synced when asked. */
+  async flushIndexes(sync: boolean): Promise<void> {
     await this.offsetIndex.flush(sync);
     await this.timeIndex.flush(sync);
   }
@@ -388,7 +393,7 @@ export class LogSegment {
       if (header.maxTimestamp > max.timestamp) max = { timestamp: header.maxTimestamp, offset: header.lastOffset };
     }
     this.#maxTimestamp = max;
-    await this.flush(false);
+    await this.flushIndexes(false);
   }
 
   /** An error that says where in the log file the damage is. */
@@ -421,7 +426,7 @@ export class LogSegment {
     if (problem !== undefined) {
       const stopped = await this.recover();
       if (stopped !== undefined) throw this.corruptAt(stopped.position, stopped.message);
-      await this.flush(false);
+      await this.flushIndexes(false);
       problem += "; made anew from the log";
     }
     if (!this.#isActive) this.#indexCache.add(this);

@@ -318,6 +318,15 @@ describe("truncation", () => {
     }
   });
 
+  test("forgets where readers had stopped in what is gone", async () => {
+    const log = await openLog({ caches: noMemory });
+    await appendAll(log, 0, 10);
+    for (let offset = 0; offset < 10; offset++) await log.read(offset, SIZE);
+    await log.truncateTo(2);
+    for (let index = 2; index < 10; index++) await log.appendAsLeader(batchOf([`${value(index)} and more`]), 1).written;
+    assert.equal((await readAll(log, 0, SIZE)).length, 10);
+  });
+
   test("at or above the end does nothing", async () => {
     const log = await openLog();
     await appendAll(log, 0, 3);

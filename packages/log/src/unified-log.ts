@@ -442,7 +442,7 @@ export class UnifiedLog {
       if (this.#failure !== undefined) return;
       await this.flush();
       this.#active.seal();
-      await this.#guard(() => this.#active.flush(true));
+      await this.#guard(() => this.#active.flush());
     } finally {
       await this.#closeFiles();
     }
@@ -487,9 +487,12 @@ export class UnifiedLog {
     this.#active = next;
     this.#segments.push(next);
     void this.#queue.perform(async () => {
+      // Before the next segment is there: the recovery point may lie at its start already, and then nothing would make the
+      // last entries of these indexes anew after a crash.
+      await previous.flushIndexes(true);
       await next.createFiles();
       // Synced beside the writes that follow; it fences the log itself when it fails.
-      void this.#flushTo(baseOffset).catch(() => undefined);
+      void this.#flushTo(baseOffset, previous).catch(() => undefined);
     });
   }
 
@@ -521,20 +524,18 @@ export class UnifiedLog {
     this.onWritten?.(this);
   }
 
-  /** Syncs what is below the offset, which has been written; one sync of a log at a time. */
-  #flushTo(endOffset: number): Promise<void> {
+  /** Syncs what is below the offset, which has been written; one sync of a log at a time. `rolled` is not written to any more. */
+  #flushTo(endOffset: number, rolled?: LogSegment): Promise<void> {
     this.#flushing = this.#flushing.then(() =>
       this.#guard(async () => {
+        rolled?.deactivate();
         if (endOffset <= this.#recoveryPoint) return;
         const first = Math.max(
           0,
           this.#segments.findLastIndex((segment) => segment.baseOffset <= this.#recoveryPoint),
         );
         const dirty = this.#segments.slice(first).filter((segment) => segment.baseOffset < endOffset);
-        for (const segment of dirty) {
-          await segment.flush(true);
-          if (segment !== this.#active) segment.deactivate();
-        }
+        for (const segment of dirty) await segment.flush();
         // A segment that began since the last sync: its name has to last, too.
         if (dirty.some((segment) => segment.baseOffset >= this.#recoveryPoint)) {
           await this.#disk.syncDirectory(this.#directory);
