@@ -71,6 +71,11 @@ export class MetadataLoader {
     };
   }
 
+  /** The image of all that was loaded, not taken yet. */
+  peek(): MetadataImage {
+    return this.#delta.apply(this.#provenance);
+  }
+
   /** The image of all that was loaded, and the change since the last one was taken. */
   take(): MetadataUpdate {
     const delta = this.#delta;

@@ -1,0 +1,43 @@
+import type { MetadataBatch, MetadataRecord, Snapshot, SnapshotId } from "@samsa/metadata";
+
+export interface LeaderAndEpoch {
+  /** -1 while there is no leader. */
+  readonly leaderId: number;
+  readonly epoch: number;
+}
+
+/** Told of the log, in order and never twice. */
+export interface MetadataLogListener {
+  /** The state below the first batch; also when this node has fallen behind what the log still holds. */
+  handleLoadSnapshot(id: SnapshotId, snapshot: Snapshot): void;
+  /** Records that the quorum has committed. */
+  handleCommit(batch: MetadataBatch): void;
+  /** The log is committed up to here, where the quorum's own records end that no batch tells of. */
+  handleControlRecords(lastOffset: number, epoch: number, timestampMs: number): void;
+  /** Comes to a new leader when everything before its epoch has been committed and handed over. */
+  handleLeaderChange(leader: LeaderAndEpoch): void;
+  /** The log can be trusted no more; nothing follows. */
+  handleFailure(error: unknown): void;
+}
+
+/**
+ * The replicated log `__cluster_metadata-0`, as the controller sees it. One voter or many, it is the same: what was appended
+ * counts when it comes back through `handleCommit`.
+ */
+export interface MetadataLog {
+  /** The offset that the next appended record gets. */
+  readonly endOffset: number;
+  /** Records of formatting, which the first controller writes. */
+  readonly bootstrapRecords: readonly MetadataRecord[];
+  /** Begins to tell the listener; resolves when it knows what was committed before. */
+  register(listener: MetadataLogListener): Promise<void>;
+  /**
+   * Queues the records as one batch.
+   * @param epoch in which the caller believes to lead
+   * @returns the offset of the last record
+   * @throws KafkaError NOT_CONTROLLER when that is no longer so, RECORD_LIST_TOO_LARGE beyond the largest batch
+   */
+  append(epoch: number, records: readonly MetadataRecord[]): number;
+  /** Waits for what was appended. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,200 @@
+import type { Random } from "@samsa/base";
+import { ErrorCode, InvariantError, KafkaError, randomUuid } from "@samsa/base";
+import type { BrokerConfig, Endpoint, MetadataImage, MetadataPublisher, MetadataRecord } from "@samsa/metadata";
+import { MetadataDelta } from "@samsa/metadata";
+import type { CreatePartitionsRequest } from "@samsa/protocol/messages/create-partitions-request";
+import type { CreatePartitionsResponse } from "@samsa/protocol/messages/create-partitions-response";
+import type { CreateTopicsRequest } from "@samsa/protocol/messages/create-topics-request";
+import type { CreateTopicsResponse } from "@samsa/protocol/messages/create-topics-response";
+import type { DeleteTopicsRequest } from "@samsa/protocol/messages/delete-topics-request";
+import type { DeleteTopicsResponse } from "@samsa/protocol/messages/delete-topics-response";
+import type { IncrementalAlterConfigsRequest } from "@samsa/protocol/messages/incremental-alter-configs-request";
+import type { IncrementalAlterConfigsResponse } from "@samsa/protocol/messages/incremental-alter-configs-response";
+import { activate, registerController } from "./activation.ts";
+import type { BrokerRegistrationRequest } from "./broker-lifecycle.ts";
+import { beginControlledShutdown, fenceBroker, registerBroker, unfenceBroker } from "./broker-lifecycle.ts";
+import { incrementalAlterConfigs } from "./config-alteration.ts";
+import type { ControllerContext, ControllerResult } from "./controller-result.ts";
+import { MetadataFeed } from "./metadata-feed.ts";
+import type { LeaderAndEpoch, MetadataLog } from "./metadata-log.ts";
+import { createPartitions } from "./partition-creation.ts";
+import type { ProducerIdsBlock } from "./producer-ids.ts";
+import { allocateProducerIds } from "./producer-ids.ts";
+import { createTopics } from "./topic-creation.ts";
+import { deleteTopics } from "./topic-deletion.ts";
+
+export interface QuorumControllerOptions {
+  /** The static configuration of this node, with its `node.id`. */
+  readonly config: BrokerConfig;
+  readonly random: Random;
+  readonly metadataLog: MetadataLog;
+  /** Where this controller is reached. */
+  readonly listeners: readonly Endpoint[];
+  /** Told one after the other: who leads partitions before who tells clients of leaders. */
+  readonly publishers: readonly MetadataPublisher[];
+  /** The log failed, or a publisher did: the node stops. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+/**
+ * The controller of a node: takes requests one after the other, decides, and answers when the decision is committed and all
+ * publishers have taken it in. So whoever reads the metadata after the answer finds what was decided, and its leaders lead.
+ *
+ *   request ─ decide ─ replay ─ append ┄ commit ─ publish ─ answer
+ *                 ▲        │
+ *                 └────────┘ the next decision sees it at once, committed or not
+ */
+export class QuorumController {
+  readonly #options: QuorumControllerOptions;
+  readonly #feed: MetadataFeed;
+  /** undefined while another node leads, or this one has failed. */
+  #active: { readonly epoch: number; image: MetadataImage } | undefined;
+  #isClosed = false;
+
+  private constructor(options: QuorumControllerOptions) {
+    this.#options = options;
+    this.#feed = new MetadataFeed(options.publishers, (error) => this.#fail(error));
+  }
+
+  /** Resolves when everything committed before has been published, and this controller is registered if it leads. */
+  static async start(options: QuorumControllerOptions): Promise<QuorumController> {
+    const controller = new QuorumController(options);
+    let activation: Promise<void> | undefined;
+    await options.metadataLog.register({
+      handleLoadSnapshot: (id, snapshot) => controller.#feed.loadSnapshot(id, snapshot),
+      handleCommit: (batch) => controller.#feed.load(batch),
+      handleControlRecords: (...position) => controller.#feed.skipTo(...position),
+      handleLeaderChange: (leader) => (activation = controller.#handleLeaderChange(leader)),
+      handleFailure: (error) => controller.#fail(error),
+    });
+    await Promise.all([activation, controller.#feed.drained()]);
+    return controller;
+  }
+
+  /** The image that was last published. */
+  get image(): MetadataImage {
+    return this.#feed.publishedImage;
+  }
+
+  /** The epoch in which this controller leads; undefined when it does not. */
+  get activeEpoch(): number | undefined {
+    return this.#active?.epoch;
+  }
+
+  createTopics(request: CreateTopicsRequest): Promise<CreateTopicsResponse> {
+    return this.#submit((context) => createTopics(context, request));
+  }
+
+  deleteTopics(request: DeleteTopicsRequest): Promise<DeleteTopicsResponse> {
+    return this.#submit((context) => deleteTopics(context, request));
+  }
+
+  createPartitions(request: CreatePartitionsRequest): Promise<CreatePartitionsResponse> {
+    return this.#submit((context) => createPartitions(context, request));
+  }
+
+  incrementalAlterConfigs(request: IncrementalAlterConfigsRequest): Promise<IncrementalAlterConfigsResponse> {
+    return this.#submit((context) => incrementalAlterConfigs(context, request));
+  }
+
+  /** Registers a broker, fenced until `unfenceBroker`. */
+  registerBroker(request: BrokerRegistrationRequest): Promise<{ readonly brokerEpoch: number }> {
+    return this.#submit((context) => registerBroker(context, request));
+  }
+
+  /** The broker has caught up with the metadata and may lead. */
+  unfenceBroker(brokerId: number, brokerEpoch: number): Promise<void> {
+    return this.#submit((context) => unfenceBroker(context, brokerId, brokerEpoch));
+  }
+
+  /** The broker wants to stop: resolves when it leads nothing any more. */
+  beginControlledShutdown(brokerId: number, brokerEpoch: number): Promise<void> {
+    return this.#submit((context) => beginControlledShutdown(context, brokerId, brokerEpoch));
+  }
+
+  fenceBroker(brokerId: number, brokerEpoch: number): Promise<void> {
+    return this.#submit((context) => fenceBroker(context, brokerId, brokerEpoch));
+  }
+
+  allocateProducerIds(brokerId: number, brokerEpoch: number): Promise<ProducerIdsBlock> {
+    return this.#submit((context) => allocateProducerIds(context, brokerId, brokerEpoch));
+  }
+
+  /** Takes no more requests, and waits for those that were taken. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.#options.metadataLog.close();
+    await this.#feed.close();
+    this.#active = undefined;
+  }
+
+  #handleLeaderChange({ leaderId, epoch }: LeaderAndEpoch): Promise<void> {
+    const nodeId = this.#options.config.number("node.id");
+    if (leaderId !== nodeId) {
+      this.#active = undefined;
+      this.#feed.rejectWaiting(notController());
+      return Promise.resolve();
+    }
+    // Everything before this epoch is committed and loaded: that is what this controller decides upon.
+    this.#active = { epoch, image: this.#feed.loadedImage() };
+    const { metadataLog, listeners, random } = this.#options;
+    const { openTransaction } = this.#feed;
+    const incarnationId = randomUuid(random);
+    const activated = [
+      this.#submit((context) => activate(context, metadataLog.bootstrapRecords, openTransaction)),
+      this.#submit((context) => registerController(context, { controllerId: nodeId, incarnationId, listeners })),
+    ];
+    return Promise.all(activated).then(() => undefined);
+  }
+
+  /** Decides at once; the promise settles when what was decided, and all before it, is published. */
+  #submit<T>(decide: (context: ControllerContext) => ControllerResult<T>): Promise<T> {
+    const active = this.#active;
+    if (active === undefined || this.#isClosed) return Promise.reject(notController());
+    const { config, random, metadataLog } = this.#options;
+    try {
+      const nextOffset = metadataLog.endOffset;
+      const { records, response } = decide({ image: active.image, config, random, nextOffset });
+      if (records.length > 0) {
+        const image = replay(active.image, records);
+        metadataLog.append(active.epoch, records);
+        active.image = image;
+      }
+      // A refusal may rest on a decision that is not committed yet ("exists already"): it waits as well.
+      return this.#feed.published(metadataLog.endOffset).then(() => response);
+    } catch (error) {
+      if (!(error instanceof KafkaError)) this.#fail(error);
+      return Promise.reject(error as Error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#active === undefined && this.#isClosed) return;
+    this.#active = undefined;
+    this.#isClosed = true;
+    this.#feed.rejectWaiting(error);
+    this.#options.onFatal(error);
+  }
+}
+
+/** The image with records that are decided and not committed. They are in one batch, so a transaction need not be awaited. */
+function replay(image: MetadataImage, records: readonly MetadataRecord[]): MetadataImage {
+  const delta = new MetadataDelta(image);
+  try {
+    for (const record of records) if (!TRANSACTION_RECORDS.has(record.type)) delta.replay(record);
+  } catch (error) {
+    throw new InvariantError(`a decision contradicts the metadata: ${String(error)}`);
+  }
+  return delta.apply(image.provenance);
+}
+
+const TRANSACTION_RECORDS: ReadonlySet<MetadataRecord["type"]> = new Set([
+  "BeginTransactionRecord",
+  "EndTransactionRecord",
+  "AbortTransactionRecord",
+]);
+
+function notController(): KafkaError {
+  return new KafkaError(ErrorCode.NOT_CONTROLLER, "This is not the active controller of the cluster.");
+}

@@ -1,0 +1,75 @@
+import type { Uuid } from "@samsa/base";
+import { ErrorCode, KafkaError, ZERO_UUID } from "@samsa/base";
+import type { MetadataRecord, TopicImage } from "@samsa/metadata";
+import { metadataRecord } from "@samsa/metadata";
+import type {
+  DeleteTopicsRequest,
+  DeleteTopicsRequestDeleteTopicState as DeleteTopicState,
+} from "@samsa/protocol/messages/delete-topics-request";
+import type { DeleteTopicsResponseDeletableTopicResult as DeletableTopicResult } from "@samsa/protocol/messages/delete-topics-response";
+import {
+  createDeleteTopicsResponseDeletableTopicResult as createResult,
+  DeleteTopicsResponse,
+} from "@samsa/protocol/messages/delete-topics-response";
+import {
+  apiErrorOf,
+  TOPIC_DELETION_DISABLED_MESSAGE,
+  UNKNOWN_TOPIC_ID_MESSAGE,
+  UNKNOWN_TOPIC_OR_PARTITION_MESSAGE,
+} from "./api-error.ts";
+import type { ControllerContext, ControllerResult } from "./controller-result.ts";
+
+/** Deletes topics by name, or by id (v6 and later). Their configurations go with them, without records. */
+export function deleteTopics(
+  context: ControllerContext,
+  request: DeleteTopicsRequest,
+): ControllerResult<DeleteTopicsResponse> {
+  const asked: readonly DeleteTopicState[] = [
+    ...request.topics,
+    ...request.topicNames.map((name) => ({ name, topicId: ZERO_UUID })),
+  ];
+  const names = counts(asked.map(({ name }) => name));
+  const ids = counts(asked.map(({ topicId }) => topicId));
+  const doomed = new Set<Uuid>();
+  const records: MetadataRecord[] = [];
+  const responses: DeletableTopicResult[] = [];
+  for (const state of asked) {
+    try {
+      if (state.name !== null && (names.get(state.name) ?? 0) > 1) throw invalidRequest("Duplicate topic name.");
+      if (state.topicId !== ZERO_UUID && (ids.get(state.topicId) ?? 0) > 1) throw invalidRequest("Duplicate topic id.");
+      const topic = findTopic(context, state);
+      // One topic may be named by its name and, elsewhere in the request, by its id.
+      if (!doomed.has(topic.id)) records.push(metadataRecord("RemoveTopicRecord", { topicId: topic.id }));
+      doomed.add(topic.id);
+      responses.push(createResult({ name: topic.name, topicId: topic.id }));
+    } catch (error) {
+      responses.push(createResult({ ...state, ...apiErrorOf(error) }));
+    }
+  }
+  return { records, response: DeleteTopicsResponse.create({ responses }) };
+}
+
+/** @throws KafkaError */
+function findTopic({ image, config }: ControllerContext, { name, topicId }: DeleteTopicState): TopicImage {
+  const hasId = topicId !== ZERO_UUID;
+  if (!config.boolean("delete.topic.enable")) {
+    throw new KafkaError(ErrorCode.TOPIC_DELETION_DISABLED, TOPIC_DELETION_DISABLED_MESSAGE);
+  }
+  if (name === null && !hasId) throw invalidRequest("Neither topic name nor id were specified.");
+  if (name !== null && hasId) throw invalidRequest("You may not specify both topic name and topic id.");
+  const topic = name === null ? image.topics.byId.get(topicId) : image.topics.byName.get(name);
+  if (topic !== undefined) return topic;
+  throw hasId
+    ? new KafkaError(ErrorCode.UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_ID_MESSAGE)
+    : new KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_OR_PARTITION_MESSAGE);
+}
+
+function counts<T>(values: readonly T[]): ReadonlyMap<T, number> {
+  const found = new Map<T, number>();
+  for (const value of values) found.set(value, (found.get(value) ?? 0) + 1);
+  return found;
+}
+
+function invalidRequest(message: string): KafkaError {
+  return new KafkaError(ErrorCode.INVALID_REQUEST, message);
+}
