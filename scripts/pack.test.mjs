@@ -36,12 +36,13 @@ describe("the packages as they are published", () => {
       tarballs.map(({ name }) => name).toSorted(),
       packages.map(({ manifest }) => manifest.name),
     );
-    for (const { name, files } of tarballs) {
+    const wrong = tarballs.flatMap(({ name, files }) => {
       const paths = files.map(({ path }) => path);
       const strange = paths.filter((path) => /\.test\.|^src\/|^dist\/testing\/|\.tsbuildinfo$/.test(path));
-      assert.deepEqual(strange, [], name);
-      for (const entry of entriesOf(name)) assert.ok(paths.includes(entry), `${name} lacks ${entry}`);
-    }
+      const missing = entriesOf(name).filter((entry) => !paths.includes(entry));
+      return [...strange.map((path) => `${name} ships ${path}`), ...missing.map((path) => `${name} lacks ${path}`)];
+    });
+    assert.deepEqual(wrong, []);
   });
 
   test("install without an install script anywhere in the tree, and from nowhere but the registry", () => {
