@@ -26,6 +26,8 @@ const HISTORY_BYTES = 64 * 1024;
 const HEADER_BYTES = 7;
 /** Kafka's default, at which Java takes its fast compressor whatever the number says. */
 const DEFAULT_LEVEL = 9;
+/** Places to look at for a match; Java looks at up to 65,536, which takes seconds for what gains nothing in 64 KiB. */
+const MOST_EFFORT = 1024;
 /** No block becomes more than 255 times as large. */
 const LARGEST_RATIO = 255;
 /** Below this the native call costs more than the work (measured). */
@@ -69,7 +71,7 @@ export function lz4Over(blocks: BlockCodec): Codec {
     levels: { lowest: 1, highest: 17 },
 
     compress(records, level = DEFAULT_LEVEL) {
-      const effort = level === DEFAULT_LEVEL ? 1 : 2 ** (level - 1);
+      const effort = level === DEFAULT_LEVEL ? 1 : Math.min(2 ** (level - 1), MOST_EFFORT);
       const blockCount = Math.ceil(records.length / BLOCK_BYTES);
       const out = new Uint8Array(HEADER_BYTES + records.length + 4 * blockCount + 4);
       const view = new DataView(out.buffer);

@@ -53,8 +53,11 @@ export function zstdOver(implementation: ZstdImplementation): Codec {
       checkOutput(announced, limit);
       const outputs: Uint8Array[] = [];
       let size = 0;
-      for (const { bytes, contentBytes } of frames) {
+      for (const { bytes, isExact, contentBytes } of frames) {
         const output = implementation.decompress(bytes, Math.min(contentBytes, limit - size));
+        if (isExact && output.length !== contentBytes) {
+          throw new CorruptRecordError(`a zstd frame of ${output.length} bytes that announces ${contentBytes}`);
+        }
         outputs.push(output);
         size += output.length;
         if (size > limit) throw tooLarge(limit);
