@@ -87,7 +87,9 @@ describe("the indexes we build from Kafka's log", () => {
       const kafka = await kafkaDataDirectory();
       const name = (suffix: string): string => `/data/${folder}/${String(baseOffset).padStart(20, "0")}${suffix}`;
       const log = await readFile(kafka, name(".log"));
-      const copy = await copyDisk(kafka, "/data", (path, bytes) => (/index$/.test(path) ? new Uint8Array(0) : bytes));
+      const copy = await copyDisk(kafka, "/data", (path, bytes) =>
+        path.endsWith("index") ? new Uint8Array(0) : bytes,
+      );
       const segment = new LogSegment(baseOffset, 0, {
         disk: copy,
         directory: `/data/${folder}`,

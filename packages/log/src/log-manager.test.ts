@@ -214,6 +214,32 @@ describe("a log of a data directory", () => {
     assert.deepEqual([second.topicId, second.logEndOffset, (await folders(disk)).length], [OTHER_ID, 0, 2]);
   });
 
+  test("has its offsets written down from time to time, when they have changed", async () => {
+    const clock = new ManualClock();
+    const disk = new WatchedDisk();
+    const manager = await open(disk, { clock });
+    const log = await manager.getOrCreate(tp("a"), TOPIC_ID);
+    await log.appendAsLeader(batchOf(["x", "y"]), 0).written;
+    await log.flush();
+    log.updateHighWatermark(2);
+    const settle = async (): Promise<string[]> => {
+      for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
+      return disk.calls
+        .splice(0)
+        .filter((call) => call.startsWith("rename"))
+        .map((call) => call.split("/").at(-1) ?? "");
+    };
+    await settle();
+    clock.advance(5000);
+    assert.deepEqual(await settle(), ["replication-offset-checkpoint"]);
+    clock.advance(5000);
+    assert.deepEqual(await settle(), []);
+    clock.advance(50_000);
+    assert.deepEqual(await settle(), ["recovery-point-offset-checkpoint", "log-start-offset-checkpoint"]);
+    assert.equal(await textOf(disk, "/data/recovery-point-offset-checkpoint"), "0\n1\na 0 2\n");
+    assert.equal(await textOf(disk, "/data/replication-offset-checkpoint"), "0\n1\na 0 2\n");
+  });
+
   test("is synced when it has waited for flush.ms", async () => {
     const clock = new ManualClock();
     const manager = await open(new MemoryDisk(), { clock, defaultConfig: defaultLogConfig({ flushMs: 1000 }) });

@@ -27,7 +27,13 @@ import { UnifiedLog } from "./unified-log.ts";
 
 const DEFAULT_TAIL_CACHE_BYTES = 64 * 1024 ** 2;
 const DEFAULT_INDEX_CACHE_BYTES = 64 * 1024 ** 2;
+const DEFAULT_HIGH_WATERMARK_CHECKPOINT_INTERVAL_MS = 5_000;
+const DEFAULT_OFFSET_CHECKPOINT_INTERVAL_MS = 60_000;
+const OFFSET_CHECKPOINTS = [RECOVERY_POINT_CHECKPOINT, LOG_START_OFFSET_CHECKPOINT] as const;
+const CHECKPOINTS = [...OFFSET_CHECKPOINTS, REPLICATION_OFFSET_CHECKPOINT] as const;
 const CLUSTER_METADATA_TOPIC = "__cluster_metadata";
+
+type CheckpointName = (typeof CHECKPOINTS)[number];
 
 /** What the logs of a broker share: memory with a bound. */
 export interface LogCaches {
@@ -78,6 +84,10 @@ export interface LogManagerOptions {
   readonly isStray?: (topicPartition: TopicPartition, topicId: Uuid) => boolean;
   /** So many logs are loaded at a time (`num.recovery.threads.per.data.dir`). */
   readonly numRecoveryThreads?: number;
+  /** How often high watermarks are written (`replica.high.watermark.checkpoint.interval.ms`). */
+  readonly highWatermarkCheckpointIntervalMs?: number;
+  /** How often recovery points and log start offsets are written (`log.flush.offset.checkpoint.interval.ms`). */
+  readonly offsetCheckpointIntervalMs?: number;
 }
 
 /**
@@ -137,9 +147,11 @@ export class LogManager {
   readonly #logs = new Map<string, UnifiedLog>(); // by the name of the folder
   readonly #offline = new Map<string, KafkaStorageError>();
   readonly #turns = new Map<string, Promise<unknown>>(); // the last task under way, by the name of the folder
+  readonly #periodic = new Map<string, Timer>(); // by the first checkpoint that it writes
   readonly #removals = new Set<Timer>(); // of folders that wait for it
   readonly #removing = new Set<Promise<void>>();
-  #checkpointed: ReadonlySet<string> = new Set(); // folders that the checkpoints on disk speak of
+  readonly #written = new Map<CheckpointName, string>(); // what the checkpoints on disk say
+  #checkpointed = new Set<string>(); // folders that they speak of
   #checkpointing: Promise<void> = Promise.resolve();
   #isClosed = false;
 
@@ -160,6 +172,14 @@ export class LogManager {
     if (hadCleanShutdown) await marker.delete();
     const manager = new LogManager(options, hadCleanShutdown, brokerEpoch);
     await manager.#loadAll();
+    manager.#checkpointEvery(
+      options.highWatermarkCheckpointIntervalMs ?? DEFAULT_HIGH_WATERMARK_CHECKPOINT_INTERVAL_MS,
+      [REPLICATION_OFFSET_CHECKPOINT],
+    );
+    manager.#checkpointEvery(
+      options.offsetCheckpointIntervalMs ?? DEFAULT_OFFSET_CHECKPOINT_INTERVAL_MS,
+      OFFSET_CHECKPOINTS,
+    );
     return manager;
   }
 
@@ -233,11 +253,9 @@ export class LogManager {
     await this.#forEach(this.#logs.values(), (log) => log.flush());
   }
 
-  /** Writes recovery points, high watermarks and log start offsets. @throws DiskError */
+  /** Writes recovery points, high watermarks and log start offsets, which also happens from time to time. @throws DiskError */
   checkpoint(): Promise<void> {
-    const written = this.#checkpointing.then(() => this.#writeCheckpoints());
-    this.#checkpointing = written.catch(() => undefined);
-    return written;
+    return this.#checkpoint(CHECKPOINTS);
   }
 
   /**
@@ -248,7 +266,7 @@ export class LogManager {
   async close(options: { readonly brokerEpoch?: number } = {}): Promise<boolean> {
     if (this.#isClosed) return false;
     this.#isClosed = true;
-    for (const timer of this.#removals) timer.cancel();
+    for (const timer of [...this.#removals, ...this.#periodic.values()]) timer.cancel();
     await Promise.allSettled([...this.#turns.values(), ...this.#removing]);
     const failed = await this.#forEach(this.#logs.values(), (log) => log.close());
     await this.checkpoint();
@@ -365,26 +383,34 @@ export class LogManager {
     }
   }
 
-  async #writeCheckpoints(): Promise<void> {
+  #checkpointEvery(intervalMs: number, names: readonly CheckpointName[]): void {
+    if (this.#isClosed) return;
+    const timer = this.#options.clock.setTimer(intervalMs, () => {
+      this.#checkpoint(names)
+        .catch((error: unknown) => this.#report(this.directory, `checkpoints not written: ${String(error)}`))
+        .finally(() => this.#checkpointEvery(intervalMs, names));
+    });
+    this.#periodic.set(names[0] ?? "", timer);
+  }
+
+  #checkpoint(names: readonly CheckpointName[]): Promise<void> {
+    const written = this.#checkpointing.then(() => this.#writeCheckpoints(names));
+    this.#checkpointing = written.catch(() => undefined);
+    return written;
+  }
+
+  async #writeCheckpoints(names: readonly CheckpointName[]): Promise<void> {
     const logs = [...this.#logs.values()];
-    const write = async (name: string, entries: OffsetCheckpoint[]): Promise<void> =>
-      new OffsetCheckpointFile(this.#options.disk, `${this.directory}/${name}`).write(entries);
-    const entry = ({ topicPartition }: UnifiedLog, offset: number): OffsetCheckpoint => ({ ...topicPartition, offset });
-    await write(
-      RECOVERY_POINT_CHECKPOINT,
-      logs.map((log) => entry(log, log.recoveryPoint)),
-    );
-    await write(
-      REPLICATION_OFFSET_CHECKPOINT,
-      logs.map((log) => entry(log, log.highWatermark)),
-    );
-    // Only where it says more than the name of the first segment does, as Kafka does.
-    const moved = logs.filter((log) => log.logStartOffset > log.firstSegmentOffset);
-    await write(
-      LOG_START_OFFSET_CHECKPOINT,
-      moved.map((log) => entry(log, log.logStartOffset)),
-    );
-    this.#checkpointed = new Set(logs.map((log) => logDirName(log.topicPartition)));
+    for (const name of names) {
+      const entries = checkpointEntries(name, logs);
+      const text = JSON.stringify(entries);
+      if (this.#written.get(name) === text) continue;
+      this.#written.delete(name);
+      await new OffsetCheckpointFile(this.#options.disk, `${this.directory}/${name}`).write(entries);
+      this.#written.set(name, text);
+    }
+    if (names === CHECKPOINTS) this.#checkpointed = new Set(logs.map((log) => logDirName(log.topicPartition)));
+    else for (const log of logs) this.#checkpointed.add(logDirName(log.topicPartition));
   }
 
   #report(path: string, message: string): void {
@@ -423,4 +449,18 @@ async function agreeOnTopicId(disk: Disk, directory: string, topicId: Uuid | und
   }
   if (topicId === undefined || topicId === ZERO_UUID || topicId === found) return found;
   throw new KafkaStorageError(`${directory} belongs to topic id ${found}, not ${topicId}`);
+}
+
+function checkpointEntries(name: CheckpointName, logs: readonly UnifiedLog[]): OffsetCheckpoint[] {
+  switch (name) {
+    case RECOVERY_POINT_CHECKPOINT:
+      return logs.map((log) => ({ ...log.topicPartition, offset: log.recoveryPoint }));
+    case REPLICATION_OFFSET_CHECKPOINT:
+      return logs.map((log) => ({ ...log.topicPartition, offset: log.highWatermark }));
+    case LOG_START_OFFSET_CHECKPOINT:
+      // Only where it says more than the name of the first segment does, as Kafka does.
+      return logs
+        .filter((log) => log.logStartOffset > log.firstSegmentOffset)
+        .map((log) => ({ ...log.topicPartition, offset: log.logStartOffset }));
+  }
 }
