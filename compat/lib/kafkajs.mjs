@@ -39,8 +39,7 @@ export class PartitionReader {
   #cluster;
 
   static async open(kafka) {
-    const prototype = Object.getPrototypeOf(kafka);
-    const symbol = Object.getOwnPropertySymbols(prototype).find((s) => s.description === "private:Kafka:createCluster");
+    const symbol = Object.getOwnPropertySymbols(kafka).find((s) => s.description === "private:Kafka:createCluster");
     const reader = new PartitionReader();
     reader.#cluster = kafka[symbol]({ metadataMaxAge: 300_000, isolationLevel: 0, maxInFlightRequests: null });
     await reader.#cluster.connect();

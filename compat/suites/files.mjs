@@ -14,8 +14,7 @@ const COMPLAINTS = [
   /Found timestamp mismatch/,
   /Found out of order timestamp/,
   /Mismatches in/,
-  /Non-consecutive offsets/,
-  /Found non-consecutive/,
+  /^ +(?!-1 )-?\d+ is followed by \d+/, // every segment but the first is said to follow -1
   /Found \d+ invalid bytes/,
   /CorruptIndexException|CorruptRecordException|InvalidRecordException/,
 ];

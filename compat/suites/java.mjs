@@ -66,7 +66,9 @@ export const suite = {
 
     const consume = (topic, outputFile, ...more) => {
       const from = ["--topic", topic, "--partition", "0", "--offset", "earliest", "--timeout-ms", "60000"];
-      return tool("ConsoleConsumer", [...from, "--max-messages", String(CORPUS_LINES), ...more], { outputFile });
+      return tool("consumer.ConsoleConsumer", [...from, "--max-messages", String(CORPUS_LINES), ...more], {
+        outputFile,
+      });
     };
     for (const codec of CODECS) {
       await check(
@@ -84,7 +86,7 @@ export const suite = {
 
     await check("ConsoleConsumer starts at an offset in the middle", async () => {
       const from = ["--topic", "java-gzip", "--partition", "0", "--offset", "70001", "--timeout-ms", "20000"];
-      const { stdout } = await tool("ConsoleConsumer", [...from, "--max-messages", "1"]);
+      const { stdout } = await tool("consumer.ConsoleConsumer", [...from, "--max-messages", "1"]);
       expect(stdout === `${corpus.lines[70_001]}\n`, `it printed ${JSON.stringify(stdout)}`);
     });
 
@@ -100,7 +102,7 @@ export const suite = {
         "--formatter-property",
         p,
       ]);
-      const { stdout } = await tool("ConsoleConsumer", [...from, "--max-messages", "1", ...print]);
+      const { stdout } = await tool("consumer.ConsoleConsumer", [...from, "--max-messages", "1", ...print]);
       expect(stdout === "Offset:0\twoke:changed\tgregor\tsamsa\n", `it printed ${JSON.stringify(stdout)}`);
     });
 
