@@ -5,6 +5,10 @@ const FIRST_VERSION_WITH_LEVEL_ZERO = 4;
 
 /** Before ApiVersions v4 a client cannot read a range that starts at 0, so such features are left out (KAFKA-17011). */
 export function supportedFeatures(apiVersion: number): readonly ApiVersionsResponseSupportedFeatureKey[] {
-  const features = Array.from(SUPPORTED_FEATURES, ([name, { min, max }]) => ({ name, minVersion: min, maxVersion: max }));
+  const features = Array.from(SUPPORTED_FEATURES, ([name, { min, max }]) => ({
+    name,
+    minVersion: min,
+    maxVersion: max,
+  }));
   return apiVersion >= FIRST_VERSION_WITH_LEVEL_ZERO ? features : features.filter(({ minVersion }) => minVersion > 0);
 }

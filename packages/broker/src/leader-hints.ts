@@ -1,18 +1,27 @@
 import type { BrokerServices } from "./broker-services.ts";
+import type { RequestContext } from "./request-context.ts";
 
 interface LeaderIdAndEpoch {
   readonly leaderId: number;
   readonly leaderEpoch: number;
 }
 
+const NO_LEADER: LeaderIdAndEpoch = { leaderId: -1, leaderEpoch: -1 };
+
 /**
  * Tells a client that came to the wrong broker where the leader is, within the response that refuses it (KIP-951), so that it
  * need not ask for metadata first.
+ * @param firstVersion of the API that can tell; below it there are no hints
  */
-export function leaderHints(listenerName: string, { metadata }: BrokerServices) {
+export function leaderHints(
+  { apiVersion, listenerName }: RequestContext,
+  firstVersion: number,
+  { metadata }: BrokerServices,
+) {
   const leaders = new Set<number>();
   return {
     leaderOf(topic: string, partition: number): LeaderIdAndEpoch {
+      if (apiVersion < firstVersion) return NO_LEADER;
       const registration = metadata.topic(topic)?.partitions.get(partition);
       const leaderId = registration?.leader ?? -1;
       if (leaderId >= 0) leaders.add(leaderId);

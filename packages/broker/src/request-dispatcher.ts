@@ -35,10 +35,15 @@ export function endpoint<Request, Response>(handler: ApiHandler<Request, Respons
     serve(reader, context, services) {
       const request = handler.request.read(reader, context.apiVersion);
       if (reader.remaining > 0) throw new ProtocolError(`${reader.remaining} bytes follow the request`);
-      const encode = (response: Response | typeof NO_RESPONSE): Chunks =>
-        response === NO_RESPONSE
-          ? NO_CHUNKS
-          : encodeResponse(handler.response, response, context.apiVersion, context.correlationId);
+      const encode = (response: Response | typeof NO_RESPONSE): Chunks => {
+        if (response === NO_RESPONSE) return NO_CHUNKS;
+        try {
+          return encodeResponse(handler.response, response, context.apiVersion, context.correlationId);
+        } catch (cause) {
+          // Our own mistake, and this client's loss; the others go on.
+          throw new Error(`the answer of ${handler.request.name} ${context.apiVersion} cannot be written`, { cause });
+        }
+      };
       const refuse = (error: unknown): Chunks => {
         if (error instanceof CloseConnectionError || error instanceof InvariantError) throw error;
         const code = errorCodeOf(error);

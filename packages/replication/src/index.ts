@@ -5,12 +5,6 @@ export {
   UnknownTopicOrPartitionError,
 } from "./errors.ts";
 export { NO_LEADER_EPOCH, Partition } from "./partition.ts";
-export type {
-  EpochEndOffset,
-  FetchParameters,
-  IsolationLevel,
-  PartitionFetch,
-  PartitionWatcher,
-} from "./partition.ts";
+export type { EpochEndOffset, FetchParameters, IsolationLevel, PartitionFetch, PartitionWatcher } from "./partition.ts";
 export { ReplicaManager } from "./replica-manager.ts";
 export type { ReplicaManagerOptions } from "./replica-manager.ts";

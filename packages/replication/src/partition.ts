@@ -33,9 +33,9 @@ export interface EpochEndOffset {
   readonly endOffset: number; // exclusive
 }
 
-/** Is told when more records may be read. */
+/** Is told when more records may be read, and when the leader changes or the partition goes. */
 export interface PartitionWatcher {
-  onHighWatermarkAdvanced(partition: Partition): void;
+  onPartitionChanged(partition: Partition): void;
 }
 
 const NO_RECORDS: readonly Uint8Array[] = [];
@@ -51,6 +51,7 @@ export class Partition {
   readonly #brokerId: number;
   #registration: PartitionRegistration;
   readonly #watchers = new Set<PartitionWatcher>();
+  #isRemoved = false;
 
   constructor(brokerId: number, log: UnifiedLog, registration: PartitionRegistration) {
     this.#brokerId = brokerId;
@@ -71,7 +72,7 @@ export class Partition {
   }
 
   get isLeader(): boolean {
-    return this.#registration.leader === this.#brokerId;
+    return this.#registration.leader === this.#brokerId && !this.#isRemoved;
   }
 
   get highWatermark(): number {
@@ -83,7 +84,9 @@ export class Partition {
     if (registration.partitionEpoch < this.#registration.partitionEpoch) return;
     const previousEpoch = this.#registration.leaderEpoch;
     this.#registration = registration;
-    if (this.isLeader && registration.leaderEpoch !== previousEpoch) this.#startLeading();
+    if (registration.leaderEpoch === previousEpoch) return;
+    if (this.isLeader) this.#startLeading();
+    this.#notifyWatchers(); // who waits under the old epoch must learn of the new one
   }
 
   /**
@@ -157,9 +160,10 @@ export class Partition {
     this.#watchers.delete(watcher);
   }
 
-  /** Wakes everyone who waits here: the partition goes away or changes hands. */
-  notifyWatchers(): void {
-    for (const watcher of this.#watchers) watcher.onHighWatermarkAdvanced(this);
+  /** The partition is no longer here: whoever waits on it is told. */
+  remove(): void {
+    this.#isRemoved = true;
+    this.#notifyWatchers();
   }
 
   #startLeading(): void {
@@ -168,11 +172,15 @@ export class Partition {
     this.#maybeAdvanceHighWatermark();
   }
 
+  #notifyWatchers(): void {
+    for (const watcher of this.#watchers) watcher.onPartitionChanged(this);
+  }
+
   #maybeAdvanceHighWatermark(): void {
     assert(this.log.writtenEndOffset <= this.log.logEndOffset, "written beyond the log end offset");
     if (!this.isLeader || this.log.writtenEndOffset <= this.log.highWatermark) return;
     this.log.updateHighWatermark(this.log.writtenEndOffset);
-    this.notifyWatchers();
+    this.#notifyWatchers();
   }
 
   #notLeader(): NotLeaderOrFollowerError {

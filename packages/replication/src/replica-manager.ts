@@ -1,6 +1,6 @@
 import { ErrorCode, KafkaError } from "@samsa/base";
 import type { LogConfig, LogManager } from "@samsa/log";
-import { logDirName } from "@samsa/log";
+import { logDirName, NO_BROKER_EPOCH } from "@samsa/log";
 import type {
   BrokerConfig,
   MetadataDelta,
@@ -47,6 +47,11 @@ export class ReplicaManager implements MetadataPublisher {
     throw new UnknownTopicOrPartitionError(topic, index);
   }
 
+  /** The broker's epoch at its last clean stop (KIP-966); -1 after an unclean one, and before the first image. */
+  get previousBrokerEpoch(): number {
+    return this.#logs?.previousBrokerEpoch ?? NO_BROKER_EPOCH;
+  }
+
   *partitions(): Iterable<Partition> {
     for (const byIndex of this.#partitions.values()) yield* byIndex.values();
   }
@@ -66,7 +71,7 @@ export class ReplicaManager implements MetadataPublisher {
 
   /** Writes what is pending, then the checkpoints and the clean marker. */
   async close(brokerEpoch: number): Promise<void> {
-    for (const partition of this.partitions()) partition.notifyWatchers();
+    for (const partition of this.partitions()) partition.remove();
     await this.#logs?.close({ brokerEpoch });
   }
 
@@ -109,7 +114,7 @@ export class ReplicaManager implements MetadataPublisher {
       const partition = this.#partitions.get(topic.name)?.get(index);
       if (partition === undefined || partition.topicId !== topic.id) continue;
       this.#partitions.get(topic.name)?.delete(index);
-      partition.notifyWatchers();
+      partition.remove();
       try {
         await this.#logs?.delete(partition.topicPartition);
       } catch (error) {

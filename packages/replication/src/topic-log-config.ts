@@ -11,7 +11,8 @@ export function logConfigOf(topic: TopicConfig): LogConfig {
     segmentIndexBytes: topic.number("segment.index.bytes"),
     indexIntervalBytes: topic.number("index.interval.bytes"),
     maxMessageBytes: topic.number("max.message.bytes"),
-    messageTimestampType: topic.string("message.timestamp.type") === "LogAppendTime" ? "log-append-time" : "create-time",
+    messageTimestampType:
+      topic.string("message.timestamp.type") === "LogAppendTime" ? "log-append-time" : "create-time",
     messageTimestampBeforeMaxMs: topic.number("message.timestamp.before.max.ms"),
     messageTimestampAfterMaxMs: topic.number("message.timestamp.after.max.ms"),
     cleanupPolicy: topic.list("cleanup.policy").filter((policy) => policy === "delete" || policy === "compact"),

@@ -39,7 +39,10 @@ for (let version = 0; version <= 5; version++) {
     const { errorCode, apiKeys } = await apiVersions(broker.client, version);
     assert.equal(errorCode, ErrorCode.NONE);
     const served = [0, 1, 2, 3, 10, 18, 19, 20, 22, 32, 60];
-    assert.deepEqual(apiKeys.map(({ apiKey }) => apiKey).sort((a, b) => a - b), served);
+    assert.deepEqual(
+      apiKeys.map(({ apiKey }) => apiKey).sort((a, b) => a - b),
+      served,
+    );
     const produceApi = apiKeys.find(({ apiKey }) => apiKey === 0);
     assert.deepEqual([produceApi?.minVersion, produceApi?.maxVersion], [0, 13]);
   });
@@ -52,7 +55,10 @@ test("an unknown version of ApiVersions is answered at version 0 with our own ra
   assert.equal(reader.int32(), 42);
   const response = ApiVersionsResponse.read(reader, 0);
   assert.equal(response.errorCode, ErrorCode.UNSUPPORTED_VERSION);
-  assert.deepEqual(response.apiKeys.map(({ apiKey, maxVersion }) => [apiKey, maxVersion]), [[18, 5]]);
+  assert.deepEqual(
+    response.apiKeys.map(({ apiKey, maxVersion }) => [apiKey, maxVersion]),
+    [[18, 5]],
+  );
 });
 
 test("a client that meant another cluster or another node is sent to bootstrap again (KIP-1242)", async () => {
@@ -91,7 +97,10 @@ for (const { what, bytes } of closing) {
     broker.client.sendBytes(bytes);
     await broker.client.closed;
     assert.equal((await apiVersions(other, 3)).errorCode, ErrorCode.NONE);
-    assert.deepEqual(broker.logged.filter(({ level }) => level === "error"), []);
+    assert.deepEqual(
+      broker.logged.filter(({ level }) => level === "error"),
+      [],
+    );
   });
 }
 

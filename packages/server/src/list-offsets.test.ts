@@ -22,7 +22,12 @@ const cases = [
   { what: "latest is the end", timestamp: -1, offset: 3, answered: -1 },
   { what: "earliest is the start", timestamp: -2, offset: 0, answered: -1 },
   { what: "the maximum timestamp is the record that has it", timestamp: -3, offset: 1, answered: BASE_MS + 20 },
-  { what: "a time finds the first record that is not older", timestamp: BASE_MS + 5, offset: 1, answered: BASE_MS + 20 },
+  {
+    what: "a time finds the first record that is not older",
+    timestamp: BASE_MS + 5,
+    offset: 1,
+    answered: BASE_MS + 20,
+  },
   { what: "a time after every record finds none", timestamp: BASE_MS + 21, offset: -1, answered: -1 },
   { what: "a time before every record finds the first", timestamp: 0, offset: 0, answered: BASE_MS },
   { what: "the local start is the start", timestamp: -4, offset: 0, answered: -1 },
@@ -43,7 +48,11 @@ for (const { what, timestamp, offset, answered } of cases) {
 test("an empty partition starts and ends at 0 and has no maximum timestamp", async () => {
   await using broker = await startTestBroker();
   await broker.createTopic("orders");
-  for (const [timestamp, offset] of [[-1, 0], [-2, 0], [-3, -1]] as const) {
+  for (const [timestamp, offset] of [
+    [-1, 0],
+    [-2, 0],
+    [-3, -1],
+  ] as const) {
     assert.equal((await listOffset(broker.client, timestamp)).offset, offset);
   }
 });

@@ -38,7 +38,7 @@ export function parseListeners(key: string, entries: readonly string[]): readonl
  */
 export function clientListeners(config: BrokerConfig, isOpenAllowed: boolean): readonly ListenerConfig[] {
   const controllerNames = new Set(listOf(config, "controller.listener.names"));
-  const protocols = new Map(config.list("listener.security.protocol.map").map((pair) => pair.split(":", 2) as [string, string]));
+  const protocols = protocolMap(config);
   const listeners = parseListeners("listeners", config.list("listeners")).filter(
     ({ name }) => !controllerNames.has(name),
   );
@@ -63,10 +63,7 @@ export function clientListeners(config: BrokerConfig, isOpenAllowed: boolean): r
  * @param bound the listeners with their real ports
  * @throws StartError for an address that no client can reach
  */
-export function advertisedListeners(
-  config: BrokerConfig,
-  bound: readonly ListenerConfig[],
-): readonly ListenerConfig[] {
+export function advertisedListeners(config: BrokerConfig, bound: readonly ListenerConfig[]): readonly ListenerConfig[] {
   const advertised = parseListeners("advertised.listeners", listOf(config, "advertised.listeners"));
   const byName = new Map(advertised.map((listener) => [listener.name, listener]));
   return bound.map(({ name, address }) => {
@@ -86,4 +83,14 @@ export function advertisedListeners(
 /** A list, empty where it is not set. */
 function listOf(config: BrokerConfig, name: string): readonly string[] {
   return config.value(name) === null ? [] : config.list(name);
+}
+
+/** Security protocol by listener name: `NAME:PROTOCOL,…`. */
+function protocolMap(config: BrokerConfig): ReadonlyMap<string, string> {
+  const protocols = new Map<string, string>();
+  for (const pair of config.string("listener.security.protocol.map").split(",")) {
+    const [name = "", protocol = ""] = pair.split(":", 2);
+    protocols.set(name.trim().toUpperCase(), protocol.trim().toUpperCase());
+  }
+  return protocols;
 }

@@ -26,14 +26,20 @@ for (let version = 0; version <= 13; version++) {
     await using broker = await startTestBroker();
     await broker.createTopic("orders", { partitions: 3 });
     const response = await metadata(broker.client, version, [{ name: "orders" }]);
-    assert.deepEqual(response.brokers.map(({ nodeId, port }) => [nodeId, port]), [[1, broker.broker.port]]);
+    assert.deepEqual(
+      response.brokers.map(({ nodeId, port }) => [nodeId, port]),
+      [[1, broker.broker.port]],
+    );
     const [topic] = response.topics;
     assert.deepEqual([topic?.name, topic?.errorCode], ["orders", ErrorCode.NONE]);
-    assert.deepEqual(topic?.partitions.map(({ partitionIndex, leaderId }) => [partitionIndex, leaderId]), [
-      [0, 1],
-      [1, 1],
-      [2, 1],
-    ]);
+    assert.deepEqual(
+      topic?.partitions.map(({ partitionIndex, leaderId }) => [partitionIndex, leaderId]),
+      [
+        [0, 1],
+        [1, 1],
+        [2, 1],
+      ],
+    );
   });
 }
 
@@ -67,7 +73,11 @@ test("many clients that ask for one new topic at once get one topic", async () =
 
 const refusals = [
   { what: "a missing topic where the client may not create", name: "x", create: false },
-  { what: "a missing topic where the broker may not create", name: "x", properties: { "auto.create.topics.enable": "false" } },
+  {
+    what: "a missing topic where the broker may not create",
+    name: "x",
+    properties: { "auto.create.topics.enable": "false" },
+  },
 ];
 for (const { what, name, create, properties = {} } of refusals) {
   test(`${what} is unknown, and stays so`, async () => {

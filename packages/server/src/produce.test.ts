@@ -50,7 +50,10 @@ for (const { what, records, code, ...options } of refusals) {
     const answer = await produce(broker.client, records?.slice() ?? null, { topic, ...options });
     assert.deepEqual([answer.errorCode, answer.baseOffset], [code, -1]);
     assert.equal((await fetch(broker.client, { topic: "orders" })).highWatermark, 0);
-    assert.deepEqual(broker.logged.filter(({ level }) => level === "error"), []);
+    assert.deepEqual(
+      broker.logged.filter(({ level }) => level === "error"),
+      [],
+    );
   });
 }
 

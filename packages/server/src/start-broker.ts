@@ -1,12 +1,12 @@
 import path from "node:path";
-import type { Clock, Connection, Disk, Listener, Random, Transport } from "@samsa/base";
+import type { Clock, Connection, Disk, Listener, Random, Transport, Uuid } from "@samsa/base";
 import { InvariantError, randomUuid } from "@samsa/base";
 import type { Logger } from "@samsa/broker";
 import { Broker, MetadataCache } from "@samsa/broker";
 import { formatDataDirectory, QuorumController, SingleVoterQuorum } from "@samsa/controller";
 import { MemoryDisk, NodeDisk, SystemClock, SystemRandom, TcpTransport, temporaryDirectory } from "@samsa/io";
-import { LogManager, TailCacheBudget } from "@samsa/log";
-import { BrokerConfig } from "@samsa/metadata";
+import { LogManager } from "@samsa/log";
+import { BrokerConfig, SUPPORTED_FEATURES } from "@samsa/metadata";
 import { ReplicaManager } from "@samsa/replication";
 import { lockDataDirectory } from "./data-directory-lock.ts";
 import type { ListenerConfig } from "./listeners.ts";
@@ -50,7 +50,7 @@ export interface RunningBroker extends AsyncDisposable {
 
 const DEFAULT_PORT = 9092;
 const DEFAULT_NODE_ID = 1;
-const TAIL_CACHE_BYTES = 64 * 1024 * 1024;
+const PLAINTEXT = 0; // the code of the security protocol
 /** Ours, not Kafka's: allows a listener without authentication on an address that is not loopback. */
 const ALLOW_OPEN_LISTENERS = "samsa.allow.open.listeners";
 const CONTROLLER_LISTENER = { name: "CONTROLLER", host: "localhost", port: 9093 };
@@ -77,13 +77,13 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
   const { config, isOpenAllowed } = brokerConfig(options);
   const wantedListeners = clientListeners(config, isOpenAllowed);
   const nodeId = config.number("node.id");
-  const storage = openStorage(options, config, stack);
+  const storage = await openStorage(options, config, stack);
   const { disk, directory } = storage;
 
   const gate = new Gate();
   const listening = await listenAll(transport, wantedListeners, gate, stack);
   const advertised = advertisedListeners(config, listening);
-  const brokerListeners = advertised.map(({ name, address }) => ({ name, ...address, securityProtocol: 0 }));
+  const brokerListeners = advertised.map(({ name, address }) => ({ name, ...address, securityProtocol: PLAINTEXT }));
 
   const properties = await formatDataDirectory({
     disk,
@@ -111,8 +111,12 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
   const replicas = new ReplicaManager({
     brokerId: nodeId,
     config,
-    openLogs: (_image, configFor) =>
-      LogManager.open({ disk, clock, random, directory, configFor, tailCache: new TailCacheBudget(TAIL_CACHE_BYTES) }),
+    openLogs: async (image, configFor) => {
+      const isStray = (_partition: unknown, topicId: Uuid) => !image.topics.byId.has(topicId);
+      const logs = await LogManager.open({ disk, clock, random, directory, configFor, isStray });
+      for (const { path: file, message } of logs.problems) logger.warn({ file }, message);
+      return logs;
+    },
     onReplicaError: (name, error) => logger.error({ replica: name, err: error }, "a replica is offline"),
   });
   const quorum = await SingleVoterQuorum.open({
@@ -122,15 +126,12 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
     directory,
     nodeId,
     directoryId,
-    controllerListener: CONTROLLER_LISTENER,
   });
   const controller = await QuorumController.start({
-    nodeId,
-    clusterId,
     config,
-    clock,
     random,
     metadataLog: quorum,
+    listeners: [{ ...CONTROLLER_LISTENER, securityProtocol: PLAINTEXT }],
     publishers: [replicas, metadata],
     onFatal,
   });
@@ -140,6 +141,8 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
     brokerId: nodeId,
     incarnationId: randomUuid(random),
     listeners: brokerListeners,
+    supportedFeatures: SUPPORTED_FEATURES,
+    previousBrokerEpoch: replicas.previousBrokerEpoch,
     rack: config.value("broker.rack") === null ? null : config.string("broker.rack"),
     directories: [directoryId],
   }));
@@ -166,7 +169,9 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
     outcome.resolve();
   };
   return {
-    bootstrapServers: brokerListeners.map(({ host, port }) => `${host.includes(":") ? `[${host}]` : host}:${port}`).join(","),
+    bootstrapServers: brokerListeners
+      .map(({ host, port }) => `${host.includes(":") ? `[${host}]` : host}:${port}`)
+      .join(","),
     host: first.host,
     port: first.port,
     dataDir: storage.name,
@@ -198,11 +203,11 @@ function brokerConfig({ host, port, properties = {} }: StartBrokerOptions): {
 }
 
 /** Where the records are kept; the name is what people are told. */
-function openStorage(
+async function openStorage(
   { dataDir, disk }: StartBrokerOptions,
   config: BrokerConfig,
   stack: CloseStack,
-): { readonly disk: Disk; readonly directory: string; readonly name: string } {
+): Promise<{ readonly disk: Disk; readonly directory: string; readonly name: string }> {
   const directories = config.value("log.dirs") === null ? [] : config.list("log.dirs");
   if (directories.length > 1) {
     throw new StartError(`log.dirs: one directory is served so far, not ${directories.length}`);
@@ -212,7 +217,7 @@ function openStorage(
   if (name === "memory") return { disk: new MemoryDisk(), directory: "data", name };
   let directory = path.resolve(name);
   if (name === "temporary") {
-    const temporary = temporaryDirectory("samsa-");
+    const temporary = await temporaryDirectory("samsa-");
     directory = temporary.path;
     stack.defer(() => temporary.remove());
   }

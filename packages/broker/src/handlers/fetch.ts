@@ -15,6 +15,7 @@ import type { RequestContext } from "../request-context.ts";
 import { requestedTopicName } from "../topic-names.ts";
 
 const FIRST_VERSION_WITH_TOPIC_IDS = 13;
+const FIRST_VERSION_WITH_LEADER_HINTS = 16;
 const READ_COMMITTED = 1;
 const UNKNOWN_OFFSET = -1;
 const NO_FETCH_SESSION = 0;
@@ -169,7 +170,7 @@ function answer(
   context: RequestContext,
   services: BrokerServices,
 ): FetchResponse {
-  const hints = leaderHints(context.listenerName, services);
+  const hints = leaderHints(context, FIRST_VERSION_WITH_LEADER_HINTS, services);
   const responses: { topic: string; topicId: Uuid; partitions: FetchResponsePartitionData[] }[] = [];
   for (const [index, { topic, topicId, request }] of wanted.entries()) {
     const fetched = fetches[index];

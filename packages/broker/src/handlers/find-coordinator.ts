@@ -17,7 +17,12 @@ export const findCoordinator: ApiHandler<FindCoordinatorRequest, FindCoordinator
   handle(request, { apiVersion }) {
     const isKnown = KEY_TYPES.includes(request.keyType);
     const errorCode = isKnown ? ErrorCode.COORDINATOR_NOT_AVAILABLE : ErrorCode.INVALID_REQUEST;
-    return refused(request, apiVersion, errorCode, isKnown ? NO_COORDINATOR : `there is no key type ${request.keyType}`);
+    return refused(
+      request,
+      apiVersion,
+      errorCode,
+      isKnown ? NO_COORDINATOR : `there is no key type ${request.keyType}`,
+    );
   },
 
   refuse: (request, errorCode, message) => refused(request, 4, errorCode, message),

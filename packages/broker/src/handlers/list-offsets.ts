@@ -11,6 +11,7 @@ import type { BrokerServices } from "../broker-services.ts";
 import type { RequestContext } from "../request-context.ts";
 
 const READ_COMMITTED = 1;
+const FIRST_VERSION_WITH_LEADER_EPOCH = 4;
 
 /** What a negative "timestamp" asks for, with the first version that knows it. */
 const LATEST = -1;
@@ -91,8 +92,13 @@ async function listPartition(
     }
     const partition = services.replicas.partition(topic, partitionIndex);
     partition.checkLeader(currentLeaderEpoch);
-    const found = await findOffset(partition, timestamp, isolationLevel);
-    return { partitionIndex, errorCode: ErrorCode.NONE, ...found };
+    const { offset, timestamp: foundTimestamp, leaderEpoch } = await findOffset(partition, timestamp, isolationLevel);
+    return createListOffsetsResponseListOffsetsPartitionResponse({
+      partitionIndex,
+      offset,
+      timestamp: foundTimestamp,
+      ...(apiVersion >= FIRST_VERSION_WITH_LEADER_EPOCH && { leaderEpoch }), // not ignorable before
+    });
   } catch (error) {
     const errorCode = errorCodeOf(error);
     if (errorCode === ErrorCode.UNKNOWN_SERVER_ERROR) {

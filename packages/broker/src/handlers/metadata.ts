@@ -3,14 +3,8 @@ import { topicNameProblem } from "@samsa/log";
 import type { PartitionRegistration, TopicImage } from "@samsa/metadata";
 import { isInternalTopic } from "@samsa/metadata";
 import { MetadataRequest } from "@samsa/protocol/messages/metadata-request";
-import type {
-  MetadataResponsePartition,
-  MetadataResponseTopic,
-} from "@samsa/protocol/messages/metadata-response";
-import {
-  createMetadataResponseTopic,
-  MetadataResponse,
-} from "@samsa/protocol/messages/metadata-response";
+import type { MetadataResponsePartition, MetadataResponseTopic } from "@samsa/protocol/messages/metadata-response";
+import { createMetadataResponseTopic, MetadataResponse } from "@samsa/protocol/messages/metadata-response";
 import type { ApiHandler } from "../api-handler.ts";
 import { ALL_CLUSTER_OPERATIONS, ALL_TOPIC_OPERATIONS, NO_AUTHORIZED_OPERATIONS } from "../authorized-operations.ts";
 import type { BrokerServices } from "../broker-services.ts";
@@ -107,11 +101,7 @@ function answer(
   });
 }
 
-function describeTopic(
-  topic: TopicImage,
-  wantsOperations: boolean,
-  services: BrokerServices,
-): MetadataResponseTopic {
+function describeTopic(topic: TopicImage, wantsOperations: boolean, services: BrokerServices): MetadataResponseTopic {
   return createMetadataResponseTopic({
     name: topic.name,
     topicId: topic.id,

@@ -19,6 +19,7 @@ import type { RequestContext } from "../request-context.ts";
 import { requestedTopicName } from "../topic-names.ts";
 
 const FIRST_VERSION_WITH_TOPIC_IDS = 13;
+const FIRST_VERSION_WITH_LEADER_HINTS = 10;
 const FIRST_VERSION_WITH_ZSTD = 7;
 const UNKNOWN_OFFSET = -1;
 /** Records smaller than this are copied out of a request that is much larger than they are. */
@@ -79,7 +80,8 @@ function appendTopic(
     let topic = request.name;
     try {
       topic = requestedTopicName(request, context.apiVersion, FIRST_VERSION_WITH_TOPIC_IDS, services);
-      if (acks < -1 || acks > 1) throw new KafkaError(ErrorCode.INVALID_REQUIRED_ACKS, `acks ${acks} is none of -1, 0, 1`);
+      if (acks < -1 || acks > 1)
+        throw new KafkaError(ErrorCode.INVALID_REQUIRED_ACKS, `acks ${acks} is none of -1, 0, 1`);
       const partition = services.replicas.partition(topic, index);
       checkRecords(records, context.apiVersion);
       return { topic, index, append: partition.appendRecordsToLeader(ownRecords(records)), error: undefined };
@@ -119,7 +121,7 @@ async function answerWhenWritten(
   context: RequestContext,
   services: BrokerServices,
 ): Promise<ProduceResponse> {
-  const hints = leaderHints(context.listenerName, services);
+  const hints = leaderHints(context, FIRST_VERSION_WITH_LEADER_HINTS, services);
   const responses: ProduceResponseTopicProduceResponse[] = [];
   const deadline = request.acks === -1 ? services.clock.monotonicMs() + request.timeoutMs : Infinity;
   for (const { request: topic, partitions } of appends) {

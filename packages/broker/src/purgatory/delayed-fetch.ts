@@ -50,7 +50,7 @@ export class DelayedFetch<Result> implements PartitionWatcher {
     });
   }
 
-  onHighWatermarkAdvanced(partition: Partition): void {
+  onPartitionChanged(partition: Partition): void {
     if (this.#isDone) return;
     const isGone = !partition.isLeader || partition.log.failure !== undefined;
     if (isGone || this.#grownBytes() >= this.#options.missingBytes) this.#try();
@@ -60,7 +60,8 @@ export class DelayedFetch<Result> implements PartitionWatcher {
     const { partitions, clock, maxWaitMs, onDisconnect } = this.#options;
     let hasMoved = false;
     for (const [index, partition] of partitions.entries()) {
-      this.#sizes.set(partition, partition.log.sizeInBytes);
+      // What waits for the disk was not readable yet, and counts as growth when it is.
+      this.#sizes.set(partition, partition.log.sizeInBytes - partition.log.pendingBytes);
       partition.watch(this);
       if (partition.highWatermark !== watermarks[index]) hasMoved = true;
     }

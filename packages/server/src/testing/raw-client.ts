@@ -27,11 +27,11 @@ export class RawClient {
     const closed = new Promise<void>((resolve) => (state.onClosed = resolve));
     const connection = await transport.connect(address, {
       onData: (bytes) => {
-        for (const frame of decoder.push(bytes)) state.client?.#receive(frame);
+        for (const frame of decoder.push(bytes)) state.client?.receive(frame);
       },
       onDrain: () => {},
       onClose: () => {
-        state.client?.#end();
+        state.client?.end();
         state.onClosed?.();
       },
     });
@@ -68,7 +68,9 @@ export class RawClient {
   async nextFrame(): Promise<Uint8Array> {
     const frame =
       this.#frames.shift() ??
-      (this.#isClosed ? undefined : await new Promise<Uint8Array | undefined>((resolve) => this.#answers.push(resolve)));
+      (this.#isClosed
+        ? undefined
+        : await new Promise<Uint8Array | undefined>((resolve) => this.#answers.push(resolve)));
     if (frame === undefined) throw new TransportError("ECONNRESET", "the broker closed the connection");
     return frame;
   }
@@ -81,13 +83,13 @@ export class RawClient {
     this.#connection.destroy();
   }
 
-  #receive(frame: Uint8Array): void {
+  private receive(frame: Uint8Array): void {
     const waiting = this.#answers.shift();
     if (waiting === undefined) this.#frames.push(frame);
     else waiting(frame);
   }
 
-  #end(): void {
+  private end(): void {
     this.#isClosed = true;
     for (const waiting of this.#answers.splice(0)) waiting(undefined);
   }

@@ -71,7 +71,8 @@ export async function startTestBroker(options: TestBrokerOptions = {}): Promise<
       const request = CreateTopicsRequest.create({ topics: [topic] });
       const response = await client.request(CreateTopicsRequest, CreateTopicsResponse, 7, request);
       const result = response.topics[0];
-      if (result?.errorCode !== 0) throw new Error(`create topic ${name}: ${result?.errorCode} ${result?.errorMessage}`);
+      if (result?.errorCode !== 0)
+        throw new Error(`create topic ${name}: ${result?.errorCode} ${result?.errorMessage}`);
       return result.topicId;
     },
     async deleteTopic(name) {
