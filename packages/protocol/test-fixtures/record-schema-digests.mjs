@@ -9,6 +9,8 @@ import { apacheFacts, digestOf } from "../dist/testing/schema-facts.js";
 
 const facts = apacheFacts();
 if (facts === undefined) throw new Error("Apache's definitions are not at hand");
-const digests = Object.fromEntries([...facts].map(([path, message]) => [path, digestOf(message)]).toSorted());
+const digests = Object.fromEntries(
+  [...facts].map(([path, message]) => [path, digestOf(message)]).toSorted(([a], [b]) => (a < b ? -1 : 1)),
+);
 const target = fileURLToPath(new URL("schema-digests.json", import.meta.url));
 writeFileSync(target, `${JSON.stringify(digests, undefined, 2)}\n`);
