@@ -18,7 +18,7 @@ const ALL_ABOVE_BROKER_BUT_IO = [...METADATA_AND_BELOW, "raft", "controller", "r
 
 // What a program that people start or embed needs beside the ports: its arguments, its configuration file, its streams, a
 // temporary folder. docs/decisions/0006 says why this is not in io.
-const COMPOSITION_ROOT = ["events", "fs", "fs/promises", "os", "path", "process", "url", "util"];
+const COMPOSITION_ROOT = ["events", "fs", "fs/promises", "os", "path", "process", "readline/promises", "url", "util"];
 
 /** @type {Readonly<Record<string, Layer>>} */
 export const LAYERS = {
