@@ -109,6 +109,11 @@ describe("a data directory", () => {
     assert.match(second.problems.map((problem) => problem.message).join(), /offline: .*below the recovery point 1/);
     assert.equal(second.get("b", 0)?.logEndOffset, 1);
     await assert.rejects(second.getOrCreate(tp("a"), TOPIC_ID), KafkaStorageError);
+
+    // Another stop and start do not make the damage pass for a torn tail.
+    assert.equal(await second.close(), false);
+    const third = await open(disk);
+    assert.deepEqual([third.hadCleanShutdown, [...third.offlineLogs().keys()]], [false, ["a-0"]]);
   });
 
   test("leaves alone what is not its own, and says so", async () => {

@@ -151,6 +151,7 @@ export class LogManager {
   readonly #removals = new Set<Timer>(); // of folders that wait for it
   readonly #removing = new Set<Promise<void>>();
   readonly #written = new Map<CheckpointName, string>(); // what the checkpoints on disk say
+  readonly #offlineEntries = new Map(CHECKPOINTS.map((name) => [name, [] as OffsetCheckpoint[]]));
   #checkpointed = new Set<string>(); // folders that they speak of
   #checkpointing: Promise<void> = Promise.resolve();
   #isClosed = false;
@@ -270,7 +271,8 @@ export class LogManager {
     await Promise.allSettled([...this.#turns.values(), ...this.#removing]);
     const failed = await this.#forEach(this.#logs.values(), (log) => log.close());
     await this.checkpoint();
-    const hasFailures = failed > 0 || [...this.#logs.values()].some((log) => log.failure !== undefined);
+    const hasFailures =
+      failed > 0 || this.#offline.size > 0 || [...this.#logs.values()].some((log) => log.failure !== undefined);
     if (hasFailures) return false;
     await new CleanShutdownFile(this.#options.disk, this.directory).write(options.brokerEpoch ?? NO_BROKER_EPOCH);
     return true;
@@ -278,12 +280,14 @@ export class LogManager {
 
   async #loadAll(): Promise<void> {
     const { disk } = this.#options;
-    const [recoveryPoints, highWatermarks, startOffsets] = [
-      await this.#readCheckpoint(RECOVERY_POINT_CHECKPOINT),
-      await this.#readCheckpoint(REPLICATION_OFFSET_CHECKPOINT),
-      await this.#readCheckpoint(LOG_START_OFFSET_CHECKPOINT),
-    ];
-    this.#checkpointed = new Set([...recoveryPoints.keys(), ...highWatermarks.keys(), ...startOffsets.keys()]);
+    const checkpoints = new Map<CheckpointName, Map<string, OffsetCheckpoint>>();
+    for (const name of CHECKPOINTS) {
+      const offsets = await this.#readCheckpoint(name);
+      checkpoints.set(name, offsets);
+      for (const folder of offsets.keys()) this.#checkpointed.add(folder);
+    }
+    const offsetOf = (checkpoint: CheckpointName, folder: string): number =>
+      checkpoints.get(checkpoint)?.get(folder)?.offset ?? 0;
     const folders = (await disk.list(this.directory)).filter(({ isDirectory }) => isDirectory);
     await this.#forEach(folders, async ({ name }) => {
       const parsed = parseLogDirName(name);
@@ -297,15 +301,20 @@ export class LogManager {
         const log = await loadLog({
           ...this.#logOptions(parsed),
           hadCleanShutdown: this.hadCleanShutdown,
-          recoveryPoint: recoveryPoints.get(name)?.offset ?? 0,
-          highWatermark: highWatermarks.get(name)?.offset ?? 0,
-          logStartOffset: startOffsets.get(name)?.offset ?? 0,
+          recoveryPoint: offsetOf(RECOVERY_POINT_CHECKPOINT, name),
+          highWatermark: offsetOf(REPLICATION_OFFSET_CHECKPOINT, name),
+          logStartOffset: offsetOf(LOG_START_OFFSET_CHECKPOINT, name),
         });
         this.#logs.set(name, log);
       } catch (error) {
         if (!(error instanceof KafkaStorageError) && !(error instanceof DiskError)) throw error;
         this.#report(path, `offline: ${error.message}`);
         this.#offline.set(name, new KafkaStorageError(`${name} is offline: ${error.message}`, { cause: error }));
+        // Kept: with the next start they must still forbid to take the damage for a torn tail.
+        for (const [checkpoint, offsets] of checkpoints) {
+          const entry = offsets.get(name);
+          if (entry !== undefined) this.#offlineEntries.get(checkpoint)?.push(entry);
+        }
       }
     });
   }
@@ -402,7 +411,7 @@ export class LogManager {
   async #writeCheckpoints(names: readonly CheckpointName[]): Promise<void> {
     const logs = [...this.#logs.values()];
     for (const name of names) {
-      const entries = checkpointEntries(name, logs);
+      const entries = [...checkpointEntries(name, logs), ...(this.#offlineEntries.get(name) ?? [])];
       const text = JSON.stringify(entries);
       if (this.#written.get(name) === text) continue;
       this.#written.delete(name);

@@ -100,6 +100,7 @@ export class UnifiedLog {
   #isSavingEpochs = false;
   #isExclusive = false;
   #isClosed = false;
+  #closing: Promise<void> | undefined;
   #failure: KafkaStorageError | undefined;
 
   constructor(options: UnifiedLogOptions, loaded: LoadedLog) {
@@ -435,24 +436,18 @@ export class UnifiedLog {
     await this.#flushTo(endOffset);
   }
 
-  /** Waits for what was appended, syncs it, completes the indexes and closes the files. Once is enough. */
-  async close(): Promise<void> {
-    if (this.#isClosed) return;
-    try {
-      if (this.#failure !== undefined) return;
-      await this.flush();
-      this.#active.seal();
-      await this.#guard(() => this.#active.flush());
-    } finally {
-      await this.#closeFiles();
-    }
+  /** Refuses appends from now on, syncs what was appended, completes the indexes and closes the files. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
   }
 
   /** Stops at once, without syncing: what is left of the log is to be removed. */
   async abandon(): Promise<void> {
     this.#isClosed = true;
     this.#queue.fail(new KafkaStorageError(`${this.#name} is being deleted`));
-    await this.#closeFiles();
+    this.#closing ??= this.#closeFiles();
+    await this.#closing;
   }
 
   /** The folder has been renamed. */
@@ -628,6 +623,17 @@ export class UnifiedLog {
     }
   }
 
+  async #close(): Promise<void> {
+    try {
+      if (this.#failure !== undefined || this.#isClosed) return;
+      await this.flush();
+      this.#active.seal();
+      await this.#guard(() => this.#active.flush());
+    } finally {
+      await this.#closeFiles();
+    }
+  }
+
   async #closeFiles(): Promise<void> {
     this.#isClosed = true;
     this.#tail.clear();
@@ -643,6 +649,7 @@ export class UnifiedLog {
 
   #checkWritable(): void {
     this.#checkUsable();
+    if (this.#closing !== undefined) throw new KafkaStorageError(`${this.#name} is being closed`);
     assert(!this.#isExclusive, "nothing is appended while a log is truncated");
   }
 
