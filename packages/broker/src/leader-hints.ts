@@ -1,6 +1,20 @@
 import type { BrokerServices } from "./broker-services.ts";
 import type { RequestContext } from "./request-context.ts";
 
+/** Where the leaders are that a response speaks of. */
+export interface LeaderHints {
+  readonly leaderOf: (topic: string, partition: number) => LeaderIdAndEpoch;
+  /** Where the leaders named so far listen. */
+  readonly endpoints: () => readonly NodeEndpoint[];
+}
+
+interface NodeEndpoint {
+  readonly nodeId: number;
+  readonly host: string;
+  readonly port: number;
+  readonly rack: string | null;
+}
+
 interface LeaderIdAndEpoch {
   readonly leaderId: number;
   readonly leaderEpoch: number;
@@ -17,7 +31,7 @@ export function leaderHints(
   { apiVersion, listenerName }: RequestContext,
   firstVersion: number,
   { metadata }: BrokerServices,
-) {
+): LeaderHints {
   const leaders = new Set<number>();
   return {
     leaderOf(topic: string, partition: number): LeaderIdAndEpoch {
@@ -28,7 +42,6 @@ export function leaderHints(
       return { leaderId, leaderEpoch: registration?.leaderEpoch ?? -1 };
     },
 
-    /** Where the leaders named so far listen. */
     endpoints() {
       const found = [...leaders].map((id) => metadata.broker(id, listenerName)).filter((node) => node !== undefined);
       return found.map(({ nodeId, host, port, rack }) => ({ nodeId, host, port, rack }));

@@ -9,5 +9,5 @@ export interface RequestContext {
   readonly listenerName: string; // names the endpoints that are answered
   readonly clientAddress: Address;
   /** Calls once when the client is gone; returns how to take that back. */
-  onDisconnect(callback: () => void): () => void;
+  readonly onDisconnect: (callback: () => void) => () => void;
 }

@@ -4,6 +4,7 @@ import process from "node:process";
 import { StartError } from "./server-error.ts";
 
 const LOCK_FILE = ".lock";
+const ENDED = "ended";
 const lockedHere = new Set<string>(); // by this process
 
 /**
@@ -51,15 +52,18 @@ function isAlive({ pid, startTime }: Owner): boolean {
     return (error as NodeJS.ErrnoException).code === "EPERM"; // alive, and someone else's
   }
   const startedNow = startTimeOf(pid);
+  if (startedNow === ENDED) return false; // a zombie: killed, and not yet collected by its parent
   // The pid may have been given to another process since.
   return startTime === undefined || startedNow === undefined || startTime === startedNow;
 }
 
-/** Clock ticks from boot to the start of the process, on Linux. */
+/** What Linux tells of a process: clock ticks from boot to its start, or that it has ended and nobody has looked yet. */
 function startTimeOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    const hasEnded = fields[0] === "Z" || fields[0] === "X";
+    return hasEnded ? ENDED : fields[19];
   } catch {
     return undefined; // no /proc on this system, or no such process
   }

@@ -9,6 +9,7 @@ import { createFetchResponsePartitionData, FetchResponse } from "@samsa/protocol
 import type { Partition, PartitionFetch } from "@samsa/replication";
 import type { ApiHandler } from "../api-handler.ts";
 import type { BrokerServices } from "../broker-services.ts";
+import type { LeaderHints } from "../leader-hints.ts";
 import { leaderHints } from "../leader-hints.ts";
 import { DelayedFetch } from "../purgatory/delayed-fetch.ts";
 import type { RequestContext } from "../request-context.ts";
@@ -192,7 +193,7 @@ function partitionData(
   partitionIndex: number,
   topic: string,
   fetched: PartitionFetch | { readonly error: unknown },
-  leaderOf: ReturnType<typeof leaderHints>["leaderOf"],
+  leaderOf: LeaderHints["leaderOf"],
   services: BrokerServices,
 ): FetchResponsePartitionData {
   if (!("error" in fetched)) {

@@ -59,10 +59,10 @@ export const listOffsets: ApiHandler<ListOffsetsRequest, ListOffsetsResponse> = 
     const topics = request.topics.map(async ({ name, partitions }) => ({
       name,
       partitions: await Promise.all(
-        partitions.map((wish) => {
+        partitions.map(async (wish) => {
           const isRepeated = repeated.has(`${name}-${wish.partitionIndex}`);
           if (isRepeated) return refusedPartition(wish.partitionIndex, ErrorCode.INVALID_REQUEST);
-          return listPartition(name, wish, isolationLevel, context, services);
+          return await listPartition(name, wish, isolationLevel, context, services);
         }),
       ),
     }));

@@ -14,6 +14,7 @@ import {
 import type { ApiHandler } from "../api-handler.ts";
 import { CloseConnectionError, NO_RESPONSE } from "../api-handler.ts";
 import type { BrokerServices } from "../broker-services.ts";
+import type { LeaderHints } from "../leader-hints.ts";
 import { leaderHints } from "../leader-hints.ts";
 import type { RequestContext } from "../request-context.ts";
 import { requestedTopicName } from "../topic-names.ts";
@@ -137,7 +138,7 @@ async function answerWhenWritten(
 async function partitionResponse(
   { topic, index, append, error }: PartitionAppend,
   deadline: number,
-  leaderOf: ReturnType<typeof leaderHints>["leaderOf"],
+  leaderOf: LeaderHints["leaderOf"],
   services: BrokerServices,
 ): Promise<ProduceResponsePartitionProduceResponse> {
   try {
