@@ -59,12 +59,12 @@ function alterResource(context: ControllerContext, resource: AlterConfigsResourc
     case ConfigResourceType.TOPIC: {
       const next = applyOperations(configs, current, topicListDefault);
       checkTopic(context, resourceName, next);
-      return configRecords(resource, current, next);
+      return configRecords(context, resource, current, next);
     }
     case ConfigResourceType.BROKER: {
       const next = applyOperations(configs, current, brokerListDefault);
       checkBroker(context, resource, next);
-      return configRecords(resource, current, next);
+      return configRecords(context, resource, current, next);
     }
     default:
       throw invalidRequest(`Unexpected resource type ${resourceType}.`);
@@ -170,15 +170,24 @@ function checkBroker(
 }
 
 function configRecords(
-  { resourceType, resourceName }: AlterConfigsResource,
+  context: ControllerContext,
+  { resourceType, resourceName, configs }: AlterConfigsResource,
   current: ReadonlyMap<string, string>,
   next: ReadonlyMap<string, string>,
 ): MetadataRecord[] {
-  const names = new Set([...current.keys(), ...next.keys()]);
-  const changed = [...names].filter((name) => current.get(name) !== next.get(name));
-  return changed.map((name) =>
-    metadataRecord("ConfigRecord", { resourceType, resourceName, name, value: next.get(name) ?? null }),
-  );
+  const records: MetadataRecord[] = [];
+  for (const { name, configOperation } of configs) {
+    const value = next.get(name) ?? null;
+    // A broker's value counts when it is set again: that is how it is told to read a changed file behind it.
+    const isSetAgain = resourceType === ConfigResourceType.BROKER && configOperation === Operation.SET;
+    if (!isSetAgain && (current.get(name) ?? null) === value) continue;
+    records.push(metadataRecord("ConfigRecord", { resourceType, resourceName, name, value }));
+    if (name !== MIN_INSYNC_REPLICAS || !context.image.features.isElrEnabled) continue;
+    // The eligible replicas were found under another least ISR.
+    const topicName = resourceType === ConfigResourceType.TOPIC ? resourceName : "";
+    records.push(metadataRecord("ClearElrRecord", { topicName }));
+  }
+  return records;
 }
 
 function topicListDefault(name: string): readonly string[] | undefined {

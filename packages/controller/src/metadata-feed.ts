@@ -61,7 +61,7 @@ export class MetadataFeed {
 
   /** Resolves when everything below the offset is published. */
   published(endOffset: number): Promise<void> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure.error as Error);
+    if (this.#failure !== undefined) return Promise.reject(this.#failure.error);
     if (this.#publishedImage.provenance.lastContainedOffset + 1 >= endOffset) return Promise.resolve();
     return new Promise((resolve, reject) => this.#waiters.push({ endOffset, resolve, reject }));
   }

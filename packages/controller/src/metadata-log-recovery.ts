@@ -123,7 +123,7 @@ async function newestSnapshot(
   folder: string,
 ): Promise<{ readonly id: SnapshotId; readonly snapshot: Snapshot } | undefined> {
   const names = (await disk.list(folder)).map(({ name }) => name).sort();
-  for (const name of names.reverse()) {
+  for (const name of names.toReversed()) {
     const id = parseSnapshotFileName(name);
     if (id === undefined || id.endOffset === 0) continue;
     const snapshot = await readSnapshot(disk, `${folder}/${name}`);

@@ -165,7 +165,7 @@ export class QuorumController {
       return this.#feed.published(metadataLog.endOffset).then(() => response);
     } catch (error) {
       if (!(error instanceof KafkaError)) this.#fail(error);
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
   }
 

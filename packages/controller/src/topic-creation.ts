@@ -69,7 +69,6 @@ export function createTopics(
     }
     try {
       const planned = planTopic(context, topic, names);
-      names.add(topic.name);
       results.push(created(planned));
       if (!request.validateOnly) records.push(...topicRecords(context, planned));
     } catch (error) {
@@ -245,10 +244,12 @@ function freshTopicId({ image, random }: ControllerContext): Uuid {
   return id;
 }
 
-/** Finds topics whose names differ in `.` and `_` only. Built when the first name needs it. */
+/**
+ * Finds existing topics whose names differ in `.` and `_` only, as Kafka does: two new names of one request may collide.
+ * Built when the first name needs it.
+ */
 class CollisionIndex {
   readonly #context: ControllerContext;
-  readonly #added: string[] = [];
   #names: Map<string, string> | undefined;
 
   constructor(context: ControllerContext) {
@@ -261,16 +262,9 @@ class CollisionIndex {
     return this.#names.get(unifyCollisionChars(name));
   }
 
-  /** A topic of this request counts for those behind it. */
-  add(name: string): void {
-    if (!hasCollisionChars(name)) return;
-    this.#added.push(name);
-    this.#names?.set(unifyCollisionChars(name), name);
-  }
-
   #build(): Map<string, string> {
     const names = new Map<string, string>();
-    for (const name of [...this.#context.image.topics.byName.keys(), ...this.#added]) {
+    for (const name of this.#context.image.topics.byName.keys()) {
       if (hasCollisionChars(name)) names.set(unifyCollisionChars(name), name);
     }
     return names;

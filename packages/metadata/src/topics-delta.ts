@@ -55,9 +55,11 @@ export class TopicsDelta {
   replayTopic(record: TopicRecord): void {
     const { name, topicId } = record;
     const namesake = this.#createdNames.get(name) ?? this.image.byName.get(name)?.id;
-    if (namesake !== undefined && namesake !== topicId && !this.#deleted.has(namesake)) {
+    if (namesake !== undefined && !this.#deleted.has(namesake)) {
       throw new MetadataReplayError("TopicRecord", `topic ${name} exists under the id ${namesake}`);
     }
+    const isKnown = this.#changed.has(topicId) || (this.image.byId.has(topicId) && !this.#deleted.has(topicId));
+    if (isKnown) throw new MetadataReplayError("TopicRecord", `the id ${topicId} is that of another topic`);
     this.#created.add(topicId);
     this.#createdNames.set(name, topicId);
     this.#changed.set(topicId, { name, id: topicId, partitionChanges: new Map() });

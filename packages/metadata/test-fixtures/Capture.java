@@ -7,7 +7,10 @@ import org.apache.kafka.common.quota.*;
 import org.apache.kafka.common.resource.*;
 import org.apache.kafka.common.serialization.StringSerializer;
 
-/** Makes a broker write one of each metadata record that one node can be asked for. Run by capture.sh. */
+/**
+ * Makes a broker write one of each metadata record that one node can be asked for, and prints the configurations it describes
+ * then. Run by capture.sh.
+ */
 public class Capture {
   public static void main(String[] args) throws Exception {
     String bootstrap = args[0];
@@ -48,6 +51,27 @@ public class Capture {
       try (KafkaProducer<String, String> producer = new KafkaProducer<>(producerConfig, new StringSerializer(), new StringSerializer())) {
         producer.send(new ProducerRecord<>("golden", "key", "value")).get();
       }
+      describe(admin, ConfigResource.Type.TOPIC, "golden");
+      describe(admin, ConfigResource.Type.TOPIC, "assigned");
+      describe(admin, ConfigResource.Type.BROKER, "1");
+      describe(admin, ConfigResource.Type.BROKER, "");
+    }
+  }
+
+  /** Tab-separated: resource, key, value, source, ro or rw, type, then name=value@source of each synonym. */
+  static void describe(Admin admin, ConfigResource.Type type, String name) throws Exception {
+    ConfigResource resource = new ConfigResource(type, name);
+    Config config = admin.describeConfigs(List.of(resource), new DescribeConfigsOptions().includeSynonyms(true)).all().get().get(resource);
+    List<ConfigEntry> entries = new ArrayList<>(config.entries());
+    entries.sort(Comparator.comparing(ConfigEntry::name));
+    for (ConfigEntry entry : entries) {
+      StringJoiner line = new StringJoiner("\t");
+      line.add(type.name().toLowerCase() + ":" + name).add(entry.name()).add(String.valueOf(entry.value())).add(entry.source().name());
+      line.add(entry.isReadOnly() ? "ro" : "rw").add(entry.type().name());
+      for (ConfigEntry.ConfigSynonym synonym : entry.synonyms()) {
+        line.add(synonym.name() + "=" + synonym.value() + "@" + synonym.source());
+      }
+      System.out.println(line);
     }
   }
 }

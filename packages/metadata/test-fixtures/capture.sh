@@ -4,7 +4,8 @@
 #   KAFKA=/path/to/kafka ./capture.sh      `kafka` is the script that starts a broker from Maven Central (see compat/)
 #
 # Writes: cluster-metadata.log (one segment), bootstrap.checkpoint (the snapshot that formatting leaves),
-#         cluster-metadata.jsonl and bootstrap.jsonl (offset and payload as DumpLogSegments prints them), meta.properties, quorum-state
+#         cluster-metadata.jsonl and bootstrap.jsonl (offset and payload as DumpLogSegments prints them), meta.properties, quorum-state,
+#         server.properties, describe-configs.tsv (what the broker described), config-values.jsonl (what Kafka's definitions accept)
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${APACHE_KAFKA_CACHE:-$HOME/.cache/apache-kafka-oracle}
@@ -15,13 +16,14 @@ port=${PORT:-19394}
 broker=$!
 trap 'kill $broker 2>/dev/null || true' EXIT
 until (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do sleep 0.5; done
-java -cp "$cache/server/*" -Dorg.slf4j.simpleLogger.defaultLogLevel=error "$here/Capture.java" "127.0.0.1:$port"
+java -cp "$cache/server/*" -Dorg.slf4j.simpleLogger.defaultLogLevel=error "$here/Capture.java" "127.0.0.1:$port" >"$here/describe-configs.tsv"
+java -cp "$cache/server/*" -Dorg.slf4j.simpleLogger.defaultLogLevel=off "$here/ConfigValues.java" >"$here/config-values.jsonl"
 kill "$broker"
 wait "$broker" || true
 log=$work/data/__cluster_metadata-0
 cp "$log/00000000000000000000.log" "$here/cluster-metadata.log"
 cp "$log/00000000000000000000-0000000000.checkpoint" "$here/bootstrap.checkpoint"
-cp "$log/quorum-state" "$work/data/meta.properties" "$here/"
+cp "$log/quorum-state" "$work/data/meta.properties" "$work/server.properties" "$here/"
 chmod u+w "$here"/*
 dump() {
   "$KAFKA" tool org.apache.kafka.tools.DumpLogSegments --cluster-metadata-decoder --files "$1" |

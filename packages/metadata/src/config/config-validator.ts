@@ -26,6 +26,7 @@ export function betweenOrMinusOne(minimum: number, maximum: number): ConfigValid
   return {
     valid: `[${minimum},...,${maximum}] or -1`,
     check(key, value) {
+      if (value === null) throw invalidValue(key, null, "Value must be non-null");
       if (value === -1) return;
       if (typeof value !== "number" || value < minimum || value > maximum) {
         throw invalidValue(key, value, `Value must be between ${minimum} and ${maximum} or equal to -1`);

@@ -7,7 +7,7 @@ import { formatNumber, parseNumber } from "./java-number.ts";
  * @throws InvalidConfigError in Kafka's words
  */
 export function parseConfigValue(definition: ConfigDefinition, text: string | null): ConfigValue {
-  const value = text === null ? null : parseText(definition, text.trim());
+  const value = text === null ? null : parseText(definition, text);
   definition.validator?.check(definition, value);
   return value;
 }
@@ -16,7 +16,7 @@ export function parseConfigValue(definition: ConfigDefinition, text: string | nu
 export function formatConfigValue(definition: ConfigDefinition, value: ConfigValue): string | null {
   if (value === null) return null;
   if (Array.isArray(value)) return value.join(",");
-  if (typeof value !== "number") return String(value as string | boolean);
+  if (typeof value !== "number") return String(value);
   const { type } = definition;
   return formatNumber(value, type === "double" || type === "int" || type === "short" ? type : "long");
 }
@@ -31,13 +31,14 @@ export function canonicalConfigText(definition: ConfigDefinition, text: string):
   return formatConfigValue(definition, value) ?? "";
 }
 
-function parseText(definition: ConfigDefinition, text: string): ConfigValue {
+function parseText(definition: ConfigDefinition, original: string): ConfigValue {
   const { type } = definition;
+  const text = original.trim();
   switch (type) {
     case "boolean": {
       const lower = text.toLowerCase();
       if (lower !== "true" && lower !== "false")
-        throw invalidValue(definition, text, "Expected value to be either true or false");
+        throw invalidValue(definition, original, "Expected value to be either true or false");
       return lower === "true";
     }
     case "int":
@@ -45,7 +46,7 @@ function parseText(definition: ConfigDefinition, text: string): ConfigValue {
     case "long":
     case "double": {
       const value = parseNumber(text, type);
-      if (value === undefined) throw invalidValue(definition, text, `Not a number of type ${type.toUpperCase()}`);
+      if (value === undefined) throw invalidValue(definition, original, `Not a number of type ${type.toUpperCase()}`);
       return value;
     }
     case "list":

@@ -11,7 +11,7 @@ const HOUR_MS = 3_600_000;
 const SYNONYMS: readonly (readonly [string, readonly (string | TopicConfigSynonym)[]])[] = [
   ["cleanup.policy", ["log.cleanup.policy"]],
   ["compression.gzip.level", ["compression.gzip.level"]],
-  [".level", ["compression.lz4.level"]],
+  ["compression.lz4.level", ["compression.lz4.level"]],
   ["compression.type", ["compression.type"]],
   ["compression.zstd.level", ["compression.zstd.level"]],
   ["delete.retention.ms", ["log.cleaner.delete.retention.ms"]],
