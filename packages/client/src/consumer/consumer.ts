@@ -9,7 +9,6 @@ import { AssignedPartition } from "./assigned-partition.ts";
 import type { ResolvedConsumerOptions } from "./consumer-options.ts";
 import type { ConsumerRecord } from "./consumer-record.ts";
 import { ConsumerBatch } from "./consumer-record.ts";
-import type { Fetched } from "./fetcher.ts";
 import { Fetcher } from "./fetcher.ts";
 
 /** What to read, and where to begin and end. */
@@ -26,6 +25,13 @@ export interface Assignment {
 export interface ConsumerTimeouts {
   readonly requestTimeoutMs: number;
   readonly defaultApiTimeoutMs: number;
+}
+
+interface NextBatch {
+  readonly partition: AssignedPartition;
+  readonly epoch: number;
+  readonly batch: ConsumerBatch;
+  readonly endOffset: number; // the position after it
 }
 
 /**
@@ -102,22 +108,24 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
    * @throws BrokerError, CorruptRecordError, ClosedError
    */
   async *batches(): AsyncGenerator<ConsumerBatch, void> {
-    for (;;) {
-      this.#checkOpen();
-      const fetched = this.#fetcher.take();
-      if (fetched !== undefined) {
-        yield* this.#batchesOf(fetched);
-        continue;
-      }
-      const isDone = this.#partitions.length > 0 && this.#partitions.every((partition) => partition.isDone);
-      if (isDone) return;
-      await new Promise<void>((resolve) => this.#whenProgress.push(resolve));
+    for (let next = await this.#whenBatch(); next !== undefined; next = await this.#whenBatch()) {
+      const { partition, batch, endOffset } = next;
+      partition.position = endOffset; // before it is handed out: the caller may break off, or seek
+      yield batch;
     }
   }
 
-  /** @throws BrokerError, CorruptRecordError, ClosedError */
+  /** @throws BrokerError, CorruptRecordError, InvalidRecordError, ClosedError */
   async *[Symbol.asyncIterator](): AsyncGenerator<ConsumerRecord, void> {
-    for await (const batch of this.batches()) yield* batch.records();
+    for (let next = await this.#whenBatch(); next !== undefined; next = await this.#whenBatch()) {
+      const { partition, epoch, batch, endOffset } = next;
+      for (const record of batch.records()) {
+        if (partition.epoch !== epoch || this.#isClosed) break; // sought elsewhere meanwhile
+        partition.position = record.offset + 1;
+        yield record;
+      }
+      if (partition.epoch === epoch) partition.position = endOffset; // compaction may have taken the last records away
+    }
   }
 
   /** Stops fetching. An iteration that waits ends with ClosedError. */
@@ -131,27 +139,42 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
     return this.close();
   }
 
-  *#batchesOf({ partition, epoch, batches, aborted }: Fetched): Generator<ConsumerBatch, void> {
-    for (const batch of batches) {
-      if (this.#isClosed || partition.epoch !== epoch || partition.isDone) return; // closed or sought elsewhere meanwhile
-      const from = partition.position ?? batch.baseOffset;
-      if (batch.nextOffset <= from) continue;
-      if (this.#options.checkCrcs) batch.ensureValid();
-      const isHidden = aborted.isAborted(batch) || batch.isControlBatch;
-      const isBeyond = Math.max(batch.baseOffset, from) >= partition.endOffset;
-      if (!isHidden && !isBeyond) {
-        yield new ConsumerBatch(
-          partition.topic,
-          partition.partition,
-          partition.highWatermark,
-          batch,
-          from,
-          partition.endOffset,
-        );
-      }
-      if (partition.epoch === epoch)
-        partition.position = Math.min(batch.nextOffset, Math.max(partition.endOffset, from));
+  /** The next batch to hand out, or undefined when all partitions have come to their end. */
+  async #whenBatch(): Promise<NextBatch | undefined> {
+    for (;;) {
+      this.#checkOpen();
+      const next = this.#nextBatch();
+      if (next !== undefined) return next;
+      const isDone = this.#partitions.length > 0 && this.#partitions.every((partition) => partition.isDone);
+      if (isDone) return undefined;
+      await new Promise<void>((resolve) => this.#whenProgress.push(resolve));
     }
+  }
+
+  #nextBatch(): NextBatch | undefined {
+    for (let fetched = this.#fetcher.first(); fetched !== undefined; fetched = this.#fetcher.first()) {
+      const { partition, epoch, batch } = fetched;
+      if (batch === undefined || partition.isDone) {
+        this.#fetcher.remove(fetched);
+        continue;
+      }
+      const position = partition.position ?? batch.baseOffset;
+      if (batch.nextOffset <= position) {
+        fetched.advance();
+        continue;
+      }
+      if (this.#options.checkCrcs) batch.ensureValid();
+      const { topic, partition: index, highWatermark } = partition;
+      const endOffset = Math.min(batch.nextOffset, partition.endOffset);
+      const isBeyond = Math.max(batch.baseOffset, position) >= partition.endOffset; // a gap before it
+      if (fetched.isHidden(batch) || isBeyond) {
+        partition.position = endOffset;
+        continue;
+      }
+      const shown = new ConsumerBatch(topic, index, highWatermark, batch, position, partition.endOffset);
+      return { partition, epoch, batch: shown, endOffset };
+    }
+    return undefined;
   }
 
   async #expand({ topic, partition, offset, endOffset }: Assignment): Promise<AssignedPartition[]> {

@@ -16,13 +16,43 @@ import type { ResolvedConsumerOptions } from "./consumer-options.ts";
 
 const FETCH = api(FetchRequest, FetchResponse);
 
-/** What one answer brought of one partition. */
-export interface Fetched {
+/** What one answer brought of one partition, and how far it has been handed out. */
+export class Fetched {
   readonly partition: AssignedPartition;
   readonly epoch: number; // of the partition when it was asked for
   readonly batches: readonly RecordBatch[];
-  readonly aborted: AbortedTransactions;
   readonly sizeInBytes: number;
+  readonly #aborted: AbortedTransactions;
+  #index = 0;
+  #isHidden: boolean | undefined;
+
+  constructor(
+    partition: AssignedPartition,
+    batches: readonly RecordBatch[],
+    aborted: AbortedTransactions,
+    sizeInBytes: number,
+  ) {
+    this.partition = partition;
+    this.epoch = partition.epoch;
+    this.batches = batches;
+    this.sizeInBytes = sizeInBytes;
+    this.#aborted = aborted;
+  }
+
+  get batch(): RecordBatch | undefined {
+    return this.batches[this.#index];
+  }
+
+  /** Whether readers see nothing of the batch: it was aborted or holds a marker. Asked for each batch in turn. */
+  isHidden(batch: RecordBatch): boolean {
+    this.#isHidden ??= this.#aborted.isAborted(batch) || batch.isControlBatch;
+    return this.#isHidden;
+  }
+
+  advance(): void {
+    this.#index++;
+    this.#isHidden = undefined;
+  }
 }
 
 export interface FetcherOptions extends ResolvedConsumerOptions {
@@ -42,7 +72,7 @@ interface Asked {
 
 /**
  * Keeps one fetch under way to each leader while there is room for the answer, so that the next records are on their way
- * while the last are worked on. What has come waits in `take`'s queue.
+ * while the last are worked on. What has come waits in a queue until it is handed out.
  */
 export class Fetcher {
   readonly #cluster: Cluster;
@@ -68,25 +98,26 @@ export class Fetcher {
     this.wake();
   }
 
-  /** The oldest that came and is still wanted. @throws what ended the fetching, once everything before it is taken */
-  take(): Fetched | undefined {
-    for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
-      const { partition, epoch } = next;
-      if (partition.isPaused && partition.epoch === epoch) {
-        const other = this.#queue.findIndex((fetched) => !fetched.partition.isPaused);
-        if (other < 0) return undefined;
-        this.#queue.unshift(...this.#queue.splice(other, 1));
-        continue;
-      }
-      this.#queue.shift();
-      this.#bufferedBytes -= next.sizeInBytes;
-      this.wake();
-      if (partition.epoch === epoch) return next;
+  /**
+   * The oldest that came and may be handed out; it stays until it is removed.
+   * @throws what ended the fetching, once everything before it is gone
+   */
+  first(): Fetched | undefined {
+    for (const fetched of this.#queue) {
+      if (fetched.partition.epoch !== fetched.epoch) this.remove(fetched);
+      else if (!fetched.partition.isPaused) return fetched;
     }
     const failure = this.#failure;
     this.#failure = undefined;
     if (failure !== undefined) throw failure;
     return undefined;
+  }
+
+  /** It is handed out or not wanted any more: there is room for the next. */
+  remove(fetched: Fetched): void {
+    this.#queue = this.#queue.filter((other) => other !== fetched);
+    this.#bufferedBytes -= fetched.sizeInBytes;
+    this.wake();
   }
 
   /** Looks for something to do once whoever calls has finished. */
@@ -264,13 +295,8 @@ export class Fetcher {
     const last = batches.at(-1);
     if (last === undefined) return;
     const isCommitted = this.#options.isolationLevel === "read_committed";
-    this.#queue.push({
-      partition,
-      epoch: partition.epoch,
-      batches,
-      aborted: new AbortedTransactions(isCommitted ? data.abortedTransactions : null),
-      sizeInBytes: records.length,
-    });
+    const aborted = new AbortedTransactions(isCommitted ? data.abortedTransactions : null);
+    this.#queue.push(new Fetched(partition, batches, aborted, records.length));
     this.#bufferedBytes += records.length;
     partition.fetchOffset = Math.max(last.nextOffset, partition.fetchOffset ?? 0);
   }

@@ -1,0 +1,65 @@
+import type { Random } from "@samsa/base";
+import { MemoryTransport } from "@samsa/io";
+import type { MemoryTransportOptions } from "@samsa/io";
+import type { KafkaOptions } from "../kafka.ts";
+import { Kafka } from "../kafka.ts";
+import { FakeCluster } from "./fake-cluster.ts";
+import { ManualClock } from "./manual-clock.ts";
+
+/** Always the same numbers (mulberry32). */
+export class SeededRandom implements Random {
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = seed | 0;
+  }
+
+  uint32(): number {
+    this.#state = (this.#state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return (mixed ^ (mixed >>> 14)) >>> 0;
+  }
+
+  fill(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; at++) bytes[at] = this.uint32();
+  }
+}
+
+export interface TestBed {
+  readonly cluster: FakeCluster;
+  readonly clock: ManualClock;
+  readonly transport: MemoryTransport;
+  /** Lets time pass until the promise is settled. */
+  run<T>(promise: Promise<T>): Promise<T>;
+  kafka(options?: Partial<KafkaOptions>): Kafka;
+}
+
+/** Fake brokers with these ids, and clients of them. */
+export async function testBed(
+  nodeIds: readonly number[] = [1],
+  transportOptions: MemoryTransportOptions = {},
+): Promise<TestBed> {
+  const clock = new ManualClock();
+  const transport = new MemoryTransport(transportOptions);
+  const cluster = new FakeCluster(transport, clock);
+  for (const nodeId of nodeIds) await cluster.start(nodeId);
+  return {
+    cluster,
+    clock,
+    transport,
+    run: (promise) => clock.run(promise),
+    kafka: (options = {}) =>
+      new Kafka({
+        bootstrapServers: nodeIds.map((nodeId) => `127.0.0.1:${9091 + nodeId}`),
+        transport,
+        clock,
+        random: new SeededRandom(42),
+        ...options,
+      }),
+  };
+}
+
+export function text(bytes: Uint8Array | null): string | null {
+  return bytes === null ? null : new TextDecoder().decode(bytes);
+}

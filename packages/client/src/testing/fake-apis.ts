@@ -1,0 +1,267 @@
+import { ErrorCode, ZERO_UUID } from "@samsa/base";
+import type { ApiMessageCodec } from "@samsa/protocol";
+import { RecordBatch } from "@samsa/protocol";
+import { ApiVersionsRequest } from "@samsa/protocol/messages/api-versions-request";
+import { ApiVersionsResponse } from "@samsa/protocol/messages/api-versions-response";
+import { CreateTopicsRequest } from "@samsa/protocol/messages/create-topics-request";
+import {
+  createCreateTopicsResponseCreatableTopicResult,
+  CreateTopicsResponse,
+} from "@samsa/protocol/messages/create-topics-response";
+import { DeleteTopicsRequest } from "@samsa/protocol/messages/delete-topics-request";
+import {
+  createDeleteTopicsResponseDeletableTopicResult,
+  DeleteTopicsResponse,
+} from "@samsa/protocol/messages/delete-topics-response";
+import { FetchRequest } from "@samsa/protocol/messages/fetch-request";
+import { createFetchResponsePartitionData, FetchResponse } from "@samsa/protocol/messages/fetch-response";
+import { ListOffsetsRequest } from "@samsa/protocol/messages/list-offsets-request";
+import {
+  createListOffsetsResponseListOffsetsPartitionResponse,
+  ListOffsetsResponse,
+} from "@samsa/protocol/messages/list-offsets-response";
+import { MetadataRequest } from "@samsa/protocol/messages/metadata-request";
+import {
+  createMetadataResponsePartition,
+  createMetadataResponseTopic,
+  MetadataResponse,
+} from "@samsa/protocol/messages/metadata-response";
+import { ProduceRequest } from "@samsa/protocol/messages/produce-request";
+import {
+  createProduceResponsePartitionProduceResponse,
+  ProduceResponse,
+} from "@samsa/protocol/messages/produce-response";
+import type { FakeApi, FakeCluster, FakePartition } from "./fake-cluster.ts";
+
+/** The APIs a client of this package uses, as the shortest broker that keeps their promises. */
+export const FAKE_APIS: ReadonlyMap<number, FakeApi> = new Map(
+  [
+    fakeApi(ApiVersionsRequest, ApiVersionsResponse, answerApiVersions),
+    fakeApi(MetadataRequest, MetadataResponse, answerMetadata),
+    fakeApi(ProduceRequest, ProduceResponse, answerProduce),
+    fakeApi(FetchRequest, FetchResponse, answerFetch),
+    fakeApi(ListOffsetsRequest, ListOffsetsResponse, answerListOffsets),
+    fakeApi(CreateTopicsRequest, CreateTopicsResponse, answerCreateTopics),
+    fakeApi(DeleteTopicsRequest, DeleteTopicsResponse, answerDeleteTopics),
+  ].map((api) => [api.request.apiKey, api]),
+);
+
+function fakeApi<Req, Res>(
+  request: ApiMessageCodec<Req>,
+  response: ApiMessageCodec<Res>,
+  answer: (cluster: FakeCluster, request: Req, version: number, nodeId: number) => Res | undefined | Promise<Res>,
+): FakeApi {
+  return { request, response, answer } as unknown as FakeApi;
+}
+
+function answerApiVersions(cluster: FakeCluster): ApiVersionsResponse {
+  const apiKeys = Array.from(FAKE_APIS.values(), ({ request: { apiKey, lowestVersion, highestVersion } }) => ({
+    apiKey,
+    minVersion: lowestVersion,
+    maxVersion: cluster.highestVersions.get(apiKey) ?? highestVersion,
+  }));
+  return ApiVersionsResponse.create({ apiKeys });
+}
+
+function answerMetadata(cluster: FakeCluster, request: MetadataRequest): MetadataResponse {
+  const names = request.topics === null ? [...cluster.topics.keys()] : request.topics.map(({ name }) => name ?? "");
+  return MetadataResponse.create({
+    brokers: cluster.brokers,
+    clusterId: "fake",
+    controllerId: cluster.controllerId,
+    topics: names.map((name) => {
+      const topic = cluster.topics.get(name);
+      if (topic === undefined) {
+        return createMetadataResponseTopic({ name, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION });
+      }
+      return createMetadataResponseTopic({
+        name,
+        topicId: topic.topicId,
+        partitions: topic.partitions.map(({ leaderId, leaderEpoch }, partitionIndex) =>
+          createMetadataResponsePartition({ partitionIndex, leaderId, leaderEpoch, replicaNodes: [1], isrNodes: [1] }),
+        ),
+      });
+    }),
+  });
+}
+
+function answerProduce(
+  cluster: FakeCluster,
+  request: ProduceRequest,
+  version: number,
+  nodeId: number,
+): ProduceResponse | undefined {
+  const responses = request.topicData.map(({ name, topicId, partitionData }) => ({
+    name,
+    topicId,
+    partitionResponses: partitionData.map(({ index, records }) => {
+      const topic = version >= 13 ? cluster.topicName(topicId) : name;
+      const partition = cluster.topics.get(topic ?? "")?.partitions[index];
+      if (partition === undefined || records === null) {
+        const errorCode = version >= 13 ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
+        return createProduceResponsePartitionProduceResponse({ index, errorCode });
+      }
+      if (partition.leaderId !== nodeId) {
+        const { leaderId, leaderEpoch } = partition;
+        return createProduceResponsePartitionProduceResponse({
+          index,
+          errorCode: ErrorCode.NOT_LEADER_OR_FOLLOWER,
+          currentLeader: { leaderId, leaderEpoch },
+        });
+      }
+      return createProduceResponsePartitionProduceResponse({ index, baseOffset: appendTo(partition, records) });
+    }),
+  }));
+  cluster.appended();
+  if (request.acks === 0) return undefined;
+  return ProduceResponse.create({ responses, nodeEndpoints: version >= 10 ? cluster.brokers : [] });
+}
+
+/** Writes a batch as a leader does. @returns its base offset */
+export function appendTo(partition: FakePartition, records: Uint8Array): number {
+  const batch = new RecordBatch(records.slice());
+  batch.ensureValid();
+  const baseOffset = partition.endOffset;
+  batch.setLastOffset(baseOffset + batch.lastOffsetDelta);
+  batch.setPartitionLeaderEpoch(partition.leaderEpoch);
+  partition.batches.push(batch.bytes);
+  partition.endOffset = batch.nextOffset;
+  return baseOffset;
+}
+
+async function answerFetch(
+  cluster: FakeCluster,
+  request: FetchRequest,
+  version: number,
+  nodeId: number,
+): Promise<FetchResponse> {
+  let isLast = false;
+  for (;;) {
+    const responses = request.topics.map(({ topic, topicId, partitions }) => ({
+      topic,
+      topicId,
+      partitions: partitions.map(({ partition: partitionIndex, fetchOffset, partitionMaxBytes }) => {
+        const name = version >= 13 ? cluster.topicName(topicId) : topic;
+        const partition = cluster.topics.get(name ?? "")?.partitions[partitionIndex];
+        if (partition === undefined) {
+          return createFetchResponsePartitionData({ partitionIndex, errorCode: ErrorCode.UNKNOWN_TOPIC_ID });
+        }
+        const { leaderId, leaderEpoch } = partition;
+        if (leaderId !== nodeId) {
+          const errorCode = ErrorCode.NOT_LEADER_OR_FOLLOWER;
+          return createFetchResponsePartitionData({
+            partitionIndex,
+            errorCode,
+            currentLeader: { leaderId, leaderEpoch },
+          });
+        }
+        if (fetchOffset < partition.logStartOffset || fetchOffset > partition.endOffset) {
+          return createFetchResponsePartitionData({ partitionIndex, errorCode: ErrorCode.OFFSET_OUT_OF_RANGE });
+        }
+        const lastStableOffset = partition.lastStableOffset ?? partition.endOffset;
+        const limit = request.isolationLevel === 1 ? lastStableOffset : partition.endOffset;
+        return createFetchResponsePartitionData({
+          partitionIndex,
+          highWatermark: partition.endOffset,
+          lastStableOffset,
+          logStartOffset: partition.logStartOffset,
+          // Those that the range touches, as a broker's index of aborted transactions has it.
+          abortedTransactions:
+            request.isolationLevel === 1
+              ? partition.aborted.filter(({ lastOffset }) => lastOffset >= fetchOffset)
+              : null,
+          records: readFrom(partition, fetchOffset, limit, partitionMaxBytes),
+        });
+      }),
+    }));
+    const isWorthAnswering = responses.some(({ partitions }) =>
+      partitions.some(({ errorCode, records }) => errorCode !== 0 || (records?.length ?? 0) > 0),
+    );
+    if (isWorthAnswering || isLast)
+      return FetchResponse.create({ responses, nodeEndpoints: version >= 16 ? cluster.brokers : [] });
+    await cluster.appendOrAfter(request.maxWaitMs);
+    isLast = true;
+  }
+}
+
+/** Whole batches from the one that holds the offset; the first whatever its size. */
+function readFrom(partition: FakePartition, fetchOffset: number, limit: number, maxBytes: number): Uint8Array {
+  const chosen: Uint8Array[] = [];
+  let bytes = 0;
+  for (const batch of partition.batches) {
+    const { baseOffset, nextOffset } = new RecordBatch(batch);
+    if (nextOffset <= fetchOffset || baseOffset >= limit) continue;
+    if (bytes > 0 && bytes + batch.length > maxBytes) break;
+    chosen.push(batch);
+    bytes += batch.length;
+  }
+  return Buffer.concat(chosen);
+}
+
+function answerListOffsets(
+  cluster: FakeCluster,
+  request: ListOffsetsRequest,
+  _version: number,
+  nodeId: number,
+): ListOffsetsResponse {
+  return ListOffsetsResponse.create({
+    topics: request.topics.map(({ name, partitions }) => ({
+      name,
+      partitions: partitions.map(({ partitionIndex, timestamp }) => {
+        const partition = cluster.topics.get(name)?.partitions[partitionIndex];
+        if (partition === undefined || partition.leaderId !== nodeId) {
+          const errorCode = ErrorCode.NOT_LEADER_OR_FOLLOWER;
+          return createListOffsetsResponseListOffsetsPartitionResponse({ partitionIndex, errorCode });
+        }
+        const end =
+          request.isolationLevel === 1 ? (partition.lastStableOffset ?? partition.endOffset) : partition.endOffset;
+        const offset =
+          timestamp === -1 ? end : timestamp === -2 ? partition.logStartOffset : firstAtOrAfter(partition, timestamp);
+        return createListOffsetsResponseListOffsetsPartitionResponse({
+          partitionIndex,
+          offset,
+          timestamp: -1,
+          leaderEpoch: 1,
+        });
+      }),
+    })),
+  });
+}
+
+function firstAtOrAfter(partition: FakePartition, timestamp: number): number {
+  for (const bytes of partition.batches) {
+    for (const record of new RecordBatch(bytes).records()) if (record.timestamp >= timestamp) return record.offset;
+  }
+  return -1;
+}
+
+function answerCreateTopics(cluster: FakeCluster, request: CreateTopicsRequest): CreateTopicsResponse {
+  return CreateTopicsResponse.create({
+    topics: request.topics.map(({ name, numPartitions, replicationFactor }) => {
+      const exists = cluster.topics.has(name);
+      if (exists)
+        return createCreateTopicsResponseCreatableTopicResult({ name, errorCode: ErrorCode.TOPIC_ALREADY_EXISTS });
+      const partitions = numPartitions < 0 ? 1 : numPartitions;
+      const { topicId } = cluster.createTopic(
+        name,
+        Array.from({ length: partitions }, () => 1),
+      );
+      return createCreateTopicsResponseCreatableTopicResult({
+        name,
+        topicId,
+        numPartitions: partitions,
+        replicationFactor: Math.abs(replicationFactor),
+      });
+    }),
+  });
+}
+
+function answerDeleteTopics(cluster: FakeCluster, request: DeleteTopicsRequest): DeleteTopicsResponse {
+  const names = [...request.topicNames, ...request.topics.map(({ name }) => name ?? "")];
+  return DeleteTopicsResponse.create({
+    responses: names.map((name) => {
+      const errorCode = cluster.topics.delete(name) ? ErrorCode.NONE : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
+      return createDeleteTopicsResponseDeletableTopicResult({ name, topicId: ZERO_UUID, errorCode });
+    }),
+  });
+}
