@@ -22,7 +22,18 @@ async function samsa(...args: string[]): Promise<Outcome> {
   return { exitCode, ...outcome };
 }
 
-for (const command of [[], ["start"]]) {
+const COMMANDS = [
+  [],
+  ["start"],
+  ["topic"],
+  ["topic", "create"],
+  ["topic", "list"],
+  ["topic", "describe"],
+  ["topic", "delete"],
+  ["produce"],
+  ["consume"],
+];
+for (const command of COMMANDS) {
   const line = ["samsa", ...command].join(" ");
   test(`${line} --help goes to stdout, with examples`, async () => {
     const { exitCode, stdout, stderr } = await samsa(...command, "--help");
@@ -46,12 +57,37 @@ const mistakes = [
   { args: ["start", "--brokers", "3"], says: /one broker for the time being/, why: "more than one broker" },
   { args: ["start", "-X", "num.partitions"], says: /key=value/, why: "a property without a value" },
   { args: ["start", "--config", "/nowhere/server.properties"], says: /cannot be read/, why: "a missing file" },
+  { args: ["topic", "create"], says: /missing required argument 'name'/, why: "a topic without a name" },
+  { args: ["topic", "creat", "a"], says: /Did you mean create/, why: "an unknown subcommand" },
+  { args: ["produce"], says: /the topic is missing/, why: "no topic" },
+  { args: ["produce", "-k", "orders"], says: /-k took "orders"/, why: "a topic taken for a separator" },
+  { args: ["produce", "t", "--acks", "2"], says: /Allowed choices are 0, 1, all/, why: "acks that do not exist" },
+  { args: ["produce", "t", "-f", "/nowhere/words.txt"], says: /cannot be read/, why: "a file that is not there" },
+  { args: ["produce", "t", "-X", "lingerrr.ms=1"], says: /did you mean lingerMs/, why: "an unknown property" },
+  { args: ["consume", "t", "-o", "middle"], says: /no place to begin/, why: "an offset that is none" },
+  { args: ["consume", "t", "-f", "%q"], says: /means nothing in a format/, why: "an unknown token" },
+  { args: ["consume", "t", "--json", "-f", "%s"], says: /one of them/, why: "two formats" },
+  { args: ["topic", "list", "-b", "a:b:c"], says: /is no server/, why: "a server that is none" },
 ];
 for (const { args, says, why } of mistakes) {
   test(`exits 2 and keeps stdout empty for ${why}: samsa ${args.join(" ")}`, async () => {
     const { exitCode, stdout, stderr } = await samsa(...args);
     assert.match(stderr, says);
     assert.equal(exitCode, 2);
+    assert.equal(stdout, "");
+  });
+}
+
+for (const args of [
+  ["topic", "list"],
+  ["consume", "t"],
+  ["topic", "create", "t"],
+]) {
+  test(`exits 3 where nothing listens, with what to do: samsa ${args.join(" ")}`, async () => {
+    const { exitCode, stdout, stderr } = await samsa(...args, "-b", "127.0.0.1:1");
+    assert.match(stderr, /cannot connect: .*127\.0\.0\.1:1: connection refused/);
+    assert.match(stderr, /samsa|main\.js start/);
+    assert.equal(exitCode, 3);
     assert.equal(stdout, "");
   });
 }
