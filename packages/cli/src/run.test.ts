@@ -40,7 +40,7 @@ for (const command of COMMANDS) {
     assert.equal(exitCode, 0);
     assert.equal(stderr, "");
     assert.match(stdout, new RegExp(`Usage: ${line}`));
-    assert.match(stdout, /Examples:\n {2}samsa /);
+    assert.match(stdout, /Examples:\n {2}.*samsa /);
   });
 }
 
@@ -78,16 +78,17 @@ for (const { args, says, why } of mistakes) {
   });
 }
 
-for (const args of [
-  ["topic", "list"],
-  ["consume", "t"],
-  ["topic", "create", "t"],
-]) {
-  test(`exits 3 where nothing listens, with what to do: samsa ${args.join(" ")}`, async () => {
-    const { exitCode, stdout, stderr } = await samsa(...args, "-b", "127.0.0.1:1");
+test("exits 3 where nothing listens, with what to do", async () => {
+  const commands = [
+    ["topic", "list"],
+    ["topic", "create", "t"],
+    ["consume", "t"],
+  ];
+  const outcomes = await Promise.all(commands.map((args) => samsa(...args, "-b", "127.0.0.1:1")));
+  for (const { exitCode, stdout, stderr } of outcomes) {
     assert.match(stderr, /cannot connect: .*127\.0\.0\.1:1: connection refused/);
-    assert.match(stderr, /samsa|main\.js start/);
+    assert.match(stderr, /start a broker here/);
     assert.equal(exitCode, 3);
     assert.equal(stdout, "");
-  });
-}
+  }
+});
