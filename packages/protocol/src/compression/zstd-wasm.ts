@@ -63,7 +63,7 @@ export function wasmZstd(): ZstdImplementation {
 
 function initialise(zstd: ZstdModule, binaryPath: string): void {
   const { WebAssembly: wasm } = globalThis as unknown as WasmGlobal;
-  const { readFileSync } = requirePackage("node:fs") as { readFileSync(path: string): Uint8Array };
+  const { readFileSync } = requirePackage("node:fs") as { readFileSync: (path: string) => Uint8Array };
   zstd.instantiateWasm = (imports, receive) => {
     const instance = new wasm.Instance(new wasm.Module(readFileSync(binaryPath)), imports);
     receive(instance);

@@ -63,7 +63,10 @@ test("control records read as what they say, and are written again byte for byte
       }
     }
   }
-  assert.deepEqual([...types].toSorted(), [0, 1, 2, 3, 4, 5, 6]);
+  assert.deepEqual(
+    [...types].toSorted((a, b) => a - b),
+    [0, 1, 2, 3, 4, 5, 6],
+  );
 });
 
 test("a broker's stamp of append time is ours", () => {
