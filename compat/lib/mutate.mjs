@@ -77,7 +77,9 @@ const MUTATIONS = {
   },
 };
 
-const NAMES = Object.keys(MUTATIONS);
+// The gentle ones twice: what is nearly right gets furthest in.
+const GENTLE = ["some bits flipped", "some bytes replaced", "an extreme length or count"];
+const NAMES = [...Object.keys(MUTATIONS), ...GENTLE];
 
 /** One hostile message as it goes onto the wire, length first. One in fifty lies about its length. */
 export function hostileMessage(frames, random) {

@@ -5,6 +5,7 @@ import { connect } from "node:net";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { BareClient } from "../lib/bare-client.mjs";
 import { expect, say } from "../lib/harness.mjs";
 import { createKafkaJs, withAdmin } from "../lib/kafkajs.mjs";
 import { hostileMessage, mulberry32 } from "../lib/mutate.mjs";
@@ -17,14 +18,28 @@ const GROWTH_LIMIT_BYTES = 64 * 1024 * 1024;
 const LATENCY_LIMIT_MS = 5000;
 const HEALTH_TOPIC = "healthy";
 
-function goldenRequests() {
-  const frames = [];
+const SHARE_OF_SERVED = 0.9; // the rest are of APIs this broker does not serve, which is a short way out
+
+/** The golden requests: those of versions the broker advertises, by API, and all of them. */
+function goldenRequests(advertised) {
+  const served = new Map();
+  const all = [];
   for (const name of readdirSync(GOLDEN).filter((file) => file.endsWith(".json"))) {
-    for (const { kind, hex } of JSON.parse(readFileSync(join(GOLDEN, name), "utf8"))) {
-      if (kind === "request") frames.push(Buffer.from(hex, "hex"));
+    for (const { kind, apiKey, version, hex } of JSON.parse(readFileSync(join(GOLDEN, name), "utf8"))) {
+      if (kind !== "request") continue;
+      const frame = Buffer.from(hex, "hex");
+      all.push(frame);
+      const range = advertised.get(apiKey);
+      if (range === undefined || version < range.min || version > range.max) continue;
+      served.set(apiKey, [...(served.get(apiKey) ?? []), frame]);
     }
   }
-  return frames;
+  return { served: [...served.values()], all };
+}
+
+/** The frames to draw the next message from: mostly those of one API, each API as often as another. */
+function drawPool({ served, all }, random) {
+  return random() < SHARE_OF_SERVED ? served[Math.floor(random() * served.length)] : all;
 }
 
 /** Writes a few messages on one connection, waits a moment for answers or the end, and goes. Resolves with how it ended. */
@@ -82,7 +97,7 @@ async function send({ broker, frames, random, count }) {
     while (sent < count && broker.isRunning) {
       const messages = [];
       for (let n = 1 + Math.floor(random() * 4); n > 0; n--) {
-        const { bytes, lies } = hostileMessage(frames, random);
+        const { bytes, lies } = hostileMessage(drawPool(frames, random), random);
         messages.push(bytes);
         if (lies) break; // what follows would be taken for its rest
       }
@@ -102,7 +117,6 @@ export const suite = {
 
   async run({ check, startBroker, full, seed }) {
     expect(existsSync(GOLDEN), "packages/protocol/test-fixtures/golden is missing");
-    const frames = goldenRequests();
     const count = full ? 200_000 : 20_000;
     const limitMs = full ? 1_800_000 : 300_000;
     const random = mulberry32(seed);
@@ -111,6 +125,10 @@ export const suite = {
     await withAdmin(createKafkaJs(broker.bootstrap), (admin) =>
       admin.createTopics({ topics: [{ topic: HEALTH_TOPIC, numPartitions: 1 }] }),
     );
+    const asking = await BareClient.connect(broker.port);
+    const frames = goldenRequests(await asking.apiVersions());
+    asking.close();
+    say(`        ${frames.served.length} APIs are served, ${frames.served.flat().length} real requests are mutated`);
     const health = startHealth(broker.bootstrap);
     let before;
 
