@@ -7,7 +7,7 @@ import { ApiVersionsResponse } from "@samsa/protocol/messages/api-versions-respo
 import { FetchRequest } from "@samsa/protocol/messages/fetch-request";
 import { MetadataRequest } from "@samsa/protocol/messages/metadata-request";
 import { ProduceRequest } from "@samsa/protocol/messages/produce-request";
-import { fetchRequest, produce, produceRequest } from "./testing/produce-and-fetch.ts";
+import { fetch, fetchRequest, produce, produceRequest, recordsOf } from "./testing/produce-and-fetch.ts";
 import type { RawClient } from "./testing/raw-client.ts";
 import { batchOf, startTestBroker } from "./testing/test-broker.ts";
 
@@ -147,4 +147,15 @@ test("every version of every API that is served has a schema of that version", a
     const info = API_INFO.get(apiKey);
     assert.ok(info !== undefined && maxVersion <= info.highestVersion, `API ${apiKey}`);
   }
+});
+
+test("a stop answers the long polls that wait, and closes", async () => {
+  await using broker = await startTestBroker();
+  await broker.createTopic("orders");
+  const timersBefore = broker.clock.pendingTimers;
+  const waiting = fetch(broker.client, { topic: "orders", maxWaitMs: 60_000 });
+  while (broker.clock.pendingTimers === timersBefore) await new Promise(setImmediate);
+  const [partition] = await Promise.all([waiting, broker.broker.close()]);
+  assert.deepEqual(recordsOf(partition), []);
+  await broker.client.closed;
 });
