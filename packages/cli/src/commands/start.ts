@@ -65,7 +65,9 @@ function announce(broker: RunningBroker, tookMs: number): void {
   const where = isDefault ? "" : ` --bootstrap-server ${broker.bootstrapServers}`;
   const samsa = invocation();
   say(bold(`samsa ${broker.version} ready on ${broker.bootstrapServers}, data in ${broker.dataDir}`));
-  say(`Started in ${Math.round(tookMs)} ms with Node ${process.versions.node}; Ctrl-C stops it, the data stays.`);
+  const keeps =
+    broker.dataDir === "memory" ? "Ctrl-C stops it, and nothing is kept" : "Ctrl-C stops it, the data stays";
+  say(`Started in ${Math.round(tookMs)} ms with Node ${process.versions.node}. ${keeps}.`);
   say("Next, in another terminal:");
   say(`  ${samsa} topic create greetings --partitions 3${where}`);
   say(`  echo hello | ${samsa} produce greetings${where}`);
