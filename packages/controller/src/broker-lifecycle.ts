@@ -67,6 +67,10 @@ export function unfenceBroker(
   const broker = checkBrokerEpoch(context, brokerId, brokerEpoch);
   const { features, topics } = context.image;
   const records: MetadataRecord[] = [];
+  // Brokers tell of cordoned directories in heartbeats; this node cordons none.
+  if (broker.cordonedDirectories === null && features.metadataVersion.isCordonedLogDirsSupported) {
+    records.push(metadataRecord("BrokerRegistrationChangeRecord", { brokerId, brokerEpoch, cordonedLogDirs: [] }, 3));
+  }
   if (broker.fenced) {
     records.push(metadataRecord("BrokerRegistrationChangeRecord", { brokerId, brokerEpoch, fenced: UNFENCE }, 0));
     for (const topic of topics.byName.values()) {
@@ -75,9 +79,6 @@ export function unfenceBroker(
         records.push(...partitionChange(context, topic, partitionId, { joining: brokerId }));
       }
     }
-  }
-  if (broker.cordonedDirectories === null && features.metadataVersion.isCordonedLogDirsSupported) {
-    records.push(metadataRecord("BrokerRegistrationChangeRecord", { brokerId, brokerEpoch, cordonedLogDirs: [] }, 3));
   }
   return { records, response: undefined };
 }

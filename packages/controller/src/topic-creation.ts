@@ -27,7 +27,7 @@ import {
   CreateTopicsResponse,
 } from "@samsa/protocol/messages/create-topics-response";
 import type { ApiError } from "./api-error.ts";
-import { apiErrorOf } from "./api-error.ts";
+import { apiErrorOf, NO_ERROR } from "./api-error.ts";
 import type { ControllerContext, ControllerResult } from "./controller-result.ts";
 import { newPartition, placePartitions, validateManualAssignment } from "./partition-assignment.ts";
 
@@ -61,14 +61,13 @@ export function createTopics(
 
   const records: MetadataRecord[] = [];
   const results: CreatableTopicResult[] = [];
-  const names = new CollisionIndex(context);
   for (const topic of unique) {
     if (tooMany !== undefined) {
       results.push(failed(topic.name, tooMany));
       continue;
     }
     try {
-      const planned = planTopic(context, topic, names);
+      const planned = planTopic(context, topic);
       results.push(created(planned));
       if (!request.validateOnly) records.push(...topicRecords(context, planned));
     } catch (error) {
@@ -81,7 +80,7 @@ export function createTopics(
 }
 
 /** @throws KafkaError for each reason not to create it */
-function planTopic(context: ControllerContext, topic: CreatableTopic, names: CollisionIndex): PlannedTopic {
+function planTopic(context: ControllerContext, topic: CreatableTopic): PlannedTopic {
   const { name } = topic;
   if (name === CLUSTER_METADATA_TOPIC_NAME) {
     throw new KafkaError(ErrorCode.INVALID_REQUEST, `Creation of internal topic ${name} is prohibited.`);
@@ -90,7 +89,7 @@ function planTopic(context: ControllerContext, topic: CreatableTopic, names: Col
   if (context.image.topics.byName.has(name)) {
     throw new KafkaError(ErrorCode.TOPIC_ALREADY_EXISTS, `Topic '${name}' already exists.`);
   }
-  const colliding = names.collidingWith(name);
+  const colliding = collidingTopic(context, name);
   if (colliding !== undefined) {
     throw new InvalidTopicError(`Topic '${name}' collides with existing topic: ${colliding}`);
   }
@@ -206,6 +205,7 @@ function created({ name, id, partitions, config }: PlannedTopic): CreatableTopic
   return createTopicResult({
     name,
     topicId: id,
+    ...NO_ERROR,
     numPartitions: partitions.length,
     replicationFactor: partitions[0]?.replicas.length,
     configs: resolveTopicConfigs(config).map(({ name: key, value, source }) =>
@@ -244,29 +244,7 @@ function freshTopicId({ image, random }: ControllerContext): Uuid {
   return id;
 }
 
-/**
- * Finds existing topics whose names differ in `.` and `_` only, as Kafka does: two new names of one request may collide.
- * Built when the first name needs it.
- */
-class CollisionIndex {
-  readonly #context: ControllerContext;
-  #names: Map<string, string> | undefined;
-
-  constructor(context: ControllerContext) {
-    this.#context = context;
-  }
-
-  collidingWith(name: string): string | undefined {
-    if (!hasCollisionChars(name)) return undefined;
-    this.#names ??= this.#build();
-    return this.#names.get(unifyCollisionChars(name));
-  }
-
-  #build(): Map<string, string> {
-    const names = new Map<string, string>();
-    for (const name of this.#context.image.topics.byName.keys()) {
-      if (hasCollisionChars(name)) names.set(unifyCollisionChars(name), name);
-    }
-    return names;
-  }
+/** An existing topic whose name differs in `.` and `_` only. As in Kafka, two new names of one request may collide. */
+function collidingTopic({ image }: ControllerContext, name: string): string | undefined {
+  return hasCollisionChars(name) ? image.topics.collidingNames.get(unifyCollisionChars(name))?.[0] : undefined;
 }

@@ -13,6 +13,7 @@ import {
 } from "@samsa/protocol/messages/delete-topics-response";
 import {
   apiErrorOf,
+  NO_ERROR,
   TOPIC_DELETION_DISABLED_MESSAGE,
   UNKNOWN_TOPIC_ID_MESSAGE,
   UNKNOWN_TOPIC_OR_PARTITION_MESSAGE,
@@ -41,7 +42,7 @@ export function deleteTopics(
       // One topic may be named by its name and, elsewhere in the request, by its id.
       if (!doomed.has(topic.id)) records.push(metadataRecord("RemoveTopicRecord", { topicId: topic.id }));
       doomed.add(topic.id);
-      responses.push(createResult({ name: topic.name, topicId: topic.id }));
+      responses.push(createResult({ name: topic.name, topicId: topic.id, ...NO_ERROR }));
     } catch (error) {
       responses.push(createResult({ ...state, ...apiErrorOf(error) }));
     }

@@ -91,7 +91,7 @@ export class ClusterDelta {
       id: record.brokerId,
       epoch: record.brokerEpoch,
       incarnationId: record.incarnationId,
-      listeners: new Map(record.endPoints.map((endpoint) => [endpoint.name, endpoint])),
+      listeners: listenersOf(record.endPoints),
       supportedFeatures: featureRanges(record.features),
       rack: record.rack,
       fenced: record.fenced,
@@ -130,7 +130,7 @@ export class ClusterDelta {
     this.#changedControllers.set(record.controllerId, {
       id: record.controllerId,
       incarnationId: record.incarnationId,
-      listeners: new Map(record.endPoints.map((endpoint) => [endpoint.name, endpoint])),
+      listeners: listenersOf(record.endPoints),
       supportedFeatures: featureRanges(record.features),
       zkMigrationReady: record.zkMigrationReady,
     });
@@ -161,6 +161,13 @@ export class ClusterDelta {
     }
     this.#changedBrokers.set(id, change(broker));
   }
+}
+
+/** Without what else the record may hold. */
+function listenersOf(endpoints: readonly Endpoint[]): ReadonlyMap<string, Endpoint> {
+  return new Map(
+    endpoints.map(({ name, host, port, securityProtocol }) => [name, { name, host, port, securityProtocol }]),
+  );
 }
 
 function featureRanges(

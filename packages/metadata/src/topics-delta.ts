@@ -9,6 +9,7 @@ import type { PartitionRegistration } from "./partition-registration.ts";
 import { mergePartition, partitionFromRecord } from "./partition-registration.ts";
 import { SortedMap } from "./sorted-map.ts";
 import type { TopicImage, TopicsImage } from "./topics-image.ts";
+import { addTopic, removeTopic } from "./topics-image.ts";
 
 export interface TopicDelta {
   readonly name: string;
@@ -118,20 +119,15 @@ export class TopicsDelta {
 
   apply(): TopicsImage {
     if (this.isEmpty) return this.image;
-    let { byName, byId } = this.image;
-    for (const topic of this.#deleted.values()) {
-      byName = byName.delete(topic.name);
-      byId = byId.delete(topic.id);
-    }
+    let topics = this.image;
+    for (const topic of this.#deleted.values()) topics = removeTopic(topics, topic);
     for (const { name, id, partitionChanges } of this.#changed.values()) {
-      let partitions = this.#created.has(id) ? undefined : byId.get(id)?.partitions;
+      let partitions = this.#created.has(id) ? undefined : topics.byId.get(id)?.partitions;
       partitions ??= SortedMap.empty();
       for (const [partitionId, partition] of partitionChanges) partitions = partitions.set(partitionId, partition);
-      const topic: TopicImage = { name, id, partitions };
-      byName = byName.set(name, topic);
-      byId = byId.set(id, topic);
+      topics = addTopic(topics, { name, id, partitions });
     }
-    return { byName, byId };
+    return topics;
   }
 
   #deltaOf(topicId: Uuid, recordType: string): MutableTopicDelta {

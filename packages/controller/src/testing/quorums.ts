@@ -1,0 +1,48 @@
+import type { Disk } from "@samsa/base";
+import { MemoryDisk } from "@samsa/io";
+import type { MetadataPublisher } from "@samsa/metadata";
+import { BrokerConfig } from "@samsa/metadata";
+import { formatDataDirectory } from "../format-data-directory.ts";
+import { QuorumController } from "../quorum-controller.ts";
+import { SingleVoterQuorum } from "../single-voter-quorum.ts";
+import { FixedClock, SeededRandom } from "./contexts.ts";
+
+export const DIRECTORY = "/data";
+const CONTROLLER_LISTENER = { name: "CONTROLLER", host: "127.0.0.1", port: 9093 };
+
+export interface Node {
+  readonly disk: Disk;
+  readonly quorum: SingleVoterQuorum;
+  readonly controller: QuorumController;
+  /** What `onFatal` was told. */
+  readonly failures: unknown[];
+}
+
+export interface NodeOptions {
+  readonly disk?: Disk;
+  readonly publishers?: readonly MetadataPublisher[];
+  readonly seed?: number;
+}
+
+/** Formats the directory when it is new, and starts quorum and controller. */
+export async function startNode({
+  disk = new MemoryDisk(),
+  publishers = [],
+  seed = 1,
+}: NodeOptions = {}): Promise<Node> {
+  const clock = new FixedClock();
+  const random = new SeededRandom(seed);
+  const shared = { disk, clock, random, directory: DIRECTORY, nodeId: 1 };
+  const { directoryId } = await formatDataDirectory({ ...shared, controllerListener: CONTROLLER_LISTENER });
+  const quorum = await SingleVoterQuorum.open({ ...shared, directoryId });
+  const failures: unknown[] = [];
+  const controller = await QuorumController.start({
+    config: BrokerConfig.of({ "node.id": "1" }),
+    random,
+    metadataLog: quorum,
+    listeners: [{ ...CONTROLLER_LISTENER, securityProtocol: 0 }],
+    publishers,
+    onFatal: (error) => failures.push(error),
+  });
+  return { disk, quorum, controller, failures };
+}
