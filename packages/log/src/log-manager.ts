@@ -1,18 +1,12 @@
 import type { Clock, Disk, Random, Timer, Uuid } from "@samsa/base";
 import { DiskError, ZERO_UUID } from "@samsa/base";
 import { CleanShutdownFile, NO_BROKER_EPOCH } from "./clean-shutdown-file.ts";
-import { CorruptFileError, KafkaStorageError } from "./errors.ts";
+import { KafkaStorageError } from "./errors.ts";
 import { IndexCache } from "./index-cache.ts";
 import type { LogConfig } from "./log-config.ts";
 import { defaultLogConfig } from "./log-config.ts";
 import { loadSegments } from "./log-loader.ts";
-import {
-  LOG_START_OFFSET_CHECKPOINT,
-  OffsetCheckpointFile,
-  RECOVERY_POINT_CHECKPOINT,
-  REPLICATION_OFFSET_CHECKPOINT,
-} from "./offset-checkpoint-file.ts";
-import type { OffsetCheckpoint } from "./offset-checkpoint-file.ts";
+import { OffsetCheckpoints } from "./offset-checkpoints.ts";
 import { PartitionMetadataFile } from "./partition-metadata-file.ts";
 import { TailCacheBudget } from "./tail-cache.ts";
 import {
@@ -29,11 +23,7 @@ const DEFAULT_TAIL_CACHE_BYTES = 64 * 1024 ** 2;
 const DEFAULT_INDEX_CACHE_BYTES = 64 * 1024 ** 2;
 const DEFAULT_HIGH_WATERMARK_CHECKPOINT_INTERVAL_MS = 5_000;
 const DEFAULT_OFFSET_CHECKPOINT_INTERVAL_MS = 60_000;
-const OFFSET_CHECKPOINTS = [RECOVERY_POINT_CHECKPOINT, LOG_START_OFFSET_CHECKPOINT] as const;
-const CHECKPOINTS = [...OFFSET_CHECKPOINTS, REPLICATION_OFFSET_CHECKPOINT] as const;
 const CLUSTER_METADATA_TOPIC = "__cluster_metadata";
-
-type CheckpointName = (typeof CHECKPOINTS)[number];
 
 /** What the logs of a broker share: memory with a bound. */
 export interface LogCaches {
@@ -147,13 +137,9 @@ export class LogManager {
   readonly #logs = new Map<string, UnifiedLog>(); // by the name of the folder
   readonly #offline = new Map<string, KafkaStorageError>();
   readonly #turns = new Map<string, Promise<unknown>>(); // the last task under way, by the name of the folder
-  readonly #periodic = new Map<string, Timer>(); // by the first checkpoint that it writes
   readonly #removals = new Set<Timer>(); // of folders that wait for it
   readonly #removing = new Set<Promise<void>>();
-  readonly #written = new Map<CheckpointName, string>(); // what the checkpoints on disk say
-  readonly #offlineEntries = new Map(CHECKPOINTS.map((name) => [name, [] as OffsetCheckpoint[]]));
-  #checkpointed = new Set<string>(); // folders that they speak of
-  #checkpointing: Promise<void> = Promise.resolve();
+  readonly #checkpoints: OffsetCheckpoints;
   #isClosed = false;
 
   private constructor(options: LogManagerOptions, hadCleanShutdown: boolean, previousBrokerEpoch: number) {
@@ -162,6 +148,9 @@ export class LogManager {
     this.#caches = options.caches ?? defaultLogCaches();
     this.hadCleanShutdown = hadCleanShutdown;
     this.previousBrokerEpoch = previousBrokerEpoch;
+    const { disk, clock, directory } = options;
+    const report = (path: string, message: string): void => this.#report(path, message);
+    this.#checkpoints = new OffsetCheckpoints({ disk, clock, directory, logs: this.#logs, report });
   }
 
   /** Loads all logs. Those that fail are offline, the others are served. @throws DiskError when the directory itself fails */
@@ -173,13 +162,9 @@ export class LogManager {
     if (hadCleanShutdown) await marker.delete();
     const manager = new LogManager(options, hadCleanShutdown, brokerEpoch);
     await manager.#loadAll();
-    manager.#checkpointEvery(
+    manager.#checkpoints.start(
       options.highWatermarkCheckpointIntervalMs ?? DEFAULT_HIGH_WATERMARK_CHECKPOINT_INTERVAL_MS,
-      [REPLICATION_OFFSET_CHECKPOINT],
-    );
-    manager.#checkpointEvery(
       options.offsetCheckpointIntervalMs ?? DEFAULT_OFFSET_CHECKPOINT_INTERVAL_MS,
-      OFFSET_CHECKPOINTS,
     );
     return manager;
   }
@@ -256,7 +241,7 @@ export class LogManager {
 
   /** Writes recovery points, high watermarks and log start offsets, which also happens from time to time. @throws DiskError */
   checkpoint(): Promise<void> {
-    return this.#checkpoint(CHECKPOINTS);
+    return this.#checkpoints.write();
   }
 
   /**
@@ -267,7 +252,8 @@ export class LogManager {
   async close(options: { readonly brokerEpoch?: number } = {}): Promise<boolean> {
     if (this.#isClosed) return false;
     this.#isClosed = true;
-    for (const timer of [...this.#removals, ...this.#periodic.values()]) timer.cancel();
+    this.#checkpoints.stop();
+    for (const timer of this.#removals) timer.cancel();
     await Promise.allSettled([...this.#turns.values(), ...this.#removing]);
     const failed = await this.#forEach(this.#logs.values(), (log) => log.close());
     await this.checkpoint();
@@ -280,14 +266,7 @@ export class LogManager {
 
   async #loadAll(): Promise<void> {
     const { disk } = this.#options;
-    const checkpoints = new Map<CheckpointName, Map<string, OffsetCheckpoint>>();
-    for (const name of CHECKPOINTS) {
-      const offsets = await this.#readCheckpoint(name);
-      checkpoints.set(name, offsets);
-      for (const folder of offsets.keys()) this.#checkpointed.add(folder);
-    }
-    const offsetOf = (checkpoint: CheckpointName, folder: string): number =>
-      checkpoints.get(checkpoint)?.get(folder)?.offset ?? 0;
+    await this.#checkpoints.read();
     const folders = (await disk.list(this.directory)).filter(({ isDirectory }) => isDirectory);
     await this.#forEach(folders, async ({ name }) => {
       const parsed = parseLogDirName(name);
@@ -301,20 +280,14 @@ export class LogManager {
         const log = await loadLog({
           ...this.#logOptions(parsed),
           hadCleanShutdown: this.hadCleanShutdown,
-          recoveryPoint: offsetOf(RECOVERY_POINT_CHECKPOINT, name),
-          highWatermark: offsetOf(REPLICATION_OFFSET_CHECKPOINT, name),
-          logStartOffset: offsetOf(LOG_START_OFFSET_CHECKPOINT, name),
+          ...this.#checkpoints.offsetsOf(name),
         });
         this.#logs.set(name, log);
       } catch (error) {
         if (!(error instanceof KafkaStorageError) && !(error instanceof DiskError)) throw error;
         this.#report(path, `offline: ${error.message}`);
         this.#offline.set(name, new KafkaStorageError(`${name} is offline: ${error.message}`, { cause: error }));
-        // Kept: with the next start they must still forbid to take the damage for a torn tail.
-        for (const [checkpoint, offsets] of checkpoints) {
-          const entry = offsets.get(name);
-          if (entry !== undefined) this.#offlineEntries.get(checkpoint)?.push(entry);
-        }
+        this.#checkpoints.keep(name);
       }
     });
   }
@@ -340,7 +313,7 @@ export class LogManager {
     config: LogConfig | undefined,
   ): Promise<UnifiedLog> {
     // A checkpoint that still speaks of a log of this name, now gone, would take the new one for damaged.
-    if (this.#checkpointed.has(name)) await this.checkpoint();
+    if (this.#checkpoints.mentions(name)) await this.checkpoint();
     const options = this.#logOptions(topicPartition);
     const log = await loadLog({ ...options, topicId, ...(config === undefined ? {} : { config }) });
     await this.#options.disk.syncDirectory(this.directory);
@@ -381,47 +354,6 @@ export class LogManager {
     this.#removing.add(removing);
   }
 
-  async #readCheckpoint(name: string): Promise<Map<string, OffsetCheckpoint>> {
-    const path = `${this.directory}/${name}`;
-    try {
-      return await new OffsetCheckpointFile(this.#options.disk, path).read();
-    } catch (error) {
-      if (!(error instanceof CorruptFileError)) throw error;
-      this.#report(path, `${error.message}: taken for empty`);
-      return new Map();
-    }
-  }
-
-  #checkpointEvery(intervalMs: number, names: readonly CheckpointName[]): void {
-    if (this.#isClosed) return;
-    const timer = this.#options.clock.setTimer(intervalMs, () => {
-      this.#checkpoint(names)
-        .catch((error: unknown) => this.#report(this.directory, `checkpoints not written: ${String(error)}`))
-        .finally(() => this.#checkpointEvery(intervalMs, names));
-    });
-    this.#periodic.set(names[0] ?? "", timer);
-  }
-
-  #checkpoint(names: readonly CheckpointName[]): Promise<void> {
-    const written = this.#checkpointing.then(() => this.#writeCheckpoints(names));
-    this.#checkpointing = written.catch(() => undefined);
-    return written;
-  }
-
-  async #writeCheckpoints(names: readonly CheckpointName[]): Promise<void> {
-    const logs = [...this.#logs.values()];
-    for (const name of names) {
-      const entries = [...checkpointEntries(name, logs), ...(this.#offlineEntries.get(name) ?? [])];
-      const text = JSON.stringify(entries);
-      if (this.#written.get(name) === text) continue;
-      this.#written.delete(name);
-      await new OffsetCheckpointFile(this.#options.disk, `${this.directory}/${name}`).write(entries);
-      this.#written.set(name, text);
-    }
-    if (names === CHECKPOINTS) this.#checkpointed = new Set(logs.map((log) => logDirName(log.topicPartition)));
-    else for (const log of logs) this.#checkpointed.add(logDirName(log.topicPartition));
-  }
-
   #report(path: string, message: string): void {
     this.problems.push({ path, message });
   }
@@ -458,18 +390,4 @@ async function agreeOnTopicId(disk: Disk, directory: string, topicId: Uuid | und
   }
   if (topicId === undefined || topicId === ZERO_UUID || topicId === found) return found;
   throw new KafkaStorageError(`${directory} belongs to topic id ${found}, not ${topicId}`);
-}
-
-function checkpointEntries(name: CheckpointName, logs: readonly UnifiedLog[]): OffsetCheckpoint[] {
-  switch (name) {
-    case RECOVERY_POINT_CHECKPOINT:
-      return logs.map((log) => ({ ...log.topicPartition, offset: log.recoveryPoint }));
-    case REPLICATION_OFFSET_CHECKPOINT:
-      return logs.map((log) => ({ ...log.topicPartition, offset: log.highWatermark }));
-    case LOG_START_OFFSET_CHECKPOINT:
-      // Only where it says more than the name of the first segment does, as Kafka does.
-      return logs
-        .filter((log) => log.logStartOffset > log.firstSegmentOffset)
-        .map((log) => ({ ...log.topicPartition, offset: log.logStartOffset }));
-  }
 }

@@ -19,42 +19,64 @@ export interface LogReadResult {
   readonly logEndOffset: number;
 }
 
-/** Where the batch lies that begins at an offset. */
-export interface ReadHint {
-  readonly segment: LogSegment;
-  readonly position: number;
-}
-
 export interface DiskRead {
   readonly fetchOffset: number;
   readonly maxBytes: number;
   readonly minOneMessage: boolean;
   readonly upToOffset: number;
-  readonly hint: ReadHint | undefined;
 }
 
 export interface DiskReadResult {
   readonly records: Uint8Array;
   readonly firstBatchOffset: number;
   readonly nextOffset: number;
-  readonly next: ReadHint;
 }
 
-/**
- * Reads batches from the first of these segments that has one at or after the offset. The CRC of every batch is checked before
- * a byte of it is handed out.
- *
- * @returns undefined when the limits leave nothing
- * @throws CorruptFileError where there is no valid batch
- */
-export async function readLog(segments: readonly LogSegment[], read: DiskRead): Promise<DiskReadResult | undefined> {
-  for (const segment of segments) {
-    const hinted = read.hint?.segment === segment ? read.hint.position : undefined;
-    const position = hinted ?? (await segment.findBatch(read.fetchOffset))?.position;
-    if (position === undefined || position >= segment.writtenSize) continue;
-    return await readSegment(segment, position, read);
+/** Where the batch lies that begins at an offset. */
+interface Place {
+  readonly segment: LogSegment;
+  readonly position: number;
+}
+
+const MOST_PLACES = 64;
+
+/** Reads from disk, and remembers where readers stopped, so that going on needs no index. */
+export class LogReader {
+  readonly #places = new Map<number, Place>(); // by the offset that comes next, the latest last
+
+  /**
+   * Batches from the first of these segments that has one at or after the offset. The CRC of every batch is checked before a
+   * byte of it is handed out.
+   *
+   * @returns undefined when the limits leave nothing
+   * @throws CorruptFileError where there is no valid batch
+   */
+  async read(segments: readonly LogSegment[], read: DiskRead): Promise<DiskReadResult | undefined> {
+    const place = this.#places.get(read.fetchOffset);
+    const first = segments.findLastIndex((segment) => segment.baseOffset <= read.fetchOffset);
+    for (const segment of segments.slice(Math.max(0, first))) {
+      const known = place?.segment === segment ? place.position : undefined;
+      const position = known ?? (await segment.findBatch(read.fetchOffset))?.position;
+      if (position === undefined || position >= segment.writtenSize) continue;
+      const result = await readSegment(segment, position, read);
+      if (result !== undefined) this.#remember(result.nextOffset, segment, position + result.records.length);
+      return result;
+    }
+    return undefined;
   }
-  return undefined;
+
+  /** The log has been cut: positions are not what they were. */
+  forget(): void {
+    this.#places.clear();
+  }
+
+  #remember(offset: number, segment: LogSegment, position: number): void {
+    this.#places.delete(offset);
+    this.#places.set(offset, { segment, position });
+    if (this.#places.size <= MOST_PLACES) return;
+    const oldest = this.#places.keys().next();
+    if (oldest.done !== true) this.#places.delete(oldest.value);
+  }
 }
 
 async function readSegment(
@@ -81,8 +103,7 @@ async function readSegment(
     end += batch.sizeInBytes;
   }
   if (firstBatchOffset === undefined) return undefined;
-  const next = { segment, position: position + end };
-  return { records: bytes.subarray(0, end), firstBatchOffset, nextOffset, next };
+  return { records: bytes.subarray(0, end), firstBatchOffset, nextOffset };
 }
 
 function sizeOf(bytes: Uint8Array, at: number, segment: LogSegment, position: number): number {

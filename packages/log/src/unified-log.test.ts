@@ -327,6 +327,22 @@ describe("truncation", () => {
     assert.equal((await readAll(log, 0, SIZE)).length, 10);
   });
 
+  test("waits for readers, and readers for it: neither takes the other's work for a damaged disk", async () => {
+    const disk = new WatchedDisk();
+    disk.before = () => new Promise(setImmediate);
+    const log = await openLog({ disk, caches: noMemory, config: { segmentBytes: 4 * SIZE } });
+    await appendAll(log, 0, 20);
+    const reads = [0, 3, 9, 15].map(async (offset) => log.read(offset, 100 * SIZE));
+    const byTime = log.fetchOffsetByTimestamp(NOW_MS);
+    const truncation = log.truncateTo(6);
+    const late = [0, 3, 5].map(async (offset) => log.read(offset, 100 * SIZE));
+    for (const result of await Promise.all([...reads, ...late])) assert.ok(result.sizeInBytes > 0);
+    assert.equal((await byTime)?.offset, 0);
+    await truncation;
+    assert.equal(log.failure, undefined);
+    assert.deepEqual(valuesOf(await readAll(log)), range(0, 6));
+  });
+
   test("at or above the end does nothing", async () => {
     const log = await openLog();
     await appendAll(log, 0, 3);

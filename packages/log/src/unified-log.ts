@@ -6,38 +6,20 @@ import { KafkaStorageError, OffsetOutOfRangeError } from "./errors.ts";
 import type { IndexCache } from "./index-cache.ts";
 import type { EpochEndOffset } from "./leader-epoch-cache.ts";
 import { LeaderEpochCache, LeaderEpochCheckpointFile, NO_LEADER_EPOCH } from "./leader-epoch-cache.ts";
+import type { LogAppendInfo, LogAppendResult } from "./log-append.ts";
 import type { LogConfig } from "./log-config.ts";
-import { readLog } from "./log-reader.ts";
-import type { LogReadOptions, LogReadResult, ReadHint } from "./log-reader.ts";
+import { LogReader } from "./log-reader.ts";
+import type { LogReadOptions, LogReadResult } from "./log-reader.ts";
 import { LogSegment } from "./log-segment.ts";
 import type { TimestampAndOffset } from "./log-segment.ts";
 import type { AppendOrigin } from "./log-validator.ts";
 import { validateAndAssignOffsets, validateAssigned } from "./log-validator.ts";
+import { ReadWriteGate } from "./read-write-gate.ts";
 import type { TailCacheBudget } from "./tail-cache.ts";
 import { TailCache } from "./tail-cache.ts";
 import type { TopicPartition } from "./topic-partition.ts";
 import { logDirName } from "./topic-partition.ts";
 import { WriteQueue } from "./write-queue.ts";
-
-/** What an append came to. */
-export interface LogAppendInfo {
-  readonly firstOffset: number;
-  readonly lastOffset: number; // inclusive; firstOffset - 1 when nothing was appended
-  readonly maxTimestamp: number;
-  readonly logAppendTime: number; // NO_TIMESTAMP where the producer's timestamps stay
-  readonly logStartOffset: number;
-  readonly leaderEpoch: number;
-  readonly sizeInBytes: number;
-  readonly recordCount: number;
-  /** The producer had sent this before, and the offsets are those of then. */
-  readonly isDuplicate: boolean;
-}
-
-export interface LogAppendResult {
-  readonly info: LogAppendInfo;
-  /** Settles when the disk has taken it, synced where `flush.messages` asks. Rejects with KafkaStorageError; safe to ignore. */
-  readonly written: Promise<void>;
-}
 
 export interface UnifiedLogOptions {
   readonly disk: Disk;
@@ -59,8 +41,6 @@ export interface LoadedLog {
   readonly logEndOffset: number;
   readonly recoveryPoint: number;
 }
-
-const LARGEST_HINTS = 64;
 
 /**
  * The log of one partition.
@@ -85,7 +65,8 @@ export class UnifiedLog {
   readonly #tail: TailCache;
   readonly #queue: WriteQueue;
   readonly #indexCache: IndexCache;
-  readonly #hints = new Map<number, ReadHint>();
+  readonly #reader = new LogReader();
+  readonly #gate = new ReadWriteGate();
   #directory: string;
   #config: LogConfig;
   #segments: LogSegment[];
@@ -313,7 +294,7 @@ export class UnifiedLog {
 
   /** The first record whose timestamp is not below this one. */
   fetchOffsetByTimestamp(timestamp: number): Promise<TimestampAndOffset | undefined> {
-    return this.#guard(async () => {
+    return this.#readDisk(async () => {
       await this.#queue.settled();
       for (const segment of this.#segments) {
         const max = await segment.readMaxTimestamp();
@@ -325,7 +306,7 @@ export class UnifiedLog {
 
   /** The first record that has the largest timestamp of the log. */
   fetchMaxTimestampOffset(): Promise<TimestampAndOffset | undefined> {
-    return this.#guard(async () => {
+    return this.#readDisk(async () => {
       await this.#queue.settled();
       let best: LogSegment | undefined;
       let largest = NO_TIMESTAMP;
@@ -550,24 +531,11 @@ export class UnifiedLog {
     minOneMessage: boolean,
     upToOffset: number,
   ): Promise<LogReadResult> {
-    return this.#guard(async () => {
-      const floor = this.#segments.findLastIndex((segment) => segment.baseOffset <= fetchOffset);
-      const segments = this.#segments.slice(Math.max(0, floor));
-      const hint = this.#hints.get(fetchOffset);
-      const found = await readLog(segments, { fetchOffset, maxBytes, minOneMessage, upToOffset, hint });
+    return this.#readDisk(async () => {
+      const found = await this.#reader.read(this.#segments, { fetchOffset, maxBytes, minOneMessage, upToOffset });
       if (found === undefined) return this.#readResult(fetchOffset, []);
-      this.#remember(found.nextOffset, found.next);
       return this.#readResult(fetchOffset, [found.records], found.firstBatchOffset, found.nextOffset);
     });
-  }
-
-  /** Where a reader that goes on from here will begin, so that it needs no index. */
-  #remember(offset: number, hint: ReadHint): void {
-    this.#hints.delete(offset);
-    this.#hints.set(offset, hint);
-    if (this.#hints.size <= LARGEST_HINTS) return;
-    const oldest = this.#hints.keys().next();
-    if (oldest.done !== true) this.#hints.delete(oldest.value);
   }
 
   #readResult(
@@ -605,7 +573,7 @@ export class UnifiedLog {
     this.#logEndOffset = offset;
     this.#writtenEndOffset = offset;
     this.#recoveryPoint = Math.min(this.#recoveryPoint, offset);
-    this.#hints.clear();
+    this.#reader.forget();
     this.#tail.clear();
     this.#tail.markWritten(offset);
   }
@@ -617,7 +585,7 @@ export class UnifiedLog {
     try {
       await this.#queue.settled();
       await this.#flushing;
-      await this.#guard(action);
+      await this.#gate.exclusive(() => this.#guard(action));
     } finally {
       this.#isExclusive = false;
     }
@@ -637,14 +605,16 @@ export class UnifiedLog {
   async #closeFiles(): Promise<void> {
     this.#isClosed = true;
     this.#tail.clear();
-    this.#hints.clear();
+    this.#reader.forget();
     await this.#queue.ended();
     await this.#flushing;
-    for (const segment of this.#segments) {
-      // What a fenced log says on closing changes nothing any more.
-      if (this.#failure === undefined) await segment.close();
-      else await segment.close().catch(() => undefined);
-    }
+    await this.#gate.exclusive(async () => {
+      for (const segment of this.#segments) {
+        // What a fenced log says on closing changes nothing any more.
+        if (this.#failure === undefined) await segment.close();
+        else await segment.close().catch(() => undefined);
+      }
+    });
   }
 
   #checkWritable(): void {
@@ -656,6 +626,11 @@ export class UnifiedLog {
   #checkUsable(): void {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#isClosed) throw new KafkaStorageError(`${this.#name} is closed`);
+  }
+
+  /** Reads segments that nobody cuts or closes meanwhile. */
+  #readDisk<T>(action: () => Promise<T>): Promise<T> {
+    return this.#gate.shared(() => this.#guard(action));
   }
 
   /** Does something with the disk. Whatever goes wrong with it fences the log. */
