@@ -6,8 +6,6 @@ import { samsaProgram } from "./program.ts";
 /** Runs one command line and says how it ended. */
 export async function run(args: readonly string[]): Promise<ExitCode> {
   quietOnClosedPipe();
-  // The timers of the client do not keep a process alive; a command that waits for its broker must.
-  const keepAlive = setInterval(() => {}, 2 ** 30);
   let exitCode: ExitCode = ExitCode.DONE;
   try {
     const program = samsaProgram((code) => {
@@ -20,8 +18,6 @@ export async function run(args: readonly string[]): Promise<ExitCode> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.DONE : ExitCode.USAGE;
     const { tellError } = await import("./tell-error.ts"); // with all of the client behind it
     return tellError(error);
-  } finally {
-    clearInterval(keepAlive);
   }
 }
 

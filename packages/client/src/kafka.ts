@@ -7,6 +7,7 @@ import type { ConsumerOptions } from "./consumer/consumer-options.ts";
 import { resolveConsumerOptions } from "./consumer/consumer-options.ts";
 import { Consumer } from "./consumer/consumer.ts";
 import { ClosedError, ConfigurationError } from "./errors.ts";
+import { HoldingClock } from "./holding-clock.ts";
 import type { OptionRule } from "./options.ts";
 import { anything, milliseconds, resolveOptions, text, whole } from "./options.ts";
 import type { ProducerOptions } from "./producer/producer-options.ts";
@@ -113,7 +114,7 @@ export class Kafka {
       softwareVersion: VERSION,
       maxInFlightRequests: MAX_IN_FLIGHT_REQUESTS,
       transport: resolved.transport ?? new TcpTransport(),
-      clock: resolved.clock ?? new SystemClock(),
+      clock: resolved.clock ?? new HoldingClock(new SystemClock()),
       random: resolved.random ?? new SystemRandom(),
     });
   }

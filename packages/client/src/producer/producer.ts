@@ -151,7 +151,7 @@ export class Producer {
     const { timeoutMs = Number.POSITIVE_INFINITY } = options;
     const flushed = this.flush();
     if (timeoutMs === Number.POSITIVE_INFINITY) await flushed;
-    else await Promise.race([flushed, this.#after(timeoutMs)]);
+    else await this.#within(timeoutMs, flushed);
     this.#sender.close();
     this.#waitTimer?.cancel();
     const error = new ClosedError("the producer");
@@ -329,10 +329,17 @@ export class Producer {
     });
   }
 
-  #after(delayMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#cluster.options.clock.setTimer(delayMs, resolve);
+  /** Resolves with the work or after the time, whichever comes first. */
+  async #within(timeoutMs: number, work: Promise<void>): Promise<void> {
+    let timer: Timer | undefined;
+    const over = new Promise<void>((resolve) => {
+      timer = this.#cluster.options.clock.setTimer(timeoutMs, resolve);
     });
+    try {
+      await Promise.race([work, over]);
+    } finally {
+      timer?.cancel();
+    }
   }
 }
 
