@@ -7,6 +7,8 @@ import type { RequestDispatcher } from "./request-dispatcher.ts";
 
 /** Requests of one connection that may be in progress at once, all of an API that may overlap. */
 const MAX_OVERLAPPING_REQUESTS = 64;
+/** Bytes of such requests, beyond which the next one waits. */
+const MAX_OVERLAPPING_BYTES = 32 * 1024 * 1024;
 
 export interface ClientConnectionOptions {
   readonly connection: Connection;
@@ -21,6 +23,7 @@ export interface ClientConnectionOptions {
 
 interface Exchange {
   readonly mayOverlap: boolean;
+  readonly requestBytes: number;
   chunks: readonly Uint8Array[] | undefined; // the answer, once it is there; empty for none
 }
 
@@ -35,6 +38,7 @@ export class ClientConnection implements ConnectionHandler {
   #waiting: Uint8Array[] = []; // whole requests not yet started, from one read
   readonly #exchanges: Exchange[] = []; // started, oldest first
   readonly #disconnectCallbacks = new Set<() => void>();
+  #requestBytes = 0; // of what was started and not answered
   #isWriteBlocked = false;
   #isPaused = false;
   #isPumping = false;
@@ -119,13 +123,16 @@ export class ClientConnection implements ConnectionHandler {
     if (this.#isWriteBlocked || this.#isDraining) return false;
     const last = this.#exchanges.at(-1);
     if (last === undefined) return true;
-    return last.mayOverlap && this.#exchanges.length < MAX_OVERLAPPING_REQUESTS && isProduce(frame);
+    const isRoom =
+      this.#exchanges.length < MAX_OVERLAPPING_REQUESTS && this.#requestBytes + frame.length <= MAX_OVERLAPPING_BYTES;
+    return isRoom && last.mayOverlap && isProduce(frame);
   }
 
   #start(frame: Uint8Array): void {
     const { connection, dispatcher, listenerName } = this.#options;
-    const exchange: Exchange = { mayOverlap: isProduce(frame), chunks: undefined };
+    const exchange: Exchange = { mayOverlap: isProduce(frame), requestBytes: frame.length, chunks: undefined };
     this.#exchanges.push(exchange);
+    this.#requestBytes += frame.length;
     try {
       const answer = dispatcher.dispatch(frame, {
         listenerName,
@@ -150,9 +157,11 @@ export class ClientConnection implements ConnectionHandler {
 
   #sendReady(): void {
     for (;;) {
-      const chunks = this.#exchanges[0]?.chunks;
-      if (chunks === undefined || this.#isClosed) return;
+      const exchange = this.#exchanges[0];
+      if (exchange?.chunks === undefined || this.#isClosed) return;
+      const { chunks, requestBytes } = exchange;
       this.#exchanges.shift();
+      this.#requestBytes -= requestBytes;
       if (chunks.length > 0 && !this.#options.connection.write(chunks)) this.#isWriteBlocked = true;
     }
   }

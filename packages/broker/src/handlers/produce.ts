@@ -52,12 +52,7 @@ export const produce: ApiHandler<ProduceRequest, ProduceResponse> = {
 
   handle(request, context, services) {
     const appends = request.topicData.map((topic) => appendTopic(topic, request.acks, context, services));
-    const errors = appends.flatMap(({ partitions }) => partitions).filter(({ error }) => error !== undefined);
-    if (request.acks === 0) {
-      // There is no answer that could tell of it, so a closed connection does.
-      if (errors.length > 0) throw new CloseConnectionError(`produce with acks=0 failed: ${String(errors[0]?.error)}`);
-      return NO_RESPONSE;
-    }
+    if (request.acks === 0) return unansweredWhenWritten(appends);
     return answerWhenWritten(request, appends, context, services);
   },
 
@@ -114,6 +109,22 @@ function checkRecords(records: Uint8Array | null, apiVersion: number): asserts r
 function ownRecords(records: Uint8Array): Uint8Array {
   const isCorner = records.length < COPY_BYTES && records.length * 2 < records.buffer.byteLength;
   return isCorner ? records.slice() : records;
+}
+
+/**
+ * There is no answer that could tell of a failure, so a closed connection does. The request still counts as in progress until
+ * the disk has it, which is what slows a producer down that nobody answers.
+ */
+async function unansweredWhenWritten(appends: readonly TopicAppends[]): Promise<typeof NO_RESPONSE> {
+  for (const { append, error } of appends.flatMap(({ partitions }) => partitions)) {
+    if (append === undefined) throw new CloseConnectionError(`produce with acks=0 failed: ${String(error)}`);
+  }
+  for (const { append } of appends.flatMap(({ partitions }) => partitions)) {
+    await append?.written.catch((error: unknown) => {
+      throw new CloseConnectionError(`produce with acks=0 failed: ${String(error)}`);
+    });
+  }
+  return NO_RESPONSE;
 }
 
 async function answerWhenWritten(
