@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
-import { hostname } from "node:os";
+import { constants, hostname } from "node:os";
 import { dirname } from "node:path";
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -14,6 +14,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 const HEARTBEAT_MS = 1_000;
 const STALE_MS = 20_000;
 const POLL_MS = 50;
+const ENDINGS = /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]);
 
 /**
  * @typedef {object} Owner
@@ -53,13 +54,15 @@ async function acquire(path, { onWait, staleMs = STALE_MS }) {
   while (!create(path, owner)) {
     const holder = look(path);
     if (holder === undefined) continue; // freed between our two looks
-    if (seen === "") onWait?.(holder.owner === undefined ? "another run" : `process ${holder.owner.pid}`);
+    const isAbandoned = isDead(holder.owner);
+    if (seen === "" && !isAbandoned)
+      onWait?.(holder.owner === undefined ? "another run" : `process ${holder.owner.pid}`);
     const mark = `${holder.owner?.token ?? ""} ${holder.touchedMs}`;
     if (mark !== seen) {
       seen = mark;
       seenAt = performance.now();
     }
-    if (isDead(holder.owner) || performance.now() - seenAt > staleMs) {
+    if (isAbandoned || performance.now() - seenAt > staleMs) {
       breakLock(path, holder.owner?.token);
     }
     await sleep(POLL_MS);
@@ -82,12 +85,16 @@ function hold(path, owner) {
     }
   }, HEARTBEAT_MS);
   heartbeat.unref();
+  // A signal ends us through process.exit(), so that what waits for that (this lock, the programs we run) is put in order.
+  const end = (/** @type {NodeJS.Signals} */ signal) => process.exit(128 + constants.signals[signal]);
   const free = () => {
     clearInterval(heartbeat);
     process.off("exit", free);
+    for (const signal of ENDINGS) process.off(signal, end);
     if (look(path)?.owner?.token === owner.token) rmSync(path, { force: true });
   };
   process.on("exit", free);
+  for (const signal of ENDINGS) process.on(signal, end);
   return free;
 }
 

@@ -16,6 +16,11 @@ export async function run(command, args, options = {}) {
       env: options.env ?? process.env,
       stdio: ["ignore", "pipe", "pipe"],
     });
+    // It must not outlive us: an `npm ci` that goes on would meet the one of the next run in node_modules.
+    // npm takes its time over a SIGTERM, and what it leaves behind is cleared away by the next run in any case.
+    const end = () => child.kill("SIGKILL");
+    process.on("exit", end);
+    child.on("close", () => process.off("exit", end));
     /** @type {Buffer[]} */
     const chunks = [];
     child.stdout.on("data", (/** @type {Buffer} */ chunk) => chunks.push(chunk));
