@@ -55,7 +55,7 @@ export function registerBroker(
   };
   const version = image.features.metadataVersion.registerBrokerRecordVersion;
   records.push(metadataRecord("RegisterBrokerRecord", brokerFields(registration), version));
-  return { records, response: { brokerEpoch } };
+  return { records, response: { brokerEpoch }, maySplit: true };
 }
 
 /** Lets a broker take part, and gives leaders to partitions that waited for it. */
@@ -80,7 +80,7 @@ export function unfenceBroker(
       }
     }
   }
-  return { records, response: undefined };
+  return { records, response: undefined, maySplit: true };
 }
 
 /** Takes the leaderships of a broker that is about to stop. It is fenced when it has stopped. */
@@ -96,7 +96,7 @@ export function beginControlledShutdown(
     metadataRecord("BrokerRegistrationChangeRecord", change, 1),
     ...removeFromIsr(context, brokerId, true),
   ];
-  return { records, response: undefined };
+  return { records, response: undefined, maySplit: true };
 }
 
 /** Takes a broker out of everything: it stopped, or is not heard of any more. */
@@ -108,7 +108,7 @@ export function fenceBroker(
   const broker = checkBrokerEpoch(context, brokerId, brokerEpoch);
   if (broker.fenced) return { records: [], response: undefined };
   const fence = metadataRecord("BrokerRegistrationChangeRecord", { brokerId, brokerEpoch, fenced: FENCE }, 0);
-  return { records: [...removeFromIsr(context, brokerId, true), fence], response: undefined };
+  return { records: [...removeFromIsr(context, brokerId, true), fence], response: undefined, maySplit: true };
 }
 
 /** @throws KafkaError STALE_BROKER_EPOCH when another registration has come since, or there is none */

@@ -12,11 +12,13 @@ export interface ControllerContext {
   readonly nextOffset: number;
 }
 
-/**
- * A decision: the records that make it so, and what is said once they are committed. The records are written in one batch,
- * so all of them count or none.
- */
+/** A decision: the records that make it so, and what is said once they are committed. */
 export interface ControllerResult<T> {
   readonly records: readonly MetadataRecord[];
   readonly response: T;
+  /**
+   * Each record counts on its own, in order, so that as many batches may hold them as they need: what a broker's coming or
+   * going changes has no bound. Otherwise they are written in one batch, and all of them count or none.
+   */
+  readonly maySplit?: boolean;
 }

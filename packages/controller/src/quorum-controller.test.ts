@@ -2,16 +2,17 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { KafkaError } from "@samsa/base";
 import type { MetadataImage, MetadataPublisher } from "@samsa/metadata";
-import { ConfigResourceType, imageRecords } from "@samsa/metadata";
+import { BrokerConfig, ConfigResourceType, imageRecords } from "@samsa/metadata";
 import {
   CreateTopicsRequest,
   createCreateTopicsRequestCreatableTopic as topicOf,
 } from "@samsa/protocol/messages/create-topics-request";
 import { DeleteTopicsRequest } from "@samsa/protocol/messages/delete-topics-request";
 import fc from "fast-check";
-import type { QuorumController } from "./quorum-controller.ts";
-import { registration, uuid } from "./testing/contexts.ts";
+import { QuorumController } from "./quorum-controller.ts";
+import { registration, SeededRandom, uuid } from "./testing/contexts.ts";
 import { GatedDisk } from "./testing/gated-disk.ts";
+import { InstantLog } from "./testing/instant-log.ts";
 import type { NodeOptions, Node } from "./testing/quorums.ts";
 import { startNode } from "./testing/quorums.ts";
 
@@ -173,6 +174,35 @@ test("a publisher that fails stops the controller, and what was asked for is not
   assert.equal(failures.length, 1);
   assert.equal(controller.activeEpoch, undefined);
   await assert.rejects(create(controller, "u"), { codeName: "NOT_CONTROLLER" });
+});
+
+async function startOn(metadataLog: InstantLog): Promise<QuorumController> {
+  const config = BrokerConfig.of({ "node.id": "1" });
+  const onFatal = (error: unknown): never => assert.fail(String(error));
+  const random = new SeededRandom();
+  return QuorumController.start({ config, random, metadataLog, listeners: [], publishers: [], onFatal });
+}
+
+test("what a restart of a broker changes may take several batches, a request for topics never does", async () => {
+  const log = new InstantLog();
+  const controller = await startOn(log);
+  const { brokerEpoch } = await controller.registerBroker(registration(1));
+  await controller.unfenceBroker(1, brokerEpoch);
+  for (const name of ["a", "b"]) {
+    const topics = [topicOf({ name, numPartitions: 6000, replicationFactor: 1 })];
+    await controller.createTopics(CreateTopicsRequest.create({ topics }));
+  }
+  const before = log.batchSizes.length;
+  await controller.registerBroker(registration(1, { incarnationId: uuid(61) }));
+  assert.deepEqual(log.batchSizes.slice(before - 2), [6001, 6001, 10_000, 2001]);
+});
+
+test("a controller that leads no more refuses", async () => {
+  const log = new InstantLog();
+  const controller = await startOn(log);
+  log.loseLeadership();
+  await assert.rejects(create(controller, "t"), { codeName: "NOT_CONTROLLER" });
+  assert.equal(controller.activeEpoch, undefined);
 });
 
 test("a closed controller takes nothing more", async () => {

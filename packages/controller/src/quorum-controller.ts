@@ -155,10 +155,12 @@ export class QuorumController {
     const { config, random, metadataLog } = this.#options;
     try {
       const nextOffset = metadataLog.endOffset;
-      const { records, response } = decide({ image: active.image, config, random, nextOffset });
+      const { records, response, maySplit = false } = decide({ image: active.image, config, random, nextOffset });
       if (records.length > 0) {
         const image = replay(active.image, records);
-        metadataLog.append(active.epoch, records);
+        const size = maySplit ? MAX_RECORDS_PER_BATCH : records.length;
+        for (let at = 0; at < records.length; at += size)
+          metadataLog.append(active.epoch, records.slice(at, at + size));
         active.image = image;
       }
       // A refusal may rest on a decision that is not committed yet ("exists already"): it waits as well.
@@ -177,6 +179,9 @@ export class QuorumController {
     this.#options.onFatal(error);
   }
 }
+
+/** Of a decision that may be split; the largest records that are written so take some hundred bytes. */
+const MAX_RECORDS_PER_BATCH = 10_000;
 
 /** The image with records that are decided and not committed. They are in one batch, so a transaction need not be awaited. */
 function replay(image: MetadataImage, records: readonly MetadataRecord[]): MetadataImage {
