@@ -7,15 +7,14 @@ import {
   EffectiveBrokerConfig,
   hasCollisionChars,
   InvalidConfigError,
-  InvalidTopicError,
   metadataRecord,
   partitionRecord,
   resolveTopicConfigs,
   TopicConfig,
   unifyCollisionChars,
   validateTopicConfigs,
-  validateTopicName,
 } from "@samsa/metadata";
+import { InvalidTopicError, validateTopicName } from "@samsa/protocol";
 import type {
   CreateTopicsRequest,
   CreateTopicsRequestCreatableTopic as CreatableTopic,

@@ -17,6 +17,6 @@ export { OffsetCheckpointFile } from "./offset-checkpoint-file.ts";
 export type { OffsetCheckpoint } from "./offset-checkpoint-file.ts";
 export { PartitionMetadataFile } from "./partition-metadata-file.ts";
 export { TailCacheBudget } from "./tail-cache.ts";
-export { logDirName, parseLogDirName, topicNameProblem, validateTopicName } from "./topic-partition.ts";
+export { logDirName, parseLogDirName } from "./topic-partition.ts";
 export type { LogDirName, TopicPartition } from "./topic-partition.ts";
 export { UnifiedLog } from "./unified-log.ts";

@@ -1,5 +1,6 @@
 import type { Clock, Disk, Random, Timer, Uuid } from "@samsa/base";
 import { DiskError, ZERO_UUID } from "@samsa/base";
+import { validateTopicName } from "@samsa/protocol";
 import { CleanShutdownFile, NO_BROKER_EPOCH } from "./clean-shutdown-file.ts";
 import { KafkaStorageError } from "./errors.ts";
 import { IndexCache } from "./index-cache.ts";
@@ -9,13 +10,7 @@ import { loadSegments } from "./log-loader.ts";
 import { OffsetCheckpoints } from "./offset-checkpoints.ts";
 import { PartitionMetadataFile } from "./partition-metadata-file.ts";
 import { TailCacheBudget } from "./tail-cache.ts";
-import {
-  logDeleteDirName,
-  logDirName,
-  logStrayDirName,
-  parseLogDirName,
-  validateTopicName,
-} from "./topic-partition.ts";
+import { logDeleteDirName, logDirName, logStrayDirName, parseLogDirName } from "./topic-partition.ts";
 import type { TopicPartition } from "./topic-partition.ts";
 import { UnifiedLog } from "./unified-log.ts";
 

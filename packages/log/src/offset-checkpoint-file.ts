@@ -1,7 +1,8 @@
 import type { Disk } from "@samsa/base";
+import { topicNameProblem } from "@samsa/protocol";
 import { CheckpointFile, parseOffset } from "./checkpoint-file.ts";
 import type { TopicPartition } from "./topic-partition.ts";
-import { logDirName, topicNameProblem } from "./topic-partition.ts";
+import { logDirName } from "./topic-partition.ts";
 
 export const RECOVERY_POINT_CHECKPOINT = "recovery-point-offset-checkpoint";
 export const LOG_START_OFFSET_CHECKPOINT = "log-start-offset-checkpoint";

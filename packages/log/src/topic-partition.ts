@@ -1,5 +1,5 @@
-import { ErrorCode, KafkaError } from "@samsa/base";
 import type { Random } from "@samsa/base";
+import { topicNameProblem } from "@samsa/protocol";
 
 export interface TopicPartition {
   readonly topic: string;
@@ -12,28 +12,9 @@ export interface LogDirName extends TopicPartition {
   readonly state: "current" | "deleted" | "stray" | "future";
 }
 
-const MAX_TOPIC_NAME_LENGTH = 249; // leaves room for "-" and the partition within the 255 bytes of a file name
 const MAX_FILE_NAME_LENGTH = 255;
-const TOPIC_NAME = /^[a-zA-Z0-9._-]+$/;
 const SUFFIXED = /^(.+)\.[^.]+-(delete|stray|future)$/;
 const STATES = { delete: "deleted", stray: "stray", future: "future" } as const;
-
-/** Why this cannot be the name of a topic; undefined when it can. */
-export function topicNameProblem(name: string): string | undefined {
-  if (name === "") return "a topic name may not be empty";
-  if (name === "." || name === "..") return `a topic may not be named "${name}"`;
-  if (name.length > MAX_TOPIC_NAME_LENGTH) {
-    return `a topic name may have ${MAX_TOPIC_NAME_LENGTH} characters, this one has ${name.length}`;
-  }
-  if (!TOPIC_NAME.test(name)) return "a topic name may hold letters, digits, '.', '_' and '-' of ASCII only";
-  return undefined;
-}
-
-/** @throws KafkaError INVALID_TOPIC_EXCEPTION */
-export function validateTopicName(name: string): void {
-  const problem = topicNameProblem(name);
-  if (problem !== undefined) throw new KafkaError(ErrorCode.INVALID_TOPIC_EXCEPTION, problem);
-}
 
 /** The folder of a partition: `topic-0`. */
 export function logDirName(topicPartition: TopicPartition): string {

@@ -80,13 +80,11 @@ export {
   CLUSTER_METADATA_TOPIC_NAME,
   GROUP_METADATA_TOPIC_NAME,
   hasCollisionChars,
-  InvalidTopicError,
   isInternalTopic,
   SHARE_GROUP_STATE_TOPIC_NAME,
   topicNamesCollide,
   TRANSACTION_STATE_TOPIC_NAME,
   unifyCollisionChars,
-  validateTopicName,
 } from "./topic-name.ts";
 export { TopicsDelta } from "./topics-delta.ts";
 export type { TopicDelta } from "./topics-delta.ts";

@@ -165,7 +165,10 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
   const first = brokerListeners[0];
   if (first === undefined) throw new InvariantError("a broker has a listener");
   const close = async (): Promise<void> => {
-    await stack.close();
+    await stack.close().catch((error: unknown) => {
+      outcome.reject(error);
+      throw error;
+    });
     outcome.resolve();
   };
   return {

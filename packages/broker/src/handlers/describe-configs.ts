@@ -5,8 +5,8 @@ import {
   describeBrokerConfigs,
   describeDefaultBrokerConfigs,
   describeTopicConfigs,
-  validateTopicName,
 } from "@samsa/metadata";
+import { validateTopicName } from "@samsa/protocol";
 import { DescribeConfigsRequest } from "@samsa/protocol/messages/describe-configs-request";
 import type {
   DescribeConfigsResponseDescribeConfigsResourceResult,

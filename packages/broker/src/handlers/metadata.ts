@@ -1,7 +1,7 @@
 import { ErrorCode, ZERO_UUID } from "@samsa/base";
-import { topicNameProblem } from "@samsa/log";
 import type { PartitionRegistration, TopicImage } from "@samsa/metadata";
 import { isInternalTopic } from "@samsa/metadata";
+import { topicNameProblem } from "@samsa/protocol";
 import { MetadataRequest } from "@samsa/protocol/messages/metadata-request";
 import type { MetadataResponsePartition, MetadataResponseTopic } from "@samsa/protocol/messages/metadata-response";
 import { createMetadataResponseTopic, MetadataResponse } from "@samsa/protocol/messages/metadata-response";
