@@ -11,6 +11,8 @@ import type { ProducerIdManager } from "./producer-id-manager.ts";
 export interface BrokerServices {
   readonly nodeId: number;
   readonly clusterId: string;
+  /** The level of the feature kraft.version: the metadata image does not hold it. */
+  readonly kraftVersion: number;
   readonly config: BrokerConfig;
   readonly metadata: MetadataCache;
   readonly replicas: ReplicaManager;

@@ -17,6 +17,7 @@ export interface BrokerOptions {
   readonly nodeId: number;
   readonly clusterId: string;
   readonly brokerEpoch: number;
+  readonly kraftVersion: number;
   readonly config: BrokerConfig;
   readonly metadata: MetadataCache;
   readonly replicas: ReplicaManager;

@@ -22,6 +22,8 @@ export interface SingleVoterQuorumOptions extends MetadataLogLocation {
  */
 export class SingleVoterQuorum implements MetadataLog {
   readonly bootstrapRecords: readonly MetadataRecord[];
+  /** The level of the feature kraft.version, which the quorum keeps and not the metadata. */
+  readonly kraftVersion: number;
   readonly #log: UnifiedLog;
   readonly #clock: Clock;
   readonly #nodeId: number;
@@ -37,6 +39,7 @@ export class SingleVoterQuorum implements MetadataLog {
     this.#nodeId = options.nodeId;
     this.#epoch = epoch;
     this.#recovered = recovered;
+    this.kraftVersion = recovered.kraftVersion;
     this.bootstrapRecords = recovered.bootstrapRecords.length > 0 ? recovered.bootstrapRecords : bootstrapRecords();
   }
 

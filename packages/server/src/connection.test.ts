@@ -63,12 +63,17 @@ test("an unknown version of ApiVersions is answered at version 0 with our own ra
 
 test("a client that meant another cluster or another node is sent to bootstrap again (KIP-1242)", async () => {
   await using broker = await startTestBroker();
-  const right = await apiVersions(broker.client, 5, { clusterId: broker.broker.clusterId, nodeId: 1 });
-  assert.equal(right.errorCode, ErrorCode.NONE);
-  const otherCluster = await apiVersions(broker.client, 5, { clusterId: "another" });
-  assert.equal(otherCluster.errorCode, ErrorCode.REBOOTSTRAP_REQUIRED);
-  const otherNode = await apiVersions(broker.client, 5, { clusterId: broker.broker.clusterId, nodeId: 9 });
-  assert.equal(otherNode.errorCode, ErrorCode.REBOOTSTRAP_REQUIRED);
+  const { clusterId } = broker.broker;
+  const cases = [
+    { target: { clusterId, nodeId: 1 }, code: ErrorCode.NONE },
+    { target: { clusterId: "another", nodeId: 1 }, code: ErrorCode.REBOOTSTRAP_REQUIRED },
+    { target: { clusterId, nodeId: 9 }, code: ErrorCode.REBOOTSTRAP_REQUIRED },
+    { target: { clusterId }, code: ErrorCode.INVALID_REQUEST },
+    { target: { nodeId: 1 }, code: ErrorCode.INVALID_REQUEST },
+  ];
+  for (const { target, code } of cases) {
+    assert.equal((await apiVersions(broker.client, 5, target)).errorCode, code, JSON.stringify(target));
+  }
 });
 
 test("a client software name that could break a log is refused", async () => {

@@ -150,6 +150,7 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
     nodeId,
     clusterId,
     brokerEpoch,
+    kraftVersion: quorum.kraftVersion,
     config,
     metadata,
     replicas,

@@ -2,8 +2,9 @@ import { ErrorCode } from "@samsa/base";
 import { ApiVersionsRequest } from "@samsa/protocol/messages/api-versions-request";
 import { ApiVersionsResponse } from "@samsa/protocol/messages/api-versions-response";
 import type { ApiHandler } from "../api-handler.ts";
-import { supportedFeatures } from "../features.ts";
+import { finalizedFeatures, supportedFeatures } from "../features.ts";
 
+const NO_NODE = -1;
 const NAME = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/;
 
 /**
@@ -18,9 +19,11 @@ export const apiVersions: ApiHandler<ApiVersionsRequest, ApiVersionsResponse> = 
     const { clientSoftwareName, clientSoftwareVersion, clusterId, nodeId } = request;
     const isNamed = apiVersion < 3 || (NAME.test(clientSoftwareName) && NAME.test(clientSoftwareVersion));
     if (!isNamed) return ApiVersionsResponse.create({ errorCode: ErrorCode.INVALID_REQUEST });
-    const isOtherCluster = clusterId !== null && clusterId !== services.clusterId;
-    const isOtherNode = nodeId !== -1 && nodeId !== services.nodeId;
-    if (isOtherCluster || isOtherNode) {
+    const hasTarget = clusterId !== null && nodeId !== NO_NODE;
+    if (!hasTarget && (clusterId !== null || nodeId !== NO_NODE)) {
+      return ApiVersionsResponse.create({ errorCode: ErrorCode.INVALID_REQUEST }); // a target is both or none
+    }
+    if (hasTarget && (clusterId !== services.clusterId || nodeId !== services.nodeId)) {
       return ApiVersionsResponse.create({ errorCode: ErrorCode.REBOOTSTRAP_REQUIRED });
     }
     const { image } = services.metadata;
@@ -32,11 +35,7 @@ export const apiVersions: ApiHandler<ApiVersionsRequest, ApiVersionsResponse> = 
       })),
       supportedFeatures: supportedFeatures(apiVersion),
       finalizedFeaturesEpoch: image.provenance.lastContainedOffset,
-      finalizedFeatures: [...image.features.finalizedLevels].map(([name, level]) => ({
-        name,
-        minVersionLevel: level,
-        maxVersionLevel: level,
-      })),
+      finalizedFeatures: finalizedFeatures(image, services.kraftVersion),
     });
   },
 
