@@ -24,13 +24,15 @@ export interface ClientConnectionOptions {
 interface Exchange {
   readonly mayOverlap: boolean;
   readonly requestBytes: number;
-  chunks: readonly Uint8Array[] | undefined; // the answer, once it is there; empty for none
+  chunks?: readonly Uint8Array[]; // the answer, once it is there; empty for none
+  refusal?: { readonly error: unknown }; // why there will be none, and the connection ends here
 }
 
 /**
  * One client. Its requests are answered in the order they came: a request waits for the one before it, save those that may
  * overlap. While requests wait, or while the client does not take its answers, nothing more is read from it, so a client
- * holds no more memory than one read and what it is being answered.
+ * holds no more memory than one read and what it is being answered. What cannot be answered closes the connection, after the
+ * answers to everything before it.
  */
 export class ClientConnection implements ConnectionHandler {
   readonly #options: ClientConnectionOptions;
@@ -43,7 +45,7 @@ export class ClientConnection implements ConnectionHandler {
   #isPaused = false;
   #isPumping = false;
   #isClosed = false;
-  #isDraining = false;
+  #isEnding = false; // nothing more is started
 
   constructor(options: ClientConnectionOptions) {
     this.#options = options;
@@ -51,13 +53,8 @@ export class ClientConnection implements ConnectionHandler {
   }
 
   onData(bytes: Uint8Array): void {
-    if (this.#isClosed) return;
-    try {
-      for (const frame of this.#frames.push(bytes)) this.#waiting.push(frame);
-    } catch (error) {
-      this.#refuse(error);
-      return;
-    }
+    if (this.#isClosed || this.#isEnding) return;
+    this.#waiting.push(...this.#frames.push(bytes));
     this.#pump();
   }
 
@@ -77,8 +74,7 @@ export class ClientConnection implements ConnectionHandler {
 
   /** Starts nothing more, lets long polls go and ends the connection when what was started has been answered. */
   drain(): void {
-    this.#isDraining = true;
-    this.#options.connection.pause();
+    this.#stopStarting();
     for (const callback of this.#disconnectCallbacks) callback();
     this.#pump();
   }
@@ -108,10 +104,11 @@ export class ClientConnection implements ConnectionHandler {
     }
     if (started > 0) this.#waiting = this.#waiting.slice(started);
     this.#isPumping = false;
-    if (this.#isDraining) {
-      if (this.#exchanges.length === 0) this.#options.connection.end();
-      return;
+    if (this.#exchanges.length === 0 && this.#waiting.length === 0) {
+      if (this.#isEnding) return this.#options.connection.end();
+      if (this.#frames.failure !== undefined) return this.#refuse(this.#frames.failure);
     }
+    if (this.#isEnding) return;
     const mustPause = this.#waiting.length > 0 || this.#isWriteBlocked;
     if (this.#isClosed || mustPause === this.#isPaused) return;
     this.#isPaused = mustPause;
@@ -120,7 +117,7 @@ export class ClientConnection implements ConnectionHandler {
   }
 
   #mayStart(frame: Uint8Array): boolean {
-    if (this.#isWriteBlocked || this.#isDraining) return false;
+    if (this.#isWriteBlocked || this.#isEnding) return false;
     const last = this.#exchanges.at(-1);
     if (last === undefined) return true;
     const isRoom =
@@ -130,7 +127,7 @@ export class ClientConnection implements ConnectionHandler {
 
   #start(frame: Uint8Array): void {
     const { connection, dispatcher, listenerName } = this.#options;
-    const exchange: Exchange = { mayOverlap: isProduce(frame), requestBytes: frame.length, chunks: undefined };
+    const exchange: Exchange = { mayOverlap: isProduce(frame), requestBytes: frame.length };
     this.#exchanges.push(exchange);
     this.#requestBytes += frame.length;
     try {
@@ -148,33 +145,46 @@ export class ClientConnection implements ConnectionHandler {
           exchange.chunks = chunks;
           this.#pump();
         },
-        (error: unknown) => this.#refuse(error),
+        (error: unknown) => {
+          exchange.refusal = { error };
+          this.#pump();
+        },
       );
     } catch (error) {
-      this.#refuse(error);
+      exchange.refusal = { error };
     }
   }
 
   #sendReady(): void {
     for (;;) {
       const exchange = this.#exchanges[0];
-      if (exchange?.chunks === undefined || this.#isClosed) return;
-      const { chunks, requestBytes } = exchange;
+      if (exchange === undefined || this.#isClosed) return;
+      if (exchange.refusal !== undefined) {
+        this.#exchanges.length = 0;
+        return this.#refuse(exchange.refusal.error);
+      }
+      if (exchange.chunks === undefined) return;
       this.#exchanges.shift();
-      this.#requestBytes -= requestBytes;
-      if (chunks.length > 0 && !this.#options.connection.write(chunks)) this.#isWriteBlocked = true;
+      this.#requestBytes -= exchange.requestBytes;
+      if (exchange.chunks.length > 0 && !this.#options.connection.write(exchange.chunks)) this.#isWriteBlocked = true;
     }
+  }
+
+  #stopStarting(): void {
+    this.#isEnding = true;
+    this.#waiting = [];
+    this.#options.connection.pause();
   }
 
   /** Closes, as Kafka does, on what cannot be answered. */
   #refuse(error: unknown): void {
-    if (this.#isClosed) return;
     const { connection, logger } = this.#options;
     const facts = { client: `${connection.remoteAddress.host}:${connection.remoteAddress.port}`, err: error };
     const isRefusal = error instanceof KafkaError || error instanceof CloseConnectionError;
     if (isRefusal) logger.info(facts, "closing a connection");
     else logger.error(facts, "closing a connection");
-    this.close();
+    this.#stopStarting();
+    connection.end();
     if (error instanceof InvariantError) this.#options.onFatal(error);
   }
 }

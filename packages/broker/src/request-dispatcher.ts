@@ -1,4 +1,4 @@
-import { ByteReader, ErrorCode, errorCodeOf, InvariantError, ProtocolError } from "@samsa/base";
+import { ByteReader, ErrorCode, errorCodeOf, InvariantError } from "@samsa/base";
 import { ApiKey, decodeRequestHeader, encodeResponse, encodeUnsupportedApiVersions } from "@samsa/protocol";
 import type { ApiHandler } from "./api-handler.ts";
 import { CloseConnectionError, NO_RESPONSE } from "./api-handler.ts";
@@ -33,8 +33,7 @@ export function endpoint<Request, Response>(handler: ApiHandler<Request, Respons
     advertised: { apiKey, lowestVersion: lowestAdvertised, highestVersion },
     mayOverlap: handler.mayOverlap ?? false,
     serve(reader, context, services) {
-      const request = handler.request.read(reader, context.apiVersion);
-      if (reader.remaining > 0) throw new ProtocolError(`${reader.remaining} bytes follow the request`);
+      const request = handler.request.read(reader, context.apiVersion); // what may follow it is ignored, as Kafka does
       const encode = (response: Response | typeof NO_RESPONSE): Chunks => {
         if (response === NO_RESPONSE) return NO_CHUNKS;
         try {

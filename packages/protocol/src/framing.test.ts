@@ -75,10 +75,18 @@ const refused = [
 for (const { length, why } of refused) {
   test(`refuses a length that is ${why}, and all that follows`, () => {
     const decoder = new FrameDecoder(MAX);
-    assert.throws(() => decoder.push(new Uint8Array(length)), ProtocolError);
-    assert.throws(() => decoder.push(frame(new Uint8Array(1))), ProtocolError);
+    assert.deepEqual(decoder.push(new Uint8Array(length)), []);
+    assert.ok(decoder.failure instanceof ProtocolError);
+    assert.deepEqual(decoder.push(frame(new Uint8Array(1))), []);
   });
 }
+
+test("frames that stand before a bad length in the same chunk are good", () => {
+  const decoder = new FrameDecoder(MAX);
+  const stream = new Uint8Array([...frame(new Uint8Array([1])), 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]);
+  assert.deepEqual(decoder.push(stream), [new Uint8Array([1])]);
+  assert.ok(decoder.failure instanceof ProtocolError);
+});
 
 test("takes a frame of exactly the bound", () => {
   assert.equal(new FrameDecoder(MAX).push(frame(new Uint8Array(MAX)))[0]?.length, MAX);

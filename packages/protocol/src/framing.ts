@@ -23,6 +23,11 @@ export class FrameDecoder {
     this.#maxBytes = maxBytes;
   }
 
+  /** Why nothing can be read any more: a length that is negative or beyond the bound. */
+  get failure(): ProtocolError | undefined {
+    return this.#failure;
+  }
+
   /** Bytes held of frames that are not complete. */
   get pendingBytes(): number {
     return this.#lengthBytes + this.#filled;
@@ -30,15 +35,13 @@ export class FrameDecoder {
 
   /**
    * Takes the next bytes of the stream, which must not change any more.
-   * @returns the frames they complete, without their lengths
-   * @throws ProtocolError for a length that is negative or beyond the bound; nothing can be read after that
+   * @returns the frames they complete, without their lengths; those before a `failure` are still good
    */
   push(chunk: Uint8Array): readonly Uint8Array[] {
-    if (this.#failure !== undefined) throw this.#failure;
     const frames: Uint8Array[] = [];
     let at = 0;
     // An empty frame is complete with its length, wherever the chunk ends.
-    while (at < chunk.length || this.#announced === 0) {
+    while (this.#failure === undefined && (at < chunk.length || this.#announced === 0)) {
       if (this.#announced < 0) {
         at = this.#takeLength(chunk, at);
         if (this.#announced < 0) break;
@@ -79,7 +82,7 @@ export class FrameDecoder {
     this.#lengthBytes = 0;
     if (announced < 0 || announced > this.#maxBytes) {
       this.#failure = new ProtocolError(`a frame of ${announced} bytes where at most ${this.#maxBytes} are allowed`);
-      throw this.#failure;
+      return at;
     }
     this.#announced = announced;
     return at;

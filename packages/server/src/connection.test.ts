@@ -90,7 +90,6 @@ const closing = [
   { what: "a version above the ceiling", bytes: header(3, 99) },
   { what: "a header that is cut short", bytes: Uint8Array.of(0, 0, 0, 3, 0, 18, 0) },
   { what: "a body that is cut short", bytes: header(3, 8) },
-  { what: "bytes behind the body", bytes: frame((w) => w.raw(Uint8Array.of(0, 18, 0, 0, 0, 0, 0, 1, 255, 255, 9))) },
   { what: "a negative length", bytes: Uint8Array.of(255, 255, 255, 255) },
   { what: "a length beyond socket.request.max.bytes", bytes: Uint8Array.of(127, 255, 255, 255) },
   { what: "an HTTP request", bytes: new TextEncoder().encode("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n") },
@@ -106,6 +105,28 @@ for (const { what, bytes } of closing) {
       broker.logged.filter(({ level }) => level === "error"),
       [],
     );
+  });
+}
+
+test("bytes behind the body are ignored, as in Kafka", async () => {
+  await using broker = await startTestBroker();
+  broker.client.sendBytes(frame((writer) => writer.raw(Uint8Array.of(0, 18, 0, 0, 0, 0, 0, 42, 255, 255, 9, 9))));
+  assert.equal(new ByteReader(await broker.client.nextFrame()).int32(), 42);
+});
+
+for (const { what, bytes } of closing) {
+  test(`what stands before ${what} is answered first`, async () => {
+    await using broker = await startTestBroker();
+    await broker.createTopic("orders");
+    const expected = [
+      broker.client.send(ProduceRequest, 9, produceRequest(batchOf(["a"]), { topic: "orders" })),
+      broker.client.send(MetadataRequest, 9, MetadataRequest.create({ topics: null })),
+    ];
+    broker.client.sendBytes(bytes);
+    const answered: number[] = [];
+    for (const _ of expected) answered.push(new ByteReader(await broker.client.nextFrame()).int32());
+    assert.deepEqual(answered, expected);
+    await broker.client.closed;
   });
 }
 

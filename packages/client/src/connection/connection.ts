@@ -160,6 +160,7 @@ export class BrokerConnection implements ConnectionHandler {
     if (this.#failure !== undefined) return;
     try {
       for (const frame of this.#frames.push(bytes)) this.#receive(frame);
+      if (this.#frames.failure !== undefined) throw this.#frames.failure;
     } catch (error) {
       this.#end(toKafkaError(error));
     }
