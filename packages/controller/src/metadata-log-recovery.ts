@@ -1,6 +1,6 @@
 import type { Clock, Disk, Random } from "@samsa/base";
 import { DiskError, ErrorCode, KafkaError, METADATA_TOPIC_ID } from "@samsa/base";
-import { defaultLogConfig, loadLog, readWholeFile } from "@samsa/log";
+import { defaultLogConfig, loadLog, OffsetCheckpointFile, readWholeFile } from "@samsa/log";
 import type { UnifiedLog } from "@samsa/log";
 import type { MetadataBatch, MetadataRecord, Snapshot, SnapshotId } from "@samsa/metadata";
 import {
@@ -55,6 +55,7 @@ export interface MetadataLogLocation {
 export async function recoverMetadataLog(location: MetadataLogLocation): Promise<RecoveredMetadataLog> {
   const { disk, clock, random, directory } = location;
   const folder = `${directory}/${METADATA_LOG_FOLDER}`;
+  const recoveryPoints = await recoveryPointFile(disk, folder).read();
   const log = await loadLog({
     disk,
     clock,
@@ -62,6 +63,7 @@ export async function recoverMetadataLog(location: MetadataLogLocation): Promise
     directory: folder,
     topicPartition: { topic: CLUSTER_METADATA_TOPIC_NAME, partition: 0 },
     topicId: METADATA_TOPIC_ID,
+    recoveryPoint: recoveryPoints.get(METADATA_LOG_FOLDER)?.offset ?? 0,
     // Nothing counts before it is on the platter; appends that come meanwhile share the next sync.
     config: defaultLogConfig({ maxMessageBytes: MAX_METADATA_BATCH_BYTES, flushMessages: 1 }),
   });
@@ -71,6 +73,20 @@ export async function recoverMetadataLog(location: MetadataLogLocation): Promise
     await log.close();
     throw error;
   }
+}
+
+/**
+ * How far the log was synced when somebody last looked. Damage below is damage, and never taken for a torn tail; without it a
+ * flipped bit would cut off every topic behind it. Kafka keeps no such file here, and does not mind it.
+ */
+function recoveryPointFile(disk: Disk, folder: string): OffsetCheckpointFile {
+  return new OffsetCheckpointFile(disk, `${folder}/recovery-point-offset-checkpoint`);
+}
+
+/** Notes that everything below the log's recovery point is on the platter. */
+export async function writeRecoveryPoint(disk: Disk, directory: string, log: UnifiedLog): Promise<void> {
+  const entry = { ...log.topicPartition, offset: log.recoveryPoint };
+  await recoveryPointFile(disk, `${directory}/${METADATA_LOG_FOLDER}`).write([entry]);
 }
 
 async function recover(disk: Disk, directory: string, folder: string, log: UnifiedLog): Promise<RecoveredMetadataLog> {

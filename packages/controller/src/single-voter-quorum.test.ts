@@ -185,3 +185,23 @@ for (const { text, why } of damaged) {
 function fail(): never {
   throw new Error("a batch is missing");
 }
+
+test("damage in what was synced before keeps the node from starting, and nothing is cut", async () => {
+  const { controller, disk } = await startNode({});
+  await controller.close();
+  const bytes = new Uint8Array(await contentOf(disk, LOG));
+  const at = Math.floor(bytes.length / 2);
+  bytes[at] = (bytes[at] ?? 0) ^ 0x10;
+  await put(disk, LOG, bytes);
+  await assert.rejects(startNode({ disk }));
+  assert.deepEqual(await contentOf(disk, LOG), bytes);
+});
+
+test("a torn tail beyond what was synced is cut, and the node starts", async () => {
+  const { controller, disk } = await startNode({});
+  await controller.close();
+  const whole = await contentOf(disk, LOG);
+  await put(disk, LOG, new Uint8Array([...whole, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 1]));
+  await (await startNode({ disk })).controller.close();
+  assert.deepEqual((await contentOf(disk, LOG)).subarray(0, whole.length), new Uint8Array(whole));
+});

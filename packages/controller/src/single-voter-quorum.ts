@@ -8,8 +8,16 @@ import { ControlRecordType } from "@samsa/protocol";
 import { LeaderChangeMessage, createLeaderChangeMessageVoter } from "@samsa/protocol/messages/leader-change-message";
 import type { MetadataLog, MetadataLogListener } from "./metadata-log.ts";
 import type { MetadataLogLocation, RecoveredBatch, RecoveredMetadataLog } from "./metadata-log-recovery.ts";
-import { MAX_METADATA_BATCH_BYTES, METADATA_LOG_FOLDER, recoverMetadataLog } from "./metadata-log-recovery.ts";
+import {
+  MAX_METADATA_BATCH_BYTES,
+  METADATA_LOG_FOLDER,
+  recoverMetadataLog,
+  writeRecoveryPoint,
+} from "./metadata-log-recovery.ts";
 import { QuorumStateFile } from "./quorum-state-file.ts";
+
+/** So many records may be committed before the recovery point is noted again. */
+const CHECKPOINT_INTERVAL_RECORDS = 1000;
 
 export interface SingleVoterQuorumOptions extends MetadataLogLocation {
   readonly nodeId: number;
@@ -25,16 +33,20 @@ export class SingleVoterQuorum implements MetadataLog {
   /** The level of the feature kraft.version, which the quorum keeps and not the metadata. */
   readonly kraftVersion: number;
   readonly #log: UnifiedLog;
+  readonly #location: MetadataLogLocation;
   readonly #clock: Clock;
   readonly #nodeId: number;
   readonly #epoch: number;
   #recovered: RecoveredMetadataLog | undefined;
   #listener: MetadataLogListener | undefined;
   #lastWrite: Promise<void> = Promise.resolve();
+  #checkpointedOffset = 0;
+  #checkpointing: Promise<void> = Promise.resolve();
   #isClosed = false;
 
   private constructor(options: SingleVoterQuorumOptions, recovered: RecoveredMetadataLog, epoch: number) {
     this.#log = recovered.log;
+    this.#location = options;
     this.#clock = options.clock;
     this.#nodeId = options.nodeId;
     this.#epoch = epoch;
@@ -59,6 +71,7 @@ export class SingleVoterQuorum implements MetadataLog {
       await stateFile.write({ leaderId: nodeId, leaderEpoch: epoch, votedId: -1, votedDirectoryId: ZERO_UUID });
       const quorum = new SingleVoterQuorum(options, recovered, epoch);
       await quorum.#announceLeader(recovered);
+      await quorum.#checkpoint();
       return quorum;
     } catch (error) {
       await recovered.log.close();
@@ -108,6 +121,8 @@ export class SingleVoterQuorum implements MetadataLog {
       () => {
         this.#log.updateHighWatermark(baseOffset + records.length);
         this.#listener?.handleCommit({ records, baseOffset, epoch, timestampMs });
+        if (this.#log.recoveryPoint - this.#checkpointedOffset < CHECKPOINT_INTERVAL_RECORDS) return;
+        this.#checkpoint().catch((error: unknown) => this.#listener?.handleFailure(error));
       },
       (error: unknown) => this.#listener?.handleFailure(error),
     );
@@ -118,7 +133,17 @@ export class SingleVoterQuorum implements MetadataLog {
     if (this.#isClosed) return;
     this.#isClosed = true;
     await this.#lastWrite;
+    // What failed before is known to the listener; a stop after it leaves the last checkpoint that was written.
+    if (this.#log.failure === undefined) await this.#checkpoint();
     await this.#log.close();
+  }
+
+  /** One checkpoint after the other. */
+  #checkpoint(): Promise<void> {
+    this.#checkpointedOffset = this.#log.recoveryPoint;
+    const { disk, directory } = this.#location;
+    this.#checkpointing = this.#checkpointing.then(() => writeRecoveryPoint(disk, directory, this.#log));
+    return this.#checkpointing;
   }
 
   /** The first batch of every epoch. The first one of a log also says who votes. */
