@@ -185,3 +185,19 @@ test("a stop answers the long polls that wait, and closes", async () => {
   assert.deepEqual(recordsOf(partition), []);
   await broker.client.closed;
 });
+
+test("a client that does not take its answers is read no further, and gets them all in the end", async () => {
+  await using broker = await startTestBroker({ readBytes: 1024 });
+  await broker.createTopic("orders");
+  await produce(broker.client, batchOf(["x".repeat(500_000)]), { topic: "orders" });
+  const slow = await broker.connect();
+  slow.pause();
+  const sent = Array.from({ length: 50 }, () => slow.send(FetchRequest, 12, fetchRequest({ topic: "orders" })));
+  for (let turn = 0; turn < 200; turn++) await new Promise(setImmediate);
+  // A few answers fill what may wait for the client; the requests behind stay where they are.
+  assert.ok(slow.unsentBytes > 0);
+  slow.resume();
+  const answered: number[] = [];
+  for (const _ of sent) answered.push(new ByteReader(await slow.nextFrame()).int32());
+  assert.deepEqual(answered, sent);
+});

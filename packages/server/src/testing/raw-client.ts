@@ -79,6 +79,20 @@ export class RawClient {
     return this.#frames.length > 0;
   }
 
+  /** Bytes that the broker has not read yet. */
+  get unsentBytes(): number {
+    return this.#connection.bufferedBytes;
+  }
+
+  /** Takes no answers until `resume`. */
+  pause(): void {
+    this.#connection.pause();
+  }
+
+  resume(): void {
+    this.#connection.resume();
+  }
+
   close(): void {
     this.#connection.destroy();
   }

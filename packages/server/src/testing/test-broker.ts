@@ -36,10 +36,12 @@ export interface TopicOptions {
 export interface TestBrokerOptions {
   readonly disk?: Disk;
   readonly properties?: Readonly<Record<string, string>>;
+  /** Most bytes that arrive at once. */
+  readonly readBytes?: number;
 }
 
 export async function startTestBroker(options: TestBrokerOptions = {}): Promise<TestBroker> {
-  const transport = new MemoryTransport();
+  const transport = new MemoryTransport(options.readBytes === undefined ? {} : { readBytes: options.readBytes });
   const clock = new VirtualClock();
   const disk = options.disk ?? new MemoryDisk();
   const logged: { level: string; message: string; facts: object }[] = [];
