@@ -102,10 +102,11 @@ export interface Connection {
   readonly remoteAddress: Address;
   readonly localAddress: Address;
   /**
-   * Queues all chunks in order; false asks the writer to wait for `onDrain`. The chunks must not change until they have left.
+   * Queues all chunks in order; false asks the writer to wait for `onDrain`. The chunks must not change until they have left,
+   * of which `onTaken` tells; it does not when the connection goes first.
    * After `end`, a close, or the peer's end it does nothing and returns false, and no `onDrain` follows.
    */
-  write(chunks: readonly Uint8Array[]): boolean;
+  write(chunks: readonly Uint8Array[], onTaken?: () => void): boolean;
   /** Bytes written and not yet taken by the system. */
   readonly bufferedBytes: number;
   /** Stops `onData` (a few chunks on their way may still arrive) until `resume`. */

@@ -25,6 +25,8 @@ export interface ApiHandler<Request, Response> {
     context: RequestContext,
     services: BrokerServices,
   ): Response | typeof NO_RESPONSE | Promise<Response | typeof NO_RESPONSE>;
+  /** The bytes of the response have left: what was borrowed for it may be given back. Not told when the client goes first. */
+  onSent?(response: Response): void;
   /** The whole request refused, for what `handle` throws. */
   refuse(request: Request, code: ErrorCode, message: string): Response;
 }

@@ -3,7 +3,7 @@ import { InvariantError, KafkaError } from "@samsa/base";
 import { ApiKey, FrameDecoder } from "@samsa/protocol";
 import { CloseConnectionError } from "./api-handler.ts";
 import type { Logger } from "./logger.ts";
-import type { RequestDispatcher } from "./request-dispatcher.ts";
+import type { Answer, RequestDispatcher } from "./request-dispatcher.ts";
 
 /** Requests of one connection that may be in progress at once, all of an API that may overlap. */
 const MAX_OVERLAPPING_REQUESTS = 64;
@@ -24,7 +24,7 @@ export interface ClientConnectionOptions {
 interface Exchange {
   readonly mayOverlap: boolean;
   readonly requestBytes: number;
-  chunks?: readonly Uint8Array[]; // the answer, once it is there; empty for none
+  answer?: Answer; // once it is there
   refusal?: { readonly error: unknown }; // why there will be none, and the connection ends here
 }
 
@@ -137,12 +137,12 @@ export class ClientConnection implements ConnectionHandler {
         onDisconnect: (callback) => this.#onDisconnect(callback),
       });
       if (!(answer instanceof Promise)) {
-        exchange.chunks = answer;
+        exchange.answer = answer;
         return;
       }
       answer.then(
-        (chunks) => {
-          exchange.chunks = chunks;
+        (later) => {
+          exchange.answer = later;
           this.#pump();
         },
         (error: unknown) => {
@@ -163,10 +163,11 @@ export class ClientConnection implements ConnectionHandler {
         this.#exchanges.length = 0;
         return this.#refuse(exchange.refusal.error);
       }
-      if (exchange.chunks === undefined) return;
+      if (exchange.answer === undefined) return;
+      const { chunks, onSent } = exchange.answer;
       this.#exchanges.shift();
       this.#requestBytes -= exchange.requestBytes;
-      if (exchange.chunks.length > 0 && !this.#options.connection.write(exchange.chunks)) this.#isWriteBlocked = true;
+      if (chunks.length > 0 && !this.#options.connection.write(chunks, onSent)) this.#isWriteBlocked = true;
     }
   }
 

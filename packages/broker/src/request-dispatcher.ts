@@ -5,7 +5,13 @@ import { CloseConnectionError, NO_RESPONSE } from "./api-handler.ts";
 import type { BrokerServices, ServedApi } from "./broker-services.ts";
 import type { RequestContext } from "./request-context.ts";
 
-type Chunks = readonly Uint8Array[];
+/** The frame that answers a request. */
+export interface Answer {
+  /** None when there is no answer. */
+  readonly chunks: readonly Uint8Array[];
+  /** To be called when the chunks have left. */
+  readonly onSent?: () => void;
+}
 
 /** What a connection adds to a request. */
 export type ConnectionContext = Pick<RequestContext, "listenerName" | "clientAddress" | "onDisconnect">;
@@ -17,10 +23,10 @@ export interface ApiEndpoint {
   readonly highestVersion: number;
   readonly advertised: ServedApi;
   readonly mayOverlap: boolean;
-  serve(reader: ByteReader, context: RequestContext, services: BrokerServices): Chunks | Promise<Chunks>;
+  serve(reader: ByteReader, context: RequestContext, services: BrokerServices): Answer | Promise<Answer>;
 }
 
-const NO_CHUNKS: Chunks = [];
+const NO_ANSWER: Answer = { chunks: [] };
 
 export function endpoint<Request, Response>(handler: ApiHandler<Request, Response>): ApiEndpoint {
   const { apiKey, lowestVersion } = handler.request;
@@ -34,16 +40,17 @@ export function endpoint<Request, Response>(handler: ApiHandler<Request, Respons
     mayOverlap: handler.mayOverlap ?? false,
     serve(reader, context, services) {
       const request = handler.request.read(reader, context.apiVersion); // what may follow it is ignored, as Kafka does
-      const encode = (response: Response | typeof NO_RESPONSE): Chunks => {
-        if (response === NO_RESPONSE) return NO_CHUNKS;
+      const encode = (response: Response | typeof NO_RESPONSE): Answer => {
+        if (response === NO_RESPONSE) return NO_ANSWER;
         try {
-          return encodeResponse(handler.response, response, context.apiVersion, context.correlationId);
+          const chunks = encodeResponse(handler.response, response, context.apiVersion, context.correlationId);
+          return handler.onSent === undefined ? { chunks } : { chunks, onSent: () => handler.onSent?.(response) };
         } catch (cause) {
           // Our own mistake, and this client's loss; the others go on.
           throw new Error(`the answer of ${handler.request.name} ${context.apiVersion} cannot be written`, { cause });
         }
       };
-      const refuse = (error: unknown): Chunks => {
+      const refuse = (error: unknown): Answer => {
         if (error instanceof CloseConnectionError || error instanceof InvariantError) throw error;
         const code = errorCodeOf(error);
         if (code === ErrorCode.UNKNOWN_SERVER_ERROR) {
@@ -73,10 +80,10 @@ export class RequestDispatcher {
   }
 
   /**
-   * @returns the chunks of the answering frame, none when there is no answer
+   * @returns the answering frame
    * @throws what asks for the connection to be closed: bytes that are no request, an API or version that is not served
    */
-  dispatch(frame: Uint8Array, connection: ConnectionContext): Chunks | Promise<Chunks> {
+  dispatch(frame: Uint8Array, connection: ConnectionContext): Answer | Promise<Answer> {
     const reader = new ByteReader(frame);
     const apiKey = reader.int16();
     const apiVersion = reader.int16();
@@ -84,7 +91,7 @@ export class RequestDispatcher {
     if (api === undefined) throw new CloseConnectionError(`API ${apiKey} is not served`);
     if (apiVersion < api.lowestVersion || apiVersion > api.highestVersion) {
       if (apiKey === ApiKey.ApiVersions) {
-        return encodeUnsupportedApiVersions(reader.int32(), api.lowestVersion, api.highestVersion);
+        return { chunks: encodeUnsupportedApiVersions(reader.int32(), api.lowestVersion, api.highestVersion) };
       }
       throw new CloseConnectionError(`version ${apiVersion} of API ${apiKey} is not served`);
     }

@@ -18,6 +18,8 @@ export class MemoryConnection implements Connection {
   #peer: MemoryConnection = this;
   #handler: ConnectionHandler | undefined;
   #outgoing: Uint8Array[] = [];
+  /** By the last chunk of a write. */
+  readonly #onTaken = new WeakMap<Uint8Array, () => void>();
   #bufferedBytes = 0;
   #owesDrain = false;
   #paused = false;
@@ -56,13 +58,15 @@ export class MemoryConnection implements Connection {
     return this.#bufferedBytes;
   }
 
-  write(chunks: readonly Uint8Array[]): boolean {
+  write(chunks: readonly Uint8Array[], onTaken?: () => void): boolean {
     if (this.#ended || this.#closed) return false;
     for (const chunk of chunks) {
       if (chunk.length === 0) continue;
       this.#outgoing.push(chunk);
       this.#bufferedBytes += chunk.length;
     }
+    const last = this.#outgoing.at(-1);
+    if (onTaken !== undefined && last !== undefined) this.#onTaken.set(last, onTaken);
     this.#peer.#pump();
     if (this.#bufferedBytes < this.#settings.highWaterMarkBytes) return true;
     this.#owesDrain = true;
@@ -136,8 +140,16 @@ export class MemoryConnection implements Connection {
       const part = chunk.subarray(0, bytes.length - filled);
       bytes.set(part, filled);
       filled += part.length;
-      if (part.length === chunk.length) used++;
-      else this.#outgoing[used] = chunk.subarray(part.length);
+      if (part.length === chunk.length) {
+        used++;
+        this.#onTaken.get(chunk)?.();
+        this.#onTaken.delete(chunk);
+        continue;
+      }
+      const rest = chunk.subarray(part.length);
+      this.#outgoing[used] = rest;
+      const onTaken = this.#onTaken.get(chunk);
+      if (onTaken !== undefined) this.#onTaken.set(rest, onTaken);
     }
     this.#outgoing.splice(0, used);
     this.#bufferedBytes -= filled;

@@ -50,7 +50,7 @@ export class TcpConnection implements Connection {
     return this.#socket.writableLength;
   }
 
-  write(chunks: readonly Uint8Array[]): boolean {
+  write(chunks: readonly Uint8Array[], onTaken?: () => void): boolean {
     if (this.#ended || this.#socket.destroyed) return false;
     // Corked to the end of the tick: the chunks of a frame, and the frames of all requests answered now, leave in one writev.
     if (!this.#corked) {
@@ -61,7 +61,15 @@ export class TcpConnection implements Connection {
     const last = chunks.findLastIndex((chunk) => chunk.length > 0);
     for (let i = 0; i <= last; i++) {
       const chunk = chunks[i] as Uint8Array;
-      if (chunk.length > 0) this.#socket.write(chunk, i === last ? this.#onWritten : undefined);
+      if (chunk.length === 0) continue;
+      if (i < last) this.#socket.write(chunk);
+      else if (onTaken === undefined) this.#socket.write(chunk, this.#onWritten);
+      else {
+        this.#socket.write(chunk, (error) => {
+          if (!error) onTaken();
+          this.#onWritten();
+        });
+      }
     }
     if (this.bufferedBytes < this.#settings.highWaterMarkBytes) return true;
     this.#owesDrain = true;

@@ -169,6 +169,22 @@ export function transportSuite(name: string, make: (options: ConnectionOptions) 
       assert.equal(String(await server.receives(10)), "still here");
     });
 
+    test("a writer is told once when its chunks have left, and may change them then", async () => {
+      const { client, server } = await pair();
+      const chunks = [new Uint8Array(10).fill(1), new Uint8Array(300_000).fill(2), new Uint8Array(0)];
+      let taken = 0;
+      await new Promise<void>((resolve) => {
+        client.connection.write(chunks, () => {
+          taken++;
+          for (const chunk of chunks) chunk.fill(9);
+          resolve();
+        });
+      });
+      const received = await server.receives(300_010);
+      assert.deepEqual([received[0], received[9], received[10], received.at(-1)], [1, 1, 2, 2]);
+      assert.equal(taken, 1);
+    });
+
     test("asks a writer to wait above the high-water mark, and calls when all has left", async () => {
       const { client, server } = await pair();
       assert.equal(client.connection.write([bytes(1000)]), true);

@@ -16,6 +16,7 @@ export type { AppendOrigin } from "./log-validator.ts";
 export { OffsetCheckpointFile } from "./offset-checkpoint-file.ts";
 export type { OffsetCheckpoint } from "./offset-checkpoint-file.ts";
 export { PartitionMetadataFile } from "./partition-metadata-file.ts";
+export { readBuffers } from "./read-buffers.ts";
 export { TailCacheBudget } from "./tail-cache.ts";
 export { logDirName, parseLogDirName } from "./topic-partition.ts";
 export type { LogDirName, TopicPartition } from "./topic-partition.ts";

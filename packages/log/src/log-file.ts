@@ -36,9 +36,8 @@ export class LogFile {
     return this.#use((file) => file.read(position, into));
   }
 
-  /** Exactly `length` bytes from `position`. A file that ends before is a KafkaStorageError. */
-  async readFully(position: number, length: number): Promise<Uint8Array> {
-    const bytes = new Uint8Array(length);
+  /** Exactly `length` bytes from `position`, in `bytes` when that is given. A file that ends before is a KafkaStorageError. */
+  async readFully(position: number, length: number, bytes: Uint8Array = new Uint8Array(length)): Promise<Uint8Array> {
     const read = await this.read(position, bytes);
     if (read === length) return bytes;
     throw new KafkaStorageError(`${this.#path} ends at ${position + read}, before ${position + length}`);
@@ -68,6 +67,12 @@ export class LogFile {
   async remove(): Promise<void> {
     await this.close();
     await this.#disk.remove(this.#path);
+  }
+
+  /** Gives the file another name, if there is one: open descriptors stay good, and nobody may be about to open it. */
+  async rename(path: string): Promise<void> {
+    if ((await this.#disk.fileSize(this.#path)) !== undefined) await this.#disk.rename(this.#path, path);
+    this.#path = path;
   }
 
   /** Another name for the folder above: open descriptors stay good, later openings use it. */

@@ -1,5 +1,6 @@
 import { peekBatchSize, RECORD_BATCH_OVERHEAD, RecordBatch } from "@samsa/protocol";
 import type { LogSegment } from "./log-segment.ts";
+import { readBuffers } from "./read-buffers.ts";
 
 export interface LogReadOptions {
   /** Returns the first batch whole even when it is larger than `maxBytes` (KIP-74). True when left out. */
@@ -85,11 +86,15 @@ async function readSegment(
   { maxBytes, minOneMessage, upToOffset }: DiskRead,
 ): Promise<DiskReadResult | undefined> {
   const available = segment.writtenSize - position;
-  let bytes = await segment.log.readFully(position, Math.min(available, Math.max(maxBytes, RECORD_BATCH_OVERHEAD)));
+  const read = async (length: number) => await segment.log.readFully(position, length, readBuffers.take(length));
+  let bytes = await read(Math.min(available, Math.max(maxBytes, RECORD_BATCH_OVERHEAD)));
   const firstSize = sizeOf(bytes, 0, segment, position);
   if (firstSize > maxBytes && !minOneMessage) return undefined;
   if (firstSize > available) throw segment.corruptAt(position, "it ends beyond the file");
-  if (firstSize > bytes.length) bytes = await segment.log.readFully(position, firstSize);
+  if (firstSize > bytes.length) {
+    readBuffers.giveBack(bytes);
+    bytes = await read(firstSize);
+  }
 
   const limit = Math.max(firstSize, Math.min(maxBytes, bytes.length));
   let end = 0;

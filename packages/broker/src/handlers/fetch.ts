@@ -1,5 +1,6 @@
 import type { Uuid } from "@samsa/base";
 import { ErrorCode, errorCodeOf, ZERO_UUID } from "@samsa/base";
+import { readBuffers } from "@samsa/log";
 import { FetchRequest } from "@samsa/protocol/messages/fetch-request";
 import type {
   FetchResponseFetchableTopicResponse,
@@ -83,6 +84,12 @@ export const fetch: ApiHandler<FetchRequest, FetchResponse> = {
       );
     };
     return first instanceof Promise ? first.then(answerOrWait) : answerOrWait(first);
+  },
+
+  onSent({ responses }) {
+    for (const { partitions } of responses) {
+      for (const { records } of partitions) if (records !== null) readBuffers.giveBack(records);
+    }
   },
 
   refuse: (_request, errorCode) => FetchResponse.create({ errorCode }),
