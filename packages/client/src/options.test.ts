@@ -5,7 +5,7 @@ import { ErrorCode, ERRORS, KafkaError } from "@samsa/base";
 import { adviceFor } from "./advice.ts";
 import { nearestName } from "./options.ts";
 import { backoffDelayMs } from "./retry.ts";
-import { SeededRandom } from "./testing/client-test.ts";
+import { SeededRandom } from "@samsa/simulation";
 import { VERSION } from "./version.ts";
 
 const NAMES = ["lingerMs", "batchSize", "bootstrapServers", "acks"];

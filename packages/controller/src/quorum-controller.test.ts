@@ -9,8 +9,9 @@ import {
 } from "@samsa/protocol/messages/create-topics-request";
 import { DeleteTopicsRequest } from "@samsa/protocol/messages/delete-topics-request";
 import fc from "fast-check";
+import { SeededRandom } from "@samsa/simulation";
 import { QuorumController } from "./quorum-controller.ts";
-import { registration, SeededRandom, uuid } from "./testing/contexts.ts";
+import { registration, uuid } from "./testing/contexts.ts";
 import { GatedDisk } from "./testing/gated-disk.ts";
 import { InstantLog } from "./testing/instant-log.ts";
 import type { NodeOptions, Node } from "./testing/quorums.ts";

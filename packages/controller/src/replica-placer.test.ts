@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { SeededRandom } from "@samsa/simulation";
 import type { UsableBroker } from "./replica-placer.ts";
 import { placeReplicas } from "./replica-placer.ts";
-import { SeededRandom } from "./testing/contexts.ts";
 
 const cluster = (size: number, racks = 1, fenced = 0): UsableBroker[] =>
   Array.from({ length: size }, (_, id) => ({ id, rack: `rack-${id % racks}`, fenced: id < fenced }));

@@ -6,11 +6,12 @@ import { MemoryDisk } from "@samsa/io";
 import { readWholeFile } from "@samsa/log";
 import { decodeControlBatch, decodeSnapshot, encodeSnapshot, parseMetaProperties } from "@samsa/metadata";
 import { ControlRecordType, recordBatches } from "@samsa/protocol";
+import { SeededRandom, VirtualClock } from "@samsa/simulation";
 import { formatDataDirectory } from "./format-data-directory.ts";
 import { METADATA_LOG_FOLDER } from "./metadata-log-recovery.ts";
 import { QuorumStateFile } from "./quorum-state-file.ts";
 import { SingleVoterQuorum } from "./single-voter-quorum.ts";
-import { FixedClock, registration, SeededRandom, uuid } from "./testing/contexts.ts";
+import { registration, uuid } from "./testing/contexts.ts";
 import { DIRECTORY, startNode } from "./testing/quorums.ts";
 
 const FOLDER = `${DIRECTORY}/${METADATA_LOG_FOLDER}`;
@@ -38,7 +39,7 @@ async function contentOf(disk: Disk, path: string): Promise<Uint8Array> {
 }
 
 function ports(disk: Disk) {
-  return { disk, clock: new FixedClock(), random: new SeededRandom(), directory: DIRECTORY, nodeId: 1 };
+  return { disk, clock: new VirtualClock(), random: new SeededRandom(), directory: DIRECTORY, nodeId: 1 };
 }
 
 /** A directory as Kafka leaves it, after formatting or after having run. */

@@ -4,8 +4,8 @@ import { networkInterfaces } from "node:os";
 import { describe, mock, test } from "node:test";
 
 import { type Connection, type Listener, type TransportError } from "@samsa/base";
+import { VirtualClock } from "@samsa/simulation";
 
-import { ManualClock } from "./manual-clock.test.support.ts";
 import { TcpTransport, type TcpTransportOptions } from "./tcp-transport.ts";
 import { deferred, rejectsWith, TestEnd, transportSuite } from "./transport.test.suite.ts";
 
@@ -43,7 +43,7 @@ describe("TcpTransport", () => {
   });
 
   test("does not wait for ever on a peer that says FIN and then reads nothing", async () => {
-    const clock = new ManualClock();
+    const clock = new VirtualClock();
     const listening = deferred<TestEnd>();
     const listener = await listenWith(new TcpTransport({ clock, lingerMs: 3000 }), listening.resolve);
     const peer = net.connect({ ...listener.address, allowHalfOpen: true });
@@ -129,7 +129,7 @@ describe("TcpTransport", () => {
   });
 
   test("gives up a connect at its timeout, name lookup included", async () => {
-    const clock = new ManualClock();
+    const clock = new VirtualClock();
     const answer = deferred<readonly string[]>();
     const transport = new TcpTransport({ clock, lookup: () => answer.promise });
     const connecting = transport.connect({ host: "broker.test", port: 9092 }, new TestEnd(), { timeoutMs: 1500 });
@@ -146,7 +146,7 @@ describe("TcpTransport", () => {
   });
 
   test("tries the next address beside one that is silent, and keeps the one that answers", async () => {
-    const clock = new ManualClock();
+    const clock = new VirtualClock();
     const { silent, sockets } = silentHost("192.0.2.1");
     const { client, close } = await pair(
       { clock, lookup: async () => ["192.0.2.1", "127.0.0.1"] },
@@ -165,7 +165,7 @@ describe("TcpTransport", () => {
   });
 
   test("leaves the other addresses alone when the first answers", async () => {
-    const clock = new ManualClock();
+    const clock = new VirtualClock();
     const connect = mock.method(net, "connect");
     const { client, close } = await pair(
       { clock, lookup: async () => ["127.0.0.1", "192.0.2.1"] },
@@ -180,7 +180,7 @@ describe("TcpTransport", () => {
   });
 
   test("destroys every attempt when the timeout comes", async () => {
-    const clock = new ManualClock();
+    const clock = new VirtualClock();
     const { silent, sockets } = silentHost("192.0.2.1");
     const transport = new TcpTransport({ clock });
     const connecting = transport.connect({ host: "192.0.2.1", port: 9092 }, new TestEnd());

@@ -9,10 +9,10 @@ import {
   type Transport,
   TransportError,
 } from "@samsa/base";
+import { VirtualClock } from "@samsa/simulation";
 import * as fc from "fast-check";
 
 import { type ConnectionOptions } from "./connection-options.ts";
-import { ManualClock } from "./manual-clock.test.support.ts";
 
 const LOOPBACK: Address = { host: "127.0.0.1", port: 0 };
 /** More than the buffers of a socket hold on any system. */
@@ -21,14 +21,14 @@ const MUCH = 32 * 1024 * 1024;
 /** What every Transport does. */
 export function transportSuite(name: string, make: (options: ConnectionOptions) => Transport): void {
   describe(name, () => {
-    let clock: ManualClock;
+    let clock: VirtualClock;
     let handlerErrors: { readonly error: unknown; readonly connection: Connection }[];
     let transport: Transport;
     let listeners: Listener[];
     let ends: TestEnd[];
 
     beforeEach(() => {
-      clock = new ManualClock();
+      clock = new VirtualClock();
       handlerErrors = [];
       listeners = [];
       ends = [];

@@ -1,30 +1,10 @@
-import type { Random } from "@samsa/base";
 import { MemoryTransport } from "@samsa/io";
 import type { MemoryTransportOptions } from "@samsa/io";
+import { SeededRandom } from "@samsa/simulation";
 import type { KafkaOptions } from "../kafka.ts";
 import { Kafka } from "../kafka.ts";
 import { FakeCluster } from "./fake-cluster.ts";
 import { ManualClock } from "./manual-clock.ts";
-
-/** Always the same numbers (mulberry32). */
-export class SeededRandom implements Random {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed | 0;
-  }
-
-  uint32(): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return (mixed ^ (mixed >>> 14)) >>> 0;
-  }
-
-  fill(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length; at++) bytes[at] = this.uint32();
-  }
-}
 
 export interface TestBed {
   readonly cluster: FakeCluster;

@@ -1,46 +1,13 @@
-import type { Clock, Random, Timer, Uuid } from "@samsa/base";
+import type { Random, Uuid } from "@samsa/base";
 import { uuidFromBytes } from "@samsa/base";
 import type { MetadataImage, MetadataRecord } from "@samsa/metadata";
 import { BrokerConfig, EMPTY_IMAGE, MetadataLoader, SUPPORTED_FEATURES } from "@samsa/metadata";
+import { SeededRandom } from "@samsa/simulation";
 import { activate } from "../activation.ts";
 import type { BrokerRegistrationRequest } from "../broker-lifecycle.ts";
 import { registerBroker, unfenceBroker } from "../broker-lifecycle.ts";
 import type { ControllerContext, ControllerResult } from "../controller-result.ts";
 import { bootstrapRecords } from "@samsa/metadata";
-
-/** The same numbers in every run. */
-export class SeededRandom implements Random {
-  #state: number;
-
-  constructor(seed = 1) {
-    this.#state = seed;
-  }
-
-  uint32(): number {
-    this.#state = (Math.imul(this.#state, 1664525) + 1013904223) >>> 0;
-    return this.#state;
-  }
-
-  fill(bytes: Uint8Array): void {
-    for (let index = 0; index < bytes.length; index++) bytes[index] = this.uint32() >>> 24;
-  }
-}
-
-export class FixedClock implements Clock {
-  nowMs = 1_700_000_000_000;
-
-  wallMs(): number {
-    return this.nowMs;
-  }
-
-  monotonicMs(): number {
-    return this.nowMs;
-  }
-
-  setTimer(): Timer {
-    throw new Error("deciding code sets no timers");
-  }
-}
 
 export const uuid = (n: number): Uuid => uuidFromBytes(new Uint8Array(16).fill(n));
 

@@ -2,10 +2,10 @@ import type { Disk } from "@samsa/base";
 import { MemoryDisk } from "@samsa/io";
 import type { MetadataPublisher } from "@samsa/metadata";
 import { BrokerConfig } from "@samsa/metadata";
+import { SeededRandom, VirtualClock } from "@samsa/simulation";
 import { formatDataDirectory } from "../format-data-directory.ts";
 import { QuorumController } from "../quorum-controller.ts";
 import { SingleVoterQuorum } from "../single-voter-quorum.ts";
-import { FixedClock, SeededRandom } from "./contexts.ts";
 
 export const DIRECTORY = "/data";
 const CONTROLLER_LISTENER = { name: "CONTROLLER", host: "127.0.0.1", port: 9093 };
@@ -30,7 +30,7 @@ export async function startNode({
   publishers = [],
   seed = 1,
 }: NodeOptions = {}): Promise<Node> {
-  const clock = new FixedClock();
+  const clock = new VirtualClock();
   const random = new SeededRandom(seed);
   const shared = { disk, clock, random, directory: DIRECTORY, nodeId: 1 };
   const { directoryId } = await formatDataDirectory({ ...shared, controllerListener: CONTROLLER_LISTENER });
