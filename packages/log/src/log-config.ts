@@ -14,11 +14,16 @@ export interface LogConfig {
   readonly messageTimestampType: TimestampType;
   readonly messageTimestampBeforeMaxMs: number;
   readonly messageTimestampAfterMaxMs: number;
+  /** Neither: everything is kept. */
   readonly cleanupPolicy: readonly ("delete" | "compact")[];
+  /** Records older than this go; -1 for none. */
+  readonly retentionMs: number;
+  /** What a log may grow to before its oldest segments go; -1 for any size. */
+  readonly retentionBytes: number;
   /** So many records may be unsynced; 1 syncs each group of appends before it is acknowledged. */
   readonly flushMessages: number;
   readonly flushMs: number;
-  /** From the removal of a log to the removal of its files. */
+  /** From the removal of a log or a segment to the removal of its files. */
   readonly fileDeleteDelayMs: number;
 }
 
@@ -33,6 +38,8 @@ const DEFAULTS: LogConfig = {
   messageTimestampBeforeMaxMs: INT64_MAX,
   messageTimestampAfterMaxMs: 3600 * 1000,
   cleanupPolicy: ["delete"],
+  retentionMs: 7 * 24 * 3600 * 1000,
+  retentionBytes: -1,
   flushMessages: INT64_MAX,
   flushMs: INT64_MAX,
   fileDeleteDelayMs: 60_000,

@@ -9,6 +9,7 @@ import { defaultLogConfig } from "./log-config.ts";
 import { loadSegments } from "./log-loader.ts";
 import { OffsetCheckpoints } from "./offset-checkpoints.ts";
 import { PartitionMetadataFile } from "./partition-metadata-file.ts";
+import { PeriodicTask } from "./periodic-task.ts";
 import { TailCacheBudget } from "./tail-cache.ts";
 import { logDeleteDirName, logDirName, logStrayDirName, parseLogDirName } from "./topic-partition.ts";
 import type { TopicPartition } from "./topic-partition.ts";
@@ -18,6 +19,8 @@ const DEFAULT_TAIL_CACHE_BYTES = 64 * 1024 ** 2;
 const DEFAULT_INDEX_CACHE_BYTES = 64 * 1024 ** 2;
 const DEFAULT_HIGH_WATERMARK_CHECKPOINT_INTERVAL_MS = 5_000;
 const DEFAULT_OFFSET_CHECKPOINT_INTERVAL_MS = 60_000;
+const DEFAULT_RETENTION_CHECK_INTERVAL_MS = 300_000;
+const INITIAL_TASK_DELAY_MS = 30_000;
 const CLUSTER_METADATA_TOPIC = "__cluster_metadata";
 
 /** What the logs of a broker share: memory with a bound. */
@@ -73,6 +76,8 @@ export interface LogManagerOptions {
   readonly highWatermarkCheckpointIntervalMs?: number;
   /** How often recovery points and log start offsets are written (`log.flush.offset.checkpoint.interval.ms`). */
   readonly offsetCheckpointIntervalMs?: number;
+  /** How often old segments are looked for (`log.retention.check.interval.ms`). The first time is 30 seconds after the start. */
+  readonly retentionCheckIntervalMs?: number;
 }
 
 /**
@@ -135,6 +140,7 @@ export class LogManager {
   readonly #removals = new Set<Timer>(); // of folders that wait for it
   readonly #removing = new Set<Promise<void>>();
   readonly #checkpoints: OffsetCheckpoints;
+  readonly #retention: PeriodicTask;
   #isClosed = false;
 
   private constructor(options: LogManagerOptions, hadCleanShutdown: boolean, previousBrokerEpoch: number) {
@@ -146,6 +152,10 @@ export class LogManager {
     const { disk, clock, directory } = options;
     const report = (path: string, message: string): void => this.#report(path, message);
     this.#checkpoints = new OffsetCheckpoints({ disk, clock, directory, logs: this.#logs, report });
+    const checkIntervalMs = options.retentionCheckIntervalMs ?? DEFAULT_RETENTION_CHECK_INTERVAL_MS;
+    this.#retention = new PeriodicTask(clock, checkIntervalMs, () =>
+      this.deleteOldSegments().catch((error: unknown) => this.#report(directory, `retention failed: ${String(error)}`)),
+    );
   }
 
   /** Loads all logs. Those that fail are offline, the others are served. @throws DiskError when the directory itself fails */
@@ -161,6 +171,7 @@ export class LogManager {
       options.highWatermarkCheckpointIntervalMs ?? DEFAULT_HIGH_WATERMARK_CHECKPOINT_INTERVAL_MS,
       options.offsetCheckpointIntervalMs ?? DEFAULT_OFFSET_CHECKPOINT_INTERVAL_MS,
     );
+    manager.#retention.start(INITIAL_TASK_DELAY_MS);
     return manager;
   }
 
@@ -234,6 +245,13 @@ export class LogManager {
     await this.#forEach(this.#logs.values(), (log) => log.flush());
   }
 
+  /** One round of retention over all logs, which also happens from time to time. A log that fails is fenced, the others go on. */
+  async deleteOldSegments(): Promise<void> {
+    await this.#forEach([...this.#logs.values()], async (log) => {
+      await log.deleteOldSegments();
+    });
+  }
+
   /** Writes recovery points, high watermarks and log start offsets, which also happens from time to time. @throws DiskError */
   checkpoint(): Promise<void> {
     return this.#checkpoints.write();
@@ -248,6 +266,7 @@ export class LogManager {
     if (this.#isClosed) return false;
     this.#isClosed = true;
     this.#checkpoints.stop();
+    await this.#retention.stop();
     for (const timer of this.#removals) timer.cancel();
     await Promise.allSettled([...this.#turns.values(), ...this.#removing]);
     const failed = await this.#forEach(this.#logs.values(), (log) => log.close());

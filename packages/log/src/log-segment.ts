@@ -232,6 +232,17 @@ export class LogSegment {
     for (const file of [this.log, this.offsetIndex.file, this.timeIndex.file]) await file.remove();
   }
 
+  /**
+   * Gives the files another ending, such as `.deleted`; the empty one is that of a segment in use. The log goes first, as in
+   * `remove`. Nobody may read meanwhile.
+   */
+  async changeSuffix(suffix: string): Promise<void> {
+    this.#indexCache.remove(this);
+    for (const file of [this.log, this.offsetIndex.file, this.timeIndex.file]) {
+      await file.rename(withState(file.path, suffix));
+    }
+  }
+
   /** The folder has another name now. */
   moveTo(directory: string): void {
     this.log.moveTo(segmentPath(directory, this.baseOffset, LOG_SUFFIX));
@@ -243,6 +254,12 @@ export class LogSegment {
   async readMaxTimestamp(): Promise<TimestampOffset> {
     this.#maxTimestamp ??= await this.#withIndexes(() => this.timeIndex.lastEntry);
     return this.#maxTimestamp;
+  }
+
+  /** The largest timestamp for retention: where no record has one, that of the segment itself. */
+  async readRetentionTimestamp(): Promise<number> {
+    const { timestamp } = await this.readMaxTimestamp();
+    return timestamp >= 0 ? timestamp : this.#createdMs;
   }
 
   /** The offset after the last batch; the base offset when there is none. Reads from the last index entry on. */
@@ -466,6 +483,11 @@ export class LogSegment {
 
 function segmentPath(directory: string, baseOffset: number, suffix: string): string {
   return `${directory}/${logFileName(baseOffset, suffix)}`;
+}
+
+/** `PATH/00000000000000000000.log.swap` and `.deleted` give `PATH/00000000000000000000.log.deleted`. */
+function withState(path: string, state: string): string {
+  return path.replace(/\.(deleted|cleaned|swap)$/, "") + state;
 }
 
 function found(record: { timestamp: number; offset: number }, batch: RecordBatch): TimestampAndOffset {

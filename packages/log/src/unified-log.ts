@@ -1,4 +1,4 @@
-import type { Clock, Disk, Random, Uuid } from "@samsa/base";
+import type { Clock, Disk, Random, Timer, Uuid } from "@samsa/base";
 import { assert, ErrorCode, KafkaError } from "@samsa/base";
 import { NO_TIMESTAMP } from "@samsa/protocol";
 import type { RecordBatch } from "@samsa/protocol";
@@ -8,6 +8,7 @@ import type { EpochEndOffset } from "./leader-epoch-cache.ts";
 import { LeaderEpochCache, LeaderEpochCheckpointFile, NO_LEADER_EPOCH } from "./leader-epoch-cache.ts";
 import type { LogAppendInfo, LogAppendResult } from "./log-append.ts";
 import type { LogConfig } from "./log-config.ts";
+import { DELETED_SUFFIX } from "./log-file-names.ts";
 import { LogReader } from "./log-reader.ts";
 import type { LogReadOptions, LogReadResult } from "./log-reader.ts";
 import { LogSegment } from "./log-segment.ts";
@@ -15,6 +16,7 @@ import type { TimestampAndOffset } from "./log-segment.ts";
 import type { AppendOrigin } from "./log-validator.ts";
 import { validateAndAssignOffsets, validateAssigned } from "./log-validator.ts";
 import { ReadWriteGate } from "./read-write-gate.ts";
+import { countDeletable } from "./retention.ts";
 import type { TailCacheBudget } from "./tail-cache.ts";
 import { TailCache } from "./tail-cache.ts";
 import type { TopicPartition } from "./topic-partition.ts";
@@ -67,6 +69,8 @@ export class UnifiedLog {
   readonly #indexCache: IndexCache;
   readonly #reader = new LogReader();
   readonly #gate = new ReadWriteGate();
+  readonly #removals = new Map<Timer, readonly LogSegment[]>(); // segments out of use, whose files wait for their removal
+  readonly #removing = new Set<Promise<void>>();
   #directory: string;
   #config: LogConfig;
   #segments: LogSegment[];
@@ -402,6 +406,18 @@ export class UnifiedLog {
     });
   }
 
+  /**
+   * Takes the segments out of use that retention does not keep (see countDeletable), and moves the log start offset above
+   * them. Their files get the ending `.deleted` and go after `file.delete.delay.ms`.
+   * @returns how many there were
+   */
+  async deleteOldSegments(): Promise<number> {
+    this.#checkUsable();
+    const isAny = await this.#readDisk(async () => this.#countDeletable(await this.#retentionTimestamps()) > 0);
+    if (!isAny) return 0;
+    return this.#gate.exclusive(() => this.#guard(() => this.#deleteOldSegments()));
+  }
+
   /** Closes the active segment and begins another, unless it is empty. */
   async roll(): Promise<void> {
     this.#checkWritable();
@@ -435,6 +451,77 @@ export class UnifiedLog {
   moveTo(directory: string): void {
     this.#directory = directory;
     for (const segment of this.#segments) segment.moveTo(directory);
+  }
+
+  async #retentionTimestamps(): Promise<ReadonlyMap<LogSegment, number>> {
+    const timestamps = new Map<LogSegment, number>();
+    for (const segment of this.#segments) timestamps.set(segment, await segment.readRetentionTimestamp());
+    return timestamps;
+  }
+
+  /** A segment of which no timestamp is known yet is kept. */
+  #countDeletable(timestamps: ReadonlyMap<LogSegment, number>): number {
+    const candidates = this.#segments.map((segment, index) => ({
+      endOffset: this.#segments[index + 1]?.baseOffset ?? this.#logEndOffset,
+      size: segment.size,
+      largestTimestamp: timestamps.get(segment) ?? Infinity,
+    }));
+    return countDeletable(candidates, this.#config, {
+      nowMs: this.#clock.wallMs(),
+      logStartOffset: this.#logStartOffset,
+      highWatermark: this.#highWatermark,
+    });
+  }
+
+  /** With readers shut out; appends go on. */
+  async #deleteOldSegments(): Promise<number> {
+    const endOffset = this.#logEndOffset;
+    const timestamps = await this.#retentionTimestamps();
+    // A truncation or the close waits for its turn: after it, there may be nothing to delete.
+    if (this.#isExclusive || this.#closing !== undefined) return 0;
+    let count = this.#countDeletable(timestamps);
+    // What came meanwhile is in the active segment, and its timestamp was not looked at.
+    if (endOffset !== this.#logEndOffset) count = Math.min(count, this.#segments.length - 1);
+    if (count === 0) return 0;
+    if (count === this.#segments.length) this.#roll(this.#logEndOffset);
+    const removed = this.#segments.slice(0, count);
+    const logStartOffset = this.#segments[count]?.baseOffset ?? endOffset;
+    // Synced first, although it goes: nothing may come back to these files later. And the successor's name has to last.
+    await this.#queue.settled();
+    await this.#flushTo(logStartOffset);
+    await this.#disk.syncDirectory(this.#directory);
+    this.#segments = this.#segments.filter((segment) => !removed.includes(segment));
+    this.#logStartOffset = Math.max(this.#logStartOffset, logStartOffset);
+    this.#epochs.truncateFromStart(this.#logStartOffset);
+    this.#saveEpochs();
+    // The oldest goes first: a crash in between leaves a log without a gap.
+    for (const segment of removed) await segment.changeSuffix(DELETED_SUFFIX);
+    await this.#disk.syncDirectory(this.#directory);
+    this.#removeLater(removed);
+    return count;
+  }
+
+  /** Removes the files of segments that are out of use, after a while: somebody outside may be copying them. */
+  #removeLater(segments: readonly LogSegment[]): void {
+    const timer = this.#clock.setTimer(this.#config.fileDeleteDelayMs, () => {
+      this.#removals.delete(timer);
+      const removing = this.#guard(() => removeAll(segments))
+        .catch(() => undefined) // the log is fenced, and the next start removes them
+        .finally(() => this.#removing.delete(removing));
+      this.#removing.add(removing);
+    });
+    this.#removals.set(timer, segments);
+  }
+
+  /** What waits to be removed need not wait any more; after a failure it is left to the next start. */
+  async #endRemovals(): Promise<void> {
+    await Promise.all(this.#removing);
+    for (const [timer, segments] of this.#removals) {
+      timer.cancel();
+      if (this.#failure === undefined) await removeAll(segments);
+      else for (const segment of segments) await segment.close().catch(() => undefined);
+    }
+    this.#removals.clear();
   }
 
   #append(batch: RecordBatch): Promise<void> {
@@ -609,6 +696,7 @@ export class UnifiedLog {
     await this.#queue.ended();
     await this.#flushing;
     await this.#gate.exclusive(async () => {
+      await this.#endRemovals();
       for (const segment of this.#segments) {
         // What a fenced log says on closing changes nothing any more.
         if (this.#failure === undefined) await segment.close();
@@ -655,6 +743,10 @@ export class UnifiedLog {
     this.onFailure?.(this, failure);
     return failure;
   }
+}
+
+async function removeAll(segments: readonly LogSegment[]): Promise<void> {
+  for (const segment of segments) await segment.remove();
 }
 
 function randomJitterMs(config: LogConfig, random: Random): number {

@@ -16,6 +16,8 @@ export function logConfigOf(topic: TopicConfig): LogConfig {
     messageTimestampBeforeMaxMs: topic.number("message.timestamp.before.max.ms"),
     messageTimestampAfterMaxMs: topic.number("message.timestamp.after.max.ms"),
     cleanupPolicy: topic.list("cleanup.policy").filter((policy) => policy === "delete" || policy === "compact"),
+    retentionMs: topic.number("retention.ms"),
+    retentionBytes: topic.number("retention.bytes"),
     flushMessages: topic.number("flush.messages"),
     flushMs: topic.number("flush.ms"),
     fileDeleteDelayMs: topic.number("file.delete.delay.ms"),

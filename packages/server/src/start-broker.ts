@@ -113,7 +113,16 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
     config,
     openLogs: async (image, configFor) => {
       const isStray = (_partition: unknown, topicId: Uuid) => !image.topics.byId.has(topicId);
-      const logs = await LogManager.open({ disk, clock, random, directory, configFor, isStray });
+      const retentionCheckIntervalMs = config.number("log.retention.check.interval.ms");
+      const logs = await LogManager.open({
+        disk,
+        clock,
+        random,
+        directory,
+        configFor,
+        isStray,
+        retentionCheckIntervalMs,
+      });
       for (const { path: file, message } of logs.problems) logger.warn({ file }, message);
       return logs;
     },
