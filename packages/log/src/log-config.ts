@@ -20,6 +20,14 @@ export interface LogConfig {
   readonly retentionMs: number;
   /** What a log may grow to before its oldest segments go; -1 for any size. */
   readonly retentionBytes: number;
+  /** So long a record stays as it is before compaction may remove it. */
+  readonly minCompactionLagMs: number;
+  /** After so long a record must have been subject to compaction. */
+  readonly maxCompactionLagMs: number;
+  /** The part of a log that must be dirty before it is compacted; between 0 and 1. */
+  readonly minCleanableDirtyRatio: number;
+  /** So long compaction keeps tombstones and the markers of transactions. */
+  readonly deleteRetentionMs: number;
   /** So many records may be unsynced; 1 syncs each group of appends before it is acknowledged. */
   readonly flushMessages: number;
   readonly flushMs: number;
@@ -40,6 +48,10 @@ const DEFAULTS: LogConfig = {
   cleanupPolicy: ["delete"],
   retentionMs: 7 * 24 * 3600 * 1000,
   retentionBytes: -1,
+  minCompactionLagMs: 0,
+  maxCompactionLagMs: INT64_MAX,
+  minCleanableDirtyRatio: 0.5,
+  deleteRetentionMs: 24 * 3600 * 1000,
   flushMessages: INT64_MAX,
   flushMs: INT64_MAX,
   fileDeleteDelayMs: 60_000,
@@ -48,4 +60,9 @@ const DEFAULTS: LogConfig = {
 /** Kafka 4.4's defaults with what is given in their place. */
 export function defaultLogConfig(overrides: Partial<LogConfig> = {}): LogConfig {
   return { ...DEFAULTS, ...overrides };
+}
+
+/** A compacted log rolls in time for `max.compaction.lag.ms`, because its active segment is not compacted. */
+export function maxSegmentMs({ cleanupPolicy, segmentMs, maxCompactionLagMs }: LogConfig): number {
+  return cleanupPolicy.includes("compact") ? Math.min(segmentMs, maxCompactionLagMs) : segmentMs;
 }

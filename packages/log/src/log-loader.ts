@@ -4,6 +4,7 @@ import type { IndexCache } from "./index-cache.ts";
 import { LeaderEpochCache, LeaderEpochCheckpointFile } from "./leader-epoch-cache.ts";
 import type { EpochEntry } from "./leader-epoch-cache.ts";
 import type { LogConfig } from "./log-config.ts";
+import { maxSegmentMs } from "./log-config.ts";
 import {
   CLEANED_SUFFIX,
   DELETED_SUFFIX,
@@ -94,7 +95,7 @@ export async function loadSegments(options: LogLoaderOptions): Promise<LoadedLog
 
 function segmentContext(options: LogLoaderOptions): SegmentContext {
   const { disk, directory, config, clock, random, indexCache } = options;
-  const mostJitterMs = Math.min(config.segmentJitterMs, config.segmentMs);
+  const mostJitterMs = Math.min(config.segmentJitterMs, maxSegmentMs(config));
   const rollJitterMs = mostJitterMs <= 0 ? 0 : random.uint32() % mostJitterMs;
   return { disk, directory, config, createdMs: clock.wallMs(), rollJitterMs, indexCache };
 }

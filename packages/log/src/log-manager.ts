@@ -248,6 +248,7 @@ export class LogManager {
   /** One round of retention over all logs, which also happens from time to time. A log that fails is fenced, the others go on. */
   async deleteOldSegments(): Promise<void> {
     await this.#forEach([...this.#logs.values()], async (log) => {
+      await log.rollOverdue();
       await log.deleteOldSegments();
     });
   }

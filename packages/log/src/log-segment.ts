@@ -6,6 +6,7 @@ import { readBatchHeader } from "./batch-header.ts";
 import { CorruptFileError } from "./errors.ts";
 import type { IndexCache } from "./index-cache.ts";
 import type { LogConfig } from "./log-config.ts";
+import { maxSegmentMs } from "./log-config.ts";
 import { LogFile } from "./log-file.ts";
 import { LOG_SUFFIX, logFileName, OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX } from "./log-file-names.ts";
 import { OffsetIndex } from "./offset-index.ts";
@@ -160,11 +161,16 @@ export class LogSegment {
       first !== undefined && first >= 0 ? batch.batchMaxTimestamp - first : batch.nowMs - this.#createdMs;
     return (
       this.#size > config.segmentBytes - batch.batchBytes ||
-      (this.#size > 0 && waitedMs > config.segmentMs - this.#rollJitterMs) ||
+      (this.#size > 0 && waitedMs > maxSegmentMs(config) - this.#rollJitterMs) ||
       this.offsetIndex.isFull ||
       this.timeIndex.isFull ||
       batch.batchLastOffset - this.baseOffset > LARGEST_RELATIVE_OFFSET
     );
+  }
+
+  /** Whether it is older than a segment may become, though nothing is appended; of an active segment only. */
+  isOverdue(config: LogConfig, nowMs: number): boolean {
+    return this.#size > 0 && nowMs - this.#createdMs > maxSegmentMs(config) - this.#rollJitterMs;
   }
 
   /**

@@ -297,3 +297,37 @@ describe("a data directory looks for old segments", () => {
     await again.close();
   });
 });
+
+describe("the active segment of a compacted log", () => {
+  const cases: [boolean, string, Partial<LogConfig>][] = [
+    [true, "segment.ms has passed", { cleanupPolicy: ["compact"], segmentMs: HOUR_MS - 1 }],
+    [false, "it has not", { cleanupPolicy: ["compact"], segmentMs: HOUR_MS }],
+    [
+      true,
+      "segment.ms less its jitter has",
+      { cleanupPolicy: ["compact"], segmentMs: HOUR_MS + 1, segmentJitterMs: 1e9 },
+    ],
+    [true, "max.compaction.lag.ms has passed", { cleanupPolicy: ["compact"], maxCompactionLagMs: HOUR_MS - 1 }],
+    [false, "the log is not compacted", { segmentMs: 1, maxCompactionLagMs: 1 }],
+  ];
+  for (const [rolls, why, config] of cases) {
+    test(`${rolls ? "is" : "is not"} rolled without an append: ${why}`, async () => {
+      const clock = new ManualClock(NOW_MS);
+      const log = await openLog({ clock, config });
+      await log.rollOverdue();
+      assert.equal(log.segmentCount, 1, "an empty segment stays");
+      await log.appendAsLeader(batchOf(["a"], { key: "k" }), 0).written;
+      clock.advance(HOUR_MS);
+      await log.rollOverdue();
+      assert.equal(log.segmentCount, rolls ? 2 : 1);
+    });
+  }
+
+  test("is rolled by an append after max.compaction.lag.ms", async () => {
+    const log = await openLog({ config: { cleanupPolicy: ["compact"], maxCompactionLagMs: 10 } });
+    for (const [index, at] of [0, 10, 11].entries()) {
+      log.appendAsLeader(batchOf([`${index}`], { key: "k", timestamps: [NOW_MS + at] }), 0);
+    }
+    assert.equal(log.segmentCount, 2);
+  });
+});

@@ -8,6 +8,7 @@ import type { EpochEndOffset } from "./leader-epoch-cache.ts";
 import { LeaderEpochCache, LeaderEpochCheckpointFile, NO_LEADER_EPOCH } from "./leader-epoch-cache.ts";
 import type { LogAppendInfo, LogAppendResult } from "./log-append.ts";
 import type { LogConfig } from "./log-config.ts";
+import { maxSegmentMs } from "./log-config.ts";
 import { DELETED_SUFFIX } from "./log-file-names.ts";
 import { LogReader } from "./log-reader.ts";
 import type { LogReadOptions, LogReadResult } from "./log-reader.ts";
@@ -425,6 +426,17 @@ export class UnifiedLog {
     await this.#queue.settled();
   }
 
+  /**
+   * Closes the active segment of a compacted log when it is older than `segment.ms` or `max.compaction.lag.ms` allow. Kafka
+   * leaves that to the next append, and so never compacts the end of a log to which nothing is appended any more.
+   */
+  async rollOverdue(): Promise<void> {
+    this.#checkUsable();
+    if (this.#isExclusive || this.#closing !== undefined) return;
+    const isCompacted = this.#config.cleanupPolicy.includes("compact");
+    if (isCompacted && this.#active.isOverdue(this.#config, this.#clock.wallMs())) await this.roll();
+  }
+
   /** Syncs everything that has been appended so far, and moves the recovery point there. */
   async flush(): Promise<void> {
     this.#checkUsable();
@@ -750,6 +762,6 @@ async function removeAll(segments: readonly LogSegment[]): Promise<void> {
 }
 
 function randomJitterMs(config: LogConfig, random: Random): number {
-  const most = Math.min(config.segmentJitterMs, config.segmentMs);
+  const most = Math.min(config.segmentJitterMs, maxSegmentMs(config));
   return most <= 0 ? 0 : random.uint32() % most;
 }
