@@ -8,7 +8,7 @@ export interface LogAppendInfo {
   readonly leaderEpoch: number;
   readonly sizeInBytes: number;
   readonly recordCount: number;
-  /** The producer had sent this before, and the offsets are those of then. */
+  /** The producer had sent this before: offsets are those of then, and the log append time is the largest timestamp, as in Kafka. */
   readonly isDuplicate: boolean;
 }
 

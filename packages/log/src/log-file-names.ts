@@ -3,6 +3,7 @@
 export const LOG_SUFFIX = ".log";
 export const OFFSET_INDEX_SUFFIX = ".index";
 export const TIME_INDEX_SUFFIX = ".timeindex";
+export const PRODUCER_SNAPSHOT_SUFFIX = ".snapshot";
 /** Out of use, to be removed. */
 export const DELETED_SUFFIX = ".deleted";
 /** A cleaner's work in progress: worthless after a crash. */

@@ -225,7 +225,7 @@ describe("what a crash left half done", () => {
     await put(file(8, ".log.swap")); // at or above a .cleaned: half of a split
     await put(file(77, ".timeindex")); // no log
     await put("notes.txt");
-    await put(file(0, ".snapshot"));
+    await put(file(0, ".snapshot")); // of no producers that could be read
     // A cleaner merged the first two segments, keeping offsets 2 and 6.
     const merged = [2, 6].map((offset) =>
       batchOf([value(offset)], { baseOffset: offset, partitionLeaderEpoch: offset >> 2 }),
@@ -237,7 +237,7 @@ describe("what a crash left half done", () => {
     const log = await openLog({ disk, recoveryPoint: 8 });
     assert.deepEqual(valuesOf(await readAll(log)), ["0002", "0006", "0008", "0009"]);
     const names = [...(await readTree(disk, FOLDER)).keys()].filter((name) => !tree.has(name)).toSorted();
-    assert.deepEqual(names, ["notes.txt"]);
+    assert.deepEqual(names, [file(10, ".snapshot"), "notes.txt"]);
     assert.equal(log.segmentCount, 2);
   });
 

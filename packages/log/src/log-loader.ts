@@ -18,6 +18,10 @@ import {
 import type { LogFileName } from "./log-file-names.ts";
 import { LogSegment } from "./log-segment.ts";
 import type { ScanProblem, SegmentContext } from "./log-segment.ts";
+import { ProducerSnapshots } from "./producer-snapshot-file.ts";
+import { loadProducerState, replayBatch } from "./producer-state-loader.ts";
+import type { ProducerStateSources } from "./producer-state-loader.ts";
+import { ProducerStateManager } from "./producer-state-manager.ts";
 import type { LoadedLog } from "./unified-log.ts";
 
 export interface LogLoaderOptions {
@@ -63,7 +67,10 @@ export async function loadSegments(options: LogLoaderOptions): Promise<LoadedLog
     .toSorted(([one], [other]) => one - other)
     .map(([offset, size]) => new LogSegment(offset, size, context));
   const epochs = await readEpochs(options);
-  if (!options.hadCleanShutdown) segments = await recoverSegments(segments, epochs, options);
+  const producers = new ProducerStateManager();
+  const snapshots = await ProducerSnapshots.open(disk, directory);
+  await snapshots.removeStray(segments.map(({ baseOffset }) => baseOffset));
+  if (!options.hadCleanShutdown) segments = await recoverSegments(segments, { epochs, producers, snapshots }, options);
 
   let active = segments.at(-1);
   if (active !== undefined) await activate(active, report);
@@ -84,13 +91,37 @@ export async function loadSegments(options: LogLoaderOptions): Promise<LoadedLog
     await disk.syncDirectory(directory);
     segments = [active];
     logEndOffset = options.logStartOffset;
+    await snapshots.removeWhere(() => true);
+    producers.restore(logEndOffset);
   }
 
   const logStartOffset = Math.max(options.logStartOffset, segments[0]?.baseOffset ?? 0);
   epochs.truncateFromEnd(logEndOffset);
   epochs.truncateFromStart(logStartOffset);
+  await snapshots.removeWhere((offset) => offset > logEndOffset || offset < logStartOffset);
+  if (options.hadCleanShutdown) {
+    await loadProducerState(producers, logEndOffset, producerSources(segments, snapshots, options));
+  }
+  if (producers.needsSnapshot(logEndOffset)) {
+    await snapshots.write(logEndOffset, producers.takeSnapshot(logEndOffset));
+  }
   const recoveryPoint = options.hadCleanShutdown ? logEndOffset : Math.min(options.recoveryPoint, logEndOffset);
-  return { segments, epochs, logStartOffset, logEndOffset, recoveryPoint };
+  return { segments, epochs, producers, snapshots, logStartOffset, logEndOffset, recoveryPoint };
+}
+
+function producerSources(
+  segments: readonly LogSegment[],
+  snapshots: ProducerSnapshots,
+  { clock, config, directory, logStartOffset, report }: LogLoaderOptions,
+): ProducerStateSources {
+  return {
+    segments,
+    snapshots,
+    logStartOffset,
+    nowMs: clock.wallMs(),
+    expirationMs: config.producerIdExpirationMs,
+    report: (message) => report(directory, message),
+  };
 }
 
 function segmentContext(options: LogLoaderOptions): SegmentContext {
@@ -198,7 +229,7 @@ async function activate(segment: LogSegment, report: LogLoaderOptions["report"])
 /** Scans the segment that holds the recovery point and all after it. */
 async function recoverSegments(
   segments: readonly LogSegment[],
-  epochs: LeaderEpochCache,
+  { epochs, producers, snapshots }: Pick<LoadedLog, "epochs" | "producers" | "snapshots">,
   options: LogLoaderOptions,
 ): Promise<LogSegment[]> {
   const first = Math.max(
@@ -207,11 +238,14 @@ async function recoverSegments(
   );
   const kept = segments.slice(0, first);
   let endOffset = segments[first]?.baseOffset ?? 0;
+  // Up to where the scan begins; the scan itself tells of the rest.
+  await loadProducerState(producers, endOffset, producerSources(segments, snapshots, options));
   for (const [index, segment] of segments.entries()) {
     if (index < first) continue;
     const followers = segments.slice(index + 1);
     let problem = await segment.recover((batch) => {
       endOffset = batch.nextOffset;
+      replayBatch(producers, batch);
       const latest = epochs.latestEpoch ?? -1;
       if (batch.partitionLeaderEpoch > latest) epochs.assign(batch.partitionLeaderEpoch, batch.baseOffset);
     });

@@ -126,7 +126,7 @@ function theOnlyBatch(records: Uint8Array): RecordBatch {
 
 function checkClientBatch(batch: RecordBatch): void {
   if (batch.isControlBatch) throw new InvalidRecordError("clients may not write control records");
-  if (batch.producerId !== NO_PRODUCER_ID && batch.baseSequence < 0) {
+  if (batch.producerId > NO_PRODUCER_ID && batch.baseSequence < 0) {
     throw new InvalidRecordError(`sequence ${batch.baseSequence} of producer ${batch.producerId}`);
   }
 }

@@ -16,6 +16,11 @@ import { LogSegment } from "./log-segment.ts";
 import type { TimestampAndOffset } from "./log-segment.ts";
 import type { AppendOrigin } from "./log-validator.ts";
 import { validateAndAssignOffsets, validateAssigned } from "./log-validator.ts";
+import type { ProducerSnapshots } from "./producer-snapshot-file.ts";
+import type { BatchMetadata } from "./producer-state-entry.ts";
+import { loadProducerState } from "./producer-state-loader.ts";
+import type { EndMarker, ProducerStateManager } from "./producer-state-manager.ts";
+import { endMarkerOf, hasProducerId } from "./producer-state-manager.ts";
 import { ReadWriteGate } from "./read-write-gate.ts";
 import { countDeletable } from "./retention.ts";
 import type { TailCacheBudget } from "./tail-cache.ts";
@@ -40,6 +45,8 @@ export interface UnifiedLogOptions {
 export interface LoadedLog {
   readonly segments: readonly LogSegment[]; // at least one, the last one active
   readonly epochs: LeaderEpochCache;
+  readonly producers: ProducerStateManager;
+  readonly snapshots: ProducerSnapshots;
   readonly logStartOffset: number;
   readonly logEndOffset: number;
   readonly recoveryPoint: number;
@@ -65,6 +72,8 @@ export class UnifiedLog {
   readonly #random: Random;
   readonly #name: string;
   readonly #epochs: LeaderEpochCache;
+  readonly #producers: ProducerStateManager;
+  readonly #snapshots: ProducerSnapshots;
   readonly #tail: TailCache;
   readonly #queue: WriteQueue;
   readonly #indexCache: IndexCache;
@@ -105,6 +114,8 @@ export class UnifiedLog {
     this.#segments = [...loaded.segments];
     this.#active = active;
     this.#epochs = loaded.epochs;
+    this.#producers = loaded.producers;
+    this.#snapshots = loaded.snapshots;
     this.#logStartOffset = loaded.logStartOffset;
     this.#logEndOffset = loaded.logEndOffset;
     this.#writtenEndOffset = loaded.logEndOffset;
@@ -151,9 +162,16 @@ export class UnifiedLog {
     return this.#highWatermark;
   }
 
-  /** Where read_committed consumers stop: the high watermark as long as no transaction is open. */
+  /** Where read_committed consumers stop: where the first open transaction begins, at most the high watermark. */
   get lastStableOffset(): number {
-    return this.#highWatermark;
+    const unstable = this.#producers.firstUnstableOffset;
+    if (unstable === undefined) return this.#highWatermark;
+    return Math.min(Math.max(unstable, this.#logStartOffset), this.#highWatermark);
+  }
+
+  /** Producers that are remembered, with or without a transaction. */
+  get producerCount(): number {
+    return this.#producers.producerCount;
   }
 
   get latestEpoch(): number | undefined {
@@ -195,14 +213,16 @@ export class UnifiedLog {
   /** Moves the high watermark, kept within the log. Returns it. */
   updateHighWatermark(offset: number): number {
     this.#highWatermark = Math.min(Math.max(offset, this.#logStartOffset), this.#logEndOffset);
+    this.#producers.forgetEndedBelow(this.#highWatermark);
     return this.#highWatermark;
   }
 
   /**
    * Appends one batch as the leader of `leaderEpoch`. The bytes belong to the log from now on: offsets, epoch and timestamps
-   * are written into them.
+   * are written into them. A batch that its producer has sent before is not appended again: the answer is that of then.
    *
-   * @throws KafkaError see validateAndAssignOffsets; KafkaStorageError when fenced. Nothing has changed then.
+   * @throws KafkaError see validateAndAssignOffsets and ProducerStateManager.check; KafkaStorageError when fenced. Nothing has
+   * changed then.
    */
   appendAsLeader(records: Uint8Array, leaderEpoch: number, origin: AppendOrigin = "client"): LogAppendResult {
     this.#checkWritable();
@@ -215,7 +235,13 @@ export class UnifiedLog {
       nextOffset: firstOffset,
       leaderEpoch,
     });
-    const written = this.#append(batch);
+    let marker: EndMarker | undefined;
+    if (hasProducerId(batch)) {
+      marker = endMarkerOf(batch);
+      const duplicate = this.#producers.check(batch, origin, marker);
+      if (duplicate !== undefined) return this.#duplicateOf(duplicate, batch);
+    }
+    const written = this.#append(batch, marker);
     const info: LogAppendInfo = {
       firstOffset,
       lastOffset: batch.lastOffset,
@@ -249,8 +275,9 @@ export class UnifiedLog {
     let maxTimestamp = NO_TIMESTAMP;
     let sizeInBytes = 0;
     let recordCount = 0;
-    for (const batch of batches) {
-      written = this.#append(batch);
+    const markers = batches.map(endMarkerOf); // before anything has changed: one may not be readable
+    for (const [index, batch] of batches.entries()) {
+      written = this.#append(batch, markers[index]);
       maxTimestamp = Math.max(maxTimestamp, batch.maxTimestamp);
       sizeInBytes += batch.sizeInBytes;
       recordCount += batch.recordCount;
@@ -358,6 +385,7 @@ export class UnifiedLog {
     if (offset <= this.#logStartOffset) return false;
     this.#logStartOffset = offset;
     this.#epochs.truncateFromStart(offset);
+    this.#producers.forgetEndedBelow(offset);
     this.#saveEpochs();
     return true;
   }
@@ -385,6 +413,7 @@ export class UnifiedLog {
       // The last segments go first: a crash in between must not leave a gap.
       for (const segment of removed.toReversed()) await segment.remove();
       await this.#active.truncateTo(offset, this.#clock.wallMs());
+      await this.#reloadProducers(offset);
       await this.#writeEpochs();
     });
     return true;
@@ -400,6 +429,8 @@ export class UnifiedLog {
       this.#logStartOffset = offset;
       this.#highWatermark = offset;
       this.#epochs.clear();
+      this.#producers.restore(offset);
+      await this.#snapshots.removeWhere(() => true); // first: what they say of a shorter log would be believed
       for (const segment of removed.toReversed()) await segment.remove();
       await this.#active.createFiles();
       await this.#disk.syncDirectory(this.#directory);
@@ -465,6 +496,11 @@ export class UnifiedLog {
     for (const segment of this.#segments) segment.moveTo(directory);
   }
 
+  /** Forgets the producers that have been silent for `producer.id.expiration.ms`; to be called from time to time. */
+  removeExpiredProducers(): void {
+    this.#producers.removeExpired(this.#clock.wallMs(), this.#config.producerIdExpirationMs);
+  }
+
   async #retentionTimestamps(): Promise<ReadonlyMap<LogSegment, number>> {
     const timestamps = new Map<LogSegment, number>();
     for (const segment of this.#segments) timestamps.set(segment, await segment.readRetentionTimestamp());
@@ -505,9 +541,13 @@ export class UnifiedLog {
     this.#segments = this.#segments.filter((segment) => !removed.includes(segment));
     this.#logStartOffset = Math.max(this.#logStartOffset, logStartOffset);
     this.#epochs.truncateFromStart(this.#logStartOffset);
+    this.#producers.forgetEndedBelow(this.#logStartOffset);
     this.#saveEpochs();
     // The oldest goes first: a crash in between leaves a log without a gap.
-    for (const segment of removed) await segment.changeSuffix(DELETED_SUFFIX);
+    for (const segment of removed) {
+      await segment.changeSuffix(DELETED_SUFFIX);
+      await this.#snapshots.remove(segment.baseOffset);
+    }
     await this.#disk.syncDirectory(this.#directory);
     this.#removeLater(removed);
     return count;
@@ -536,7 +576,7 @@ export class UnifiedLog {
     this.#removals.clear();
   }
 
-  #append(batch: RecordBatch): Promise<void> {
+  #append(batch: RecordBatch, marker: EndMarker | undefined): Promise<void> {
     const params = {
       batchBytes: batch.sizeInBytes,
       batchMaxTimestamp: batch.maxTimestamp,
@@ -552,12 +592,46 @@ export class UnifiedLog {
     const position = this.#active.append(batch);
     this.#logEndOffset = batch.nextOffset;
     this.#tail.add(batch);
-    return this.#queue.write(this.#active, position, batch.bytes, batch.nextOffset);
+    const written = this.#queue.write(this.#active, position, batch.bytes, batch.nextOffset);
+    if (hasProducerId(batch) && (marker !== undefined || !batch.isControlBatch)) {
+      this.#producers.update(batch, written, marker);
+    }
+    return written;
+  }
+
+  /** What was answered to the first of them, and when that one is on the disk. */
+  #duplicateOf(duplicate: BatchMetadata, batch: RecordBatch): LogAppendResult {
+    const info: LogAppendInfo = {
+      firstOffset: duplicate.lastOffset - duplicate.offsetDelta,
+      lastOffset: duplicate.lastOffset,
+      maxTimestamp: duplicate.timestamp,
+      logAppendTime: duplicate.timestamp,
+      logStartOffset: this.#logStartOffset,
+      leaderEpoch: batch.partitionLeaderEpoch,
+      sizeInBytes: batch.sizeInBytes,
+      recordCount: batch.recordCount,
+      isDuplicate: true,
+    };
+    return { info, written: duplicate.written };
+  }
+
+  /** After a truncation. */
+  async #reloadProducers(endOffset: number): Promise<void> {
+    await this.#snapshots.removeWhere((offset) => offset > endOffset);
+    await loadProducerState(this.#producers, endOffset, {
+      segments: this.#segments,
+      snapshots: this.#snapshots,
+      logStartOffset: this.#logStartOffset,
+      nowMs: this.#clock.wallMs(),
+      expirationMs: this.#config.producerIdExpirationMs,
+      report: () => undefined, // the log says the same
+    });
   }
 
   #roll(baseOffset: number): void {
     const previous = this.#active;
     const next = this.#newSegment(baseOffset);
+    const producers = this.#producers.needsSnapshot(baseOffset) ? this.#producers.takeSnapshot(baseOffset) : undefined;
     previous.seal();
     this.#active = next;
     this.#segments.push(next);
@@ -565,6 +639,7 @@ export class UnifiedLog {
       // Before the next segment is there: the recovery point may lie at its start already, and then nothing would make the
       // last entries of these indexes anew after a crash.
       await previous.flushIndexes(true);
+      if (producers !== undefined) await this.#snapshots.write(baseOffset, producers);
       await next.createFiles();
       // Synced beside the writes that follow; it fences the log itself when it fails.
       void this.#flushTo(baseOffset, previous).catch(() => undefined);
@@ -695,7 +770,12 @@ export class UnifiedLog {
       if (this.#failure !== undefined || this.#isClosed) return;
       await this.flush();
       this.#active.seal();
-      await this.#guard(() => this.#active.flush());
+      await this.#guard(async () => {
+        await this.#active.flush();
+        const endOffset = this.#logEndOffset;
+        if (!this.#producers.needsSnapshot(endOffset)) return;
+        await this.#snapshots.write(endOffset, this.#producers.takeSnapshot(endOffset));
+      });
     } finally {
       await this.#closeFiles();
     }
