@@ -12,10 +12,13 @@ export interface AutoTopicCreationOptions {
   readonly createTopics: (request: CreateTopicsRequest) => Promise<CreateTopicsResponse>;
 }
 
-/** Topics made because someone asked for their metadata (`auto.create.topics.enable`). Each name is asked for once at a time. */
+/**
+ * Topics made because someone asked for their metadata (`auto.create.topics.enable`). Each name is asked for once at a time, and
+ * the names of one request together: the controller bounds what one request may make.
+ */
 export class AutoTopicCreation {
   readonly #options: AutoTopicCreationOptions;
-  readonly #inFlight = new Map<string, Promise<ErrorCode>>();
+  readonly #inFlight = new Map<string, Promise<ReadonlyMap<string, ErrorCode>>>();
 
   constructor(options: AutoTopicCreationOptions) {
     this.#options = options;
@@ -27,24 +30,25 @@ export class AutoTopicCreation {
 
   /** Makes the topics that are missing; returns what each name was answered. */
   async createTopics(names: readonly string[]): Promise<ReadonlyMap<string, ErrorCode>> {
-    const results = new Map<string, ErrorCode>();
-    await Promise.all(names.map(async (name) => results.set(name, await this.#createOnce(name))));
-    return results;
+    const mine = names.filter((name) => !this.#inFlight.has(name));
+    if (mine.length > 0) {
+      const created = this.#create(mine).finally(() => {
+        for (const name of mine) this.#inFlight.delete(name);
+      });
+      for (const name of mine) this.#inFlight.set(name, created);
+    }
+    const running = new Set(names.map((name) => this.#inFlight.get(name)).filter((creation) => creation !== undefined));
+    const answers = await Promise.all(running);
+    return new Map(answers.flatMap((codes) => [...codes]));
   }
 
-  #createOnce(name: string): Promise<ErrorCode> {
-    const running = this.#inFlight.get(name);
-    if (running !== undefined) return running;
-    const created = this.#create(name).finally(() => this.#inFlight.delete(name));
-    this.#inFlight.set(name, created);
-    return created;
-  }
-
-  async #create(name: string): Promise<ErrorCode> {
-    const topic = createCreateTopicsRequestCreatableTopic({ name, numPartitions: -1, replicationFactor: -1 });
-    const response = await this.#options.createTopics(CreateTopicsRequestCodec.create({ topics: [topic] }));
-    const code = response.topics[0]?.errorCode ?? ErrorCode.UNKNOWN_SERVER_ERROR;
+  async #create(names: readonly string[]): Promise<ReadonlyMap<string, ErrorCode>> {
+    const topics = names.map((name) =>
+      createCreateTopicsRequestCreatableTopic({ name, numPartitions: -1, replicationFactor: -1 }),
+    );
+    const response = await this.#options.createTopics(CreateTopicsRequestCodec.create({ topics }));
     // Someone else was quicker: there is a topic, and that is what was wanted.
-    return (code === ErrorCode.TOPIC_ALREADY_EXISTS ? ErrorCode.NONE : code) as ErrorCode;
+    const codeOf = (code: number) => (code === ErrorCode.TOPIC_ALREADY_EXISTS ? ErrorCode.NONE : code) as ErrorCode;
+    return new Map(response.topics.map(({ name, errorCode }) => [name, codeOf(errorCode)]));
   }
 }

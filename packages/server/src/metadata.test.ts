@@ -124,3 +124,35 @@ test("a topic that is deleted and made again has another id and no records", asy
   assert.notEqual(firstId, secondId);
   assert.equal((await produce(broker.client, batchOf(["b"]), { topic: "orders" })).baseOffset, 0);
 });
+
+test("a topic that is asked for twice, by name or by id, is answered once", async () => {
+  await using broker = await startTestBroker();
+  const topicId = await broker.createTopic("orders");
+  const twice = [{ name: "orders" }, { name: "nowhere" }, { topicId }, { name: "nowhere" }, { name: "orders" }];
+  const { topics } = await metadata(broker.client, 13, twice, false);
+  assert.deepEqual(topics.map(({ name }) => name).sort(), ["nowhere", "orders"]);
+});
+
+for (const version of [10, 11]) {
+  test(`Metadata ${version} tells ids and does not ask by them`, async () => {
+    await using broker = await startTestBroker();
+    const topicId = await broker.createTopic("orders");
+    const { topics, brokers } = await metadata(broker.client, version, [{ topicId }]);
+    assert.deepEqual([topics[0]?.errorCode, brokers], [ErrorCode.INVALID_REQUEST, []]);
+  });
+}
+
+test("what is made on the way counts as one request, so that its partitions are bounded", async () => {
+  await using broker = await startTestBroker({ properties: { "num.partitions": "6000" } });
+  const { topics } = await metadata(broker.client, 9, [{ name: "a" }, { name: "b" }]);
+  assert.deepEqual(
+    topics.map(({ errorCode }) => errorCode),
+    [ErrorCode.POLICY_VIOLATION, ErrorCode.POLICY_VIOLATION],
+  );
+});
+
+test("an internal topic is not made on the way: its coordinator makes it, in its own shape", async () => {
+  await using broker = await startTestBroker();
+  const [topic] = (await metadata(broker.client, 9, [{ name: "__consumer_offsets" }])).topics;
+  assert.equal(topic?.errorCode, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
+});

@@ -1,7 +1,8 @@
-import { ErrorCode, ZERO_UUID } from "@samsa/base";
+import { ErrorCode, KafkaError, ZERO_UUID } from "@samsa/base";
 import type { PartitionRegistration, TopicImage } from "@samsa/metadata";
 import { isInternalTopic } from "@samsa/metadata";
 import { topicNameProblem } from "@samsa/protocol";
+import type { MetadataRequestTopic } from "@samsa/protocol/messages/metadata-request";
 import { MetadataRequest } from "@samsa/protocol/messages/metadata-request";
 import type { MetadataResponsePartition, MetadataResponseTopic } from "@samsa/protocol/messages/metadata-response";
 import { createMetadataResponseTopic, MetadataResponse } from "@samsa/protocol/messages/metadata-response";
@@ -10,12 +11,16 @@ import { ALL_CLUSTER_OPERATIONS, ALL_TOPIC_OPERATIONS, NO_AUTHORIZED_OPERATIONS 
 import type { BrokerServices } from "../broker-services.ts";
 import type { RequestContext } from "../request-context.ts";
 
+const FIRST_VERSION_ASKED_BY_ID = 12;
+
 /**
  * Metadata 0-13. v1 takes null for "all topics" where v0 takes an empty list; v4 says whether topics may be made; v8 to v10
  * ask for authorized operations; v10 brings topic ids and v12 asks by them (KIP-516); v13 a top-level error (KIP-1102).
  *
  * A topic that is made on the way is answered at once with its leader. Kafka answers UNKNOWN_TOPIC_OR_PARTITION and lets the
- * client ask again.
+ * client ask again. Internal topics are not made here: they are made by the coordinator they belong to, in its own shape.
+ *
+ * A topic that is asked for twice is answered once, which also bounds the answer by what there is.
  */
 export const metadata: ApiHandler<MetadataRequest, MetadataResponse> = {
   request: MetadataRequest,
@@ -26,15 +31,16 @@ export const metadata: ApiHandler<MetadataRequest, MetadataResponse> = {
     const wantsAll = wanted === null || (context.apiVersion === 0 && wanted.length === 0);
     if (wantsAll) return answer(request, context, services, [...services.metadata.image.topics.byName.values()], []);
 
-    const missing = wanted
-      .map(({ name, topicId }) => (topicId === ZERO_UUID ? name : null))
-      .filter((name) => name !== null)
-      .filter((name) => services.metadata.topic(name) === undefined && topicNameProblem(name) === undefined);
+    const isByNameOnly = wanted.every(({ name, topicId }) => name !== null && topicId === ZERO_UUID);
+    if (context.apiVersion < FIRST_VERSION_ASKED_BY_ID && !isByNameOnly) {
+      throw new KafkaError(ErrorCode.INVALID_REQUEST, `Metadata ${context.apiVersion} asks by name`);
+    }
     const mayCreate = request.allowAutoTopicCreation && services.autoTopicCreation.isEnabled;
-    if (missing.length === 0 || !mayCreate) return answerWanted(request, context, services, new Map());
+    const missing = mayCreate ? topicsToCreate(wanted, services) : [];
+    if (missing.length === 0) return answerWanted(wanted, request, context, services, new Map());
     return services.autoTopicCreation
-      .createTopics([...new Set(missing)])
-      .then((created) => answerWanted(request, context, services, created));
+      .createTopics(missing)
+      .then((created) => answerWanted(wanted, request, context, services, created));
   },
 
   refuse: (request, errorCode) =>
@@ -46,37 +52,47 @@ export const metadata: ApiHandler<MetadataRequest, MetadataResponse> = {
     }),
 };
 
+function topicsToCreate(wanted: readonly MetadataRequestTopic[], { metadata: cache }: BrokerServices): string[] {
+  const missing = new Set<string>();
+  for (const { name, topicId } of wanted) {
+    if (name === null || topicId !== ZERO_UUID || missing.has(name)) continue;
+    const mayBe = topicNameProblem(name) === undefined && !isInternalTopic(name);
+    if (mayBe && cache.topic(name) === undefined) missing.add(name);
+  }
+  return [...missing];
+}
+
 function answerWanted(
+  wanted: readonly MetadataRequestTopic[],
   request: MetadataRequest,
   context: RequestContext,
   services: BrokerServices,
   created: ReadonlyMap<string, ErrorCode>,
 ): MetadataResponse {
-  const found: TopicImage[] = [];
-  const refused: MetadataResponseTopic[] = [];
+  const found = new Set<TopicImage>();
+  const refused = new Map<string, MetadataResponseTopic>(); // by id and name
   const refuse = (errorCode: ErrorCode, name: string | null, topicId = ZERO_UUID) =>
-    refused.push(createMetadataResponseTopic({ errorCode, name, topicId }));
-  for (const { name, topicId } of request.topics ?? []) {
+    refused.set(`${topicId}/${name ?? ""}`, createMetadataResponseTopic({ errorCode, name, topicId }));
+  for (const { name, topicId } of wanted) {
     if (topicId !== ZERO_UUID) {
       const topic = services.metadata.image.topics.byId.get(topicId);
-      // Before v12 a name cannot be null, and Kafka answers an empty one.
-      if (topic === undefined) refuse(ErrorCode.UNKNOWN_TOPIC_ID, context.apiVersion < 12 ? "" : null, topicId);
-      else found.push(topic);
+      if (topic === undefined) refuse(ErrorCode.UNKNOWN_TOPIC_ID, null, topicId);
+      else found.add(topic);
       continue;
     }
     if (name === null) {
-      refuse(ErrorCode.INVALID_REQUEST, context.apiVersion < 12 ? "" : null);
+      refuse(ErrorCode.INVALID_REQUEST, null);
       continue;
     }
     const topic = services.metadata.topic(name);
-    if (topic !== undefined) found.push(topic);
+    if (topic !== undefined) found.add(topic);
     else if (topicNameProblem(name) !== undefined) refuse(ErrorCode.INVALID_TOPIC_EXCEPTION, name);
     else {
       const code = created.get(name) ?? ErrorCode.NONE;
       refuse(code === ErrorCode.NONE ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : code, name);
     }
   }
-  return answer(request, context, services, found, refused);
+  return answer(request, context, services, [...found], [...refused.values()]);
 }
 
 function answer(
