@@ -144,6 +144,13 @@ export class Partition {
     return found !== undefined && found.offset < readableEnd ? found : undefined;
   }
 
+  /** The record with the highest timestamp (KIP-734); none while readers of this isolation level do not see it yet. */
+  async offsetOfMaxTimestamp(isolationLevel: IsolationLevel): Promise<TimestampAndOffset | undefined> {
+    const readableEnd = this.readableEndOffset(isolationLevel);
+    const found = await this.log.fetchMaxTimestampOffset();
+    return found !== undefined && found.offset < readableEnd ? found : undefined;
+  }
+
   /** Refuses unless this broker leads, under the epoch the caller believes in (KIP-320). */
   checkLeader(currentLeaderEpoch: number): void {
     if (!this.isLeader) throw this.#notLeader();

@@ -128,3 +128,60 @@ test("a reader that remembers an epoch we never had is told where our log ends",
   const partition = await fetch(broker.client, { topic: "orders", offset: 1, lastFetchedEpoch: 5 });
   assert.equal(partition.divergingEpoch.endOffset === 1 || partition.errorCode === ErrorCode.OFFSET_OUT_OF_RANGE, true);
 });
+
+test("a partition that is named twice is read once, with the last wish", async () => {
+  await using broker = await startTestBroker();
+  await broker.createTopic("orders");
+  for (const value of ["a", "b"]) await produce(broker.client, batchOf([value]), { topic: "orders" });
+  const wishes = [0, 1].flatMap((offset) => fetchRequest({ topic: "orders", offset }).topics);
+  const partitions = wishes.flatMap((topic) => topic.partitions);
+  const request = {
+    ...fetchRequest({ topic: "orders" }),
+    topics: [{ topic: "orders", topicId: ZERO_UUID, partitions }],
+  };
+  const { responses } = await broker.client.request(FetchRequest, FetchResponse, 12, request);
+  assert.deepEqual(
+    responses.flatMap(({ partitions }) => partitions.map((partition) => recordsOf(partition))),
+    [["1:b"]],
+  );
+});
+
+test("more bytes than may be answered are not waited for", async () => {
+  await using broker = await startTestBroker();
+  await broker.createTopic("orders");
+  await produce(broker.client, batchOf(["a"]), { topic: "orders" });
+  const partition = await fetch(broker.client, { topic: "orders", minBytes: 5000, maxBytes: 50, maxWaitMs: 60_000 });
+  assert.deepEqual(recordsOf(partition), ["0:a"]);
+});
+
+const sessions = [
+  { what: "in place of a session", sessionId: 77, sessionEpoch: 0, code: ErrorCode.NONE },
+  { what: "at the end of a session", sessionId: 77, sessionEpoch: -1, code: ErrorCode.NONE },
+  { what: "within a session", sessionId: 77, sessionEpoch: 1, code: ErrorCode.FETCH_SESSION_ID_NOT_FOUND },
+  { what: "within no session", sessionId: 0, sessionEpoch: 1, code: ErrorCode.FETCH_SESSION_ID_NOT_FOUND },
+];
+for (const { what, code, ...session } of sessions) {
+  test(`a fetch ${what} is answered with ${code}`, async () => {
+    await using broker = await startTestBroker();
+    await broker.createTopic("orders");
+    const request = { ...fetchRequest({ topic: "orders" }), ...session };
+    const response = await broker.client.request(FetchRequest, FetchResponse, 12, request);
+    assert.deepEqual([response.errorCode, response.sessionId], [code, 0]);
+  });
+}
+
+test("a fetch that is refused as a whole says so in each partition, for the versions that know no other place", async () => {
+  await using broker = await startTestBroker();
+  await broker.createTopic("orders");
+  const request = { ...fetchRequest({ topic: "orders" }), isolationLevel: 9 };
+  const response = await broker.client.request(FetchRequest, FetchResponse, 4, request);
+  assert.equal(partitionOf(response).errorCode, ErrorCode.INVALID_REQUEST);
+});
+
+test("a committed read tells that no transaction was aborted", async () => {
+  await using broker = await startTestBroker();
+  await broker.createTopic("orders");
+  const request = { ...fetchRequest({ topic: "orders" }), isolationLevel: 1 };
+  const response = await broker.client.request(FetchRequest, FetchResponse, 12, request);
+  assert.deepEqual(partitionOf(response).abortedTransactions, []);
+});

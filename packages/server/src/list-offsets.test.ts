@@ -63,3 +63,31 @@ test("what a version does not know yet is refused, and so is a topic that is not
   assert.equal((await listOffset(broker.client, -3, 6)).errorCode, ErrorCode.UNSUPPORTED_VERSION);
   assert.equal((await listOffset(broker.client, -1, 6, "nowhere")).errorCode, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
 });
+
+test("a partition that is named twice is refused, and answered once", async () => {
+  await using broker = await startTestBroker();
+  await broker.createTopic("orders", { partitions: 2 });
+  const partitions = [0, 1, 0].map((partitionIndex) => ({ partitionIndex, currentLeaderEpoch: -1, timestamp: -1 }));
+  const request = ListOffsetsRequest.create({ replicaId: -1, topics: [{ name: "orders", partitions }] });
+  const { topics } = await broker.client.request(ListOffsetsRequest, ListOffsetsResponse, 11, request);
+  assert.deepEqual(
+    topics[0]?.partitions.map(({ partitionIndex, errorCode }) => [partitionIndex, errorCode]),
+    [
+      [0, ErrorCode.INVALID_REQUEST],
+      [1, ErrorCode.NONE],
+    ],
+  );
+});
+
+test("an isolation level that we do not know is not taken for a weaker one", async () => {
+  await using broker = await startTestBroker();
+  await broker.createTopic("orders");
+  const partitions = [{ partitionIndex: 0, currentLeaderEpoch: -1, timestamp: -1 }];
+  const request = ListOffsetsRequest.create({
+    replicaId: -1,
+    isolationLevel: 2,
+    topics: [{ name: "orders", partitions }],
+  });
+  const { topics } = await broker.client.request(ListOffsetsRequest, ListOffsetsResponse, 11, request);
+  assert.equal(topics[0]?.partitions[0]?.errorCode, ErrorCode.INVALID_REQUEST);
+});

@@ -7,9 +7,10 @@ import type {
   FetchResponsePartitionData,
 } from "@samsa/protocol/messages/fetch-response";
 import { createFetchResponsePartitionData, FetchResponse } from "@samsa/protocol/messages/fetch-response";
-import type { Partition, PartitionFetch } from "@samsa/replication";
+import type { IsolationLevel, Partition, PartitionFetch } from "@samsa/replication";
 import type { ApiHandler } from "../api-handler.ts";
 import type { BrokerServices } from "../broker-services.ts";
+import { isolationLevelOf } from "../isolation-level.ts";
 import type { LeaderHints } from "../leader-hints.ts";
 import { leaderHints } from "../leader-hints.ts";
 import { DelayedFetch } from "../purgatory/delayed-fetch.ts";
@@ -18,10 +19,8 @@ import { requestedTopicName } from "../topic-names.ts";
 
 const FIRST_VERSION_WITH_TOPIC_IDS = 13;
 const FIRST_VERSION_WITH_LEADER_HINTS = 16;
-const READ_COMMITTED = 1;
 const UNKNOWN_OFFSET = -1;
-const NO_FETCH_SESSION = 0;
-/** Opens a session, or reads without one; both are answered whole. */
+/** Opens a session (in place of another, if one is named), or reads without one; both are answered whole. */
 const FULL_FETCH_EPOCHS: readonly number[] = [0, -1];
 
 /** One partition of the request with what became of it so far. */
@@ -52,21 +51,21 @@ export const fetch: ApiHandler<FetchRequest, FetchResponse> = {
   response: FetchResponse,
 
   handle(request, context, services) {
-    const isSessionless = request.sessionId === NO_FETCH_SESSION && FULL_FETCH_EPOCHS.includes(request.sessionEpoch);
-    if (!isSessionless && request.sessionEpoch !== -1) {
-      const isUnknown = request.sessionId !== NO_FETCH_SESSION;
-      const errorCode = isUnknown ? ErrorCode.FETCH_SESSION_ID_NOT_FOUND : ErrorCode.INVALID_FETCH_SESSION_EPOCH;
-      return FetchResponse.create({ errorCode });
+    if (!FULL_FETCH_EPOCHS.includes(request.sessionEpoch)) {
+      return FetchResponse.create({ errorCode: ErrorCode.FETCH_SESSION_ID_NOT_FOUND }); // there are no sessions
     }
+    const isolationLevel = isolationLevelOf(request.isolationLevel);
+    const maxBytes = Math.min(request.maxBytes, services.config.number("fetch.max.bytes"));
     const wanted = resolvePartitions(request, context, services);
     const watermarks = wanted.map(({ partition }) => partition?.highWatermark ?? UNKNOWN_OFFSET);
-    const first = readAll(request, wanted, services);
-    const minBytes = Math.min(request.minBytes, services.config.number("fetch.max.bytes"));
+    const read = () => readAll(wanted, maxBytes, isolationLevel);
+    const first = read();
+    const minBytes = Math.min(request.minBytes, maxBytes); // more than may be answered is not worth waiting for
 
     const answerOrWait = (outcome: ReadOutcome): FetchResponse | Promise<FetchResponse> => {
       const missingBytes = minBytes - outcome.sizeInBytes;
       const mustWait = request.maxWaitMs > 0 && missingBytes > 0 && !outcome.isUrgent && wanted.length > 0;
-      if (!mustWait) return answer(wanted, outcome, context, services);
+      if (!mustWait) return answer(wanted, outcome, isolationLevel, context, services);
       return DelayedFetch.wait(
         {
           partitions: wanted.flatMap(({ partition }) => partition ?? []),
@@ -75,9 +74,9 @@ export const fetch: ApiHandler<FetchRequest, FetchResponse> = {
           clock: services.clock,
           onDisconnect: context.onDisconnect,
           tryComplete: async (isLast) => {
-            const again = await readAll(request, wanted, services);
+            const again = await read();
             const isEnough = isLast || again.isUrgent || again.sizeInBytes >= minBytes;
-            return isEnough ? answer(wanted, again, context, services) : undefined;
+            return isEnough ? answer(wanted, again, isolationLevel, context, services) : undefined;
           },
         },
         watermarks,
@@ -92,7 +91,18 @@ export const fetch: ApiHandler<FetchRequest, FetchResponse> = {
     }
   },
 
-  refuse: (_request, errorCode) => FetchResponse.create({ errorCode }),
+  // Versions before 7 have no error for the whole, so each partition tells it.
+  refuse: (request, errorCode) =>
+    FetchResponse.create({
+      errorCode,
+      responses: request.topics
+        .filter(({ topicId }) => topicId === ZERO_UUID)
+        .map(({ topic, topicId, partitions }) => ({
+          topic,
+          topicId,
+          partitions: partitions.map(({ partition: partitionIndex }) => refusedPartition(partitionIndex, errorCode)),
+        })),
+    }),
 };
 
 function resolvePartitions(
@@ -100,19 +110,22 @@ function resolvePartitions(
   { apiVersion }: RequestContext,
   services: BrokerServices,
 ): readonly PartitionRequest[] {
-  return request.topics.flatMap((topicRequest) =>
-    topicRequest.partitions.map((partitionRequest) => {
-      const known = { topic: topicRequest.topic, topicId: topicRequest.topicId, request: partitionRequest };
+  const wanted = new Map<string, PartitionRequest>();
+  for (const { topic, topicId, partitions } of request.topics) {
+    for (const partitionRequest of partitions) {
+      const known = { topic, topicId, request: partitionRequest };
+      // A partition that is named twice is read once, in the first place and with the last wish, as in Kafka.
+      const key = `${topicId}/${topic}/${partitionRequest.partition}`;
       try {
-        const named = { name: topicRequest.topic, topicId: topicRequest.topicId };
-        const topic = requestedTopicName(named, apiVersion, FIRST_VERSION_WITH_TOPIC_IDS, services);
-        const partition = services.replicas.partition(topic, partitionRequest.partition);
-        return { ...known, topic, partition, error: undefined };
+        const name = requestedTopicName({ name: topic, topicId }, apiVersion, FIRST_VERSION_WITH_TOPIC_IDS, services);
+        const partition = services.replicas.partition(name, partitionRequest.partition);
+        wanted.set(key, { ...known, topic: name, partition, error: undefined });
       } catch (error) {
-        return { ...known, partition: undefined, error };
+        wanted.set(key, { ...known, partition: undefined, error });
       }
-    }),
-  );
+    }
+  }
+  return [...wanted.values()];
 }
 
 /**
@@ -120,12 +133,10 @@ function resolvePartitions(
  * comes back whole even when it is larger than the limits (KIP-74). Synchronous while the tail cache has everything.
  */
 function readAll(
-  request: FetchRequest,
   wanted: readonly PartitionRequest[],
-  services: BrokerServices,
+  maxBytes: number,
+  isolationLevel: IsolationLevel,
 ): ReadOutcome | Promise<ReadOutcome> {
-  const isolationLevel = request.isolationLevel === READ_COMMITTED ? "read-committed" : "read-uncommitted";
-  const maxBytes = Math.min(request.maxBytes, services.config.number("fetch.max.bytes"));
   const fetches: (PartitionFetch | { readonly error: unknown })[] = [];
   let sizeInBytes = 0;
   let isUrgent = false;
@@ -175,18 +186,23 @@ function readAll(
 function answer(
   wanted: readonly PartitionRequest[],
   { fetches }: ReadOutcome,
+  isolationLevel: IsolationLevel,
   context: RequestContext,
   services: BrokerServices,
 ): FetchResponse {
   const hints = leaderHints(context, FIRST_VERSION_WITH_LEADER_HINTS, services);
   const responses: { topic: string; topicId: Uuid; partitions: FetchResponsePartitionData[] }[] = [];
-  for (const [index, { topic, topicId, request }] of wanted.entries()) {
+  for (const [index, { topic, topicId, request, partition }] of wanted.entries()) {
     const fetched = fetches[index];
     if (fetched === undefined) continue;
+    // None were looked for, or none were found: which of the two shows in the answer.
+    const isCommitted = isolationLevel === "read-committed" && !("error" in fetched);
+    const abortedTransactions = isCommitted || partition === undefined ? [] : null;
     let response = responses.at(-1);
     const isNext = response?.topic === topic && response.topicId === topicId;
     if (response === undefined || !isNext) responses.push((response = { topic, topicId, partitions: [] }));
-    response.partitions.push(partitionData(request.partition, topic, fetched, hints.leaderOf, services));
+    const data = partitionData(request.partition, topic, fetched, hints.leaderOf, services);
+    response.partitions.push({ ...data, abortedTransactions });
   }
   const topics: FetchResponseFetchableTopicResponse[] = responses.map(({ topic, topicId, partitions }) => ({
     topic,
@@ -213,7 +229,6 @@ function partitionData(
       ...(divergingEpoch && {
         divergingEpoch: { epoch: divergingEpoch.leaderEpoch, endOffset: divergingEpoch.endOffset },
       }),
-      abortedTransactions: null,
       records: joined(records),
     });
   }
@@ -222,13 +237,16 @@ function partitionData(
     services.logger.error({ topic, partition: partitionIndex, err: fetched.error }, "a fetch failed unexpectedly");
   }
   const isElsewhere = errorCode === ErrorCode.NOT_LEADER_OR_FOLLOWER || errorCode === ErrorCode.FENCED_LEADER_EPOCH;
+  const refused = refusedPartition(partitionIndex, errorCode);
+  return isElsewhere ? { ...refused, currentLeader: leaderOf(topic, partitionIndex) } : refused;
+}
+
+function refusedPartition(partitionIndex: number, errorCode: ErrorCode): FetchResponsePartitionData {
   return createFetchResponsePartitionData({
     partitionIndex,
     errorCode,
     highWatermark: UNKNOWN_OFFSET,
-    abortedTransactions: null,
     records: NO_RECORDS,
-    ...(isElsewhere && { currentLeader: leaderOf(topic, partitionIndex) }),
   });
 }
 

@@ -8,9 +8,9 @@ import {
 import type { IsolationLevel, Partition } from "@samsa/replication";
 import type { ApiHandler } from "../api-handler.ts";
 import type { BrokerServices } from "../broker-services.ts";
+import { isolationLevelOf } from "../isolation-level.ts";
 import type { RequestContext } from "../request-context.ts";
 
-const READ_COMMITTED = 1;
 const FIRST_VERSION_WITH_LEADER_EPOCH = 4;
 
 /** What a negative "timestamp" asks for, with the first version that knows it. */
@@ -46,24 +46,15 @@ export const listOffsets: ApiHandler<ListOffsetsRequest, ListOffsetsResponse> = 
   response: ListOffsetsResponse,
 
   async handle(request, context, services) {
-    const isolationLevel = request.isolationLevel === READ_COMMITTED ? "read-committed" : "read-uncommitted";
-    const seen = new Set<string>();
-    const repeated = new Set<string>();
-    for (const { name, partitions } of request.topics) {
-      for (const { partitionIndex } of partitions) {
-        const key = `${name}-${partitionIndex}`;
-        if (seen.has(key)) repeated.add(key);
-        seen.add(key);
-      }
-    }
-    const topics = request.topics.map(async ({ name, partitions }) => ({
+    const isolationLevel = isolationLevelOf(request.isolationLevel);
+    const topics = [...wishesByTopic(request)].map(async ([name, wishes]) => ({
       name,
       partitions: await Promise.all(
-        partitions.map(async (wish) => {
-          const isRepeated = repeated.has(`${name}-${wish.partitionIndex}`);
-          if (isRepeated) return refusedPartition(wish.partitionIndex, ErrorCode.INVALID_REQUEST);
-          return await listPartition(name, wish, isolationLevel, context, services);
-        }),
+        Array.from(wishes, async ([partitionIndex, wish]) =>
+          wish === REPEATED
+            ? refusedPartition(partitionIndex, ErrorCode.INVALID_REQUEST)
+            : await listPartition(name, wish, isolationLevel, context, services),
+        ),
       ),
     }));
     return ListOffsetsResponse.create({ topics: await Promise.all(topics) });
@@ -78,9 +69,26 @@ export const listOffsets: ApiHandler<ListOffsetsRequest, ListOffsetsResponse> = 
     }),
 };
 
+type Wish = ListOffsetsRequest["topics"][number]["partitions"][number];
+
+const REPEATED: unique symbol = Symbol("repeated");
+
+/** A partition that is named twice is refused, and answered once. */
+function wishesByTopic({
+  topics,
+}: ListOffsetsRequest): ReadonlyMap<string, ReadonlyMap<number, Wish | typeof REPEATED>> {
+  const byTopic = new Map<string, Map<number, Wish | typeof REPEATED>>();
+  for (const { name, partitions } of topics) {
+    const wishes = byTopic.get(name) ?? new Map<number, Wish | typeof REPEATED>();
+    byTopic.set(name, wishes);
+    for (const wish of partitions) wishes.set(wish.partitionIndex, wishes.has(wish.partitionIndex) ? REPEATED : wish);
+  }
+  return byTopic;
+}
+
 async function listPartition(
   topic: string,
-  wish: ListOffsetsRequest["topics"][number]["partitions"][number],
+  wish: Wish,
   isolationLevel: IsolationLevel,
   { apiVersion }: RequestContext,
   services: BrokerServices,
@@ -128,7 +136,7 @@ async function findOffset(
     default: {
       const found =
         timestamp === MAX_TIMESTAMP
-          ? await log.fetchMaxTimestampOffset()
+          ? await partition.offsetOfMaxTimestamp(isolationLevel)
           : await partition.offsetForTimestamp(timestamp, isolationLevel);
       return found === undefined ? NOT_FOUND : { ...found, leaderEpoch: found.leaderEpoch ?? -1 };
     }
