@@ -89,3 +89,20 @@ test("with log append time the broker's clock goes into the answer", async () =>
   const answer = await produce(broker.client, batchOf(["a"], { timestamp: 5 }), { topic: "orders" });
   assert.equal(answer.logAppendTimeMs, broker.clock.wallMs());
 });
+
+test("only an administrative tool writes to an internal topic", async () => {
+  await using broker = await startTestBroker();
+  await broker.createTopic("__consumer_offsets");
+  const { errorCode } = await produce(broker.client, batchOf(["x"]), { topic: "__consumer_offsets" });
+  assert.equal(errorCode, ErrorCode.INVALID_TOPIC_EXCEPTION);
+});
+
+test("records that are refused are named, together with where the log begins", async () => {
+  await using broker = await startTestBroker();
+  await broker.createTopic("orders", { configs: { "cleanup.policy": "compact" } });
+  const answer = await produce(broker.client, batchOf(["no key"]), { topic: "orders" });
+  assert.deepEqual(
+    [answer.errorCode, answer.recordErrors.length, answer.logStartOffset],
+    [ErrorCode.INVALID_RECORD, 1, 0],
+  );
+});

@@ -1,6 +1,7 @@
 import { ErrorCode, errorCodeOf, KafkaError } from "@samsa/base";
 import type { LogAppendResult } from "@samsa/log";
 import { RecordValidationError } from "@samsa/log";
+import { isInternalTopic } from "@samsa/metadata";
 import { InvalidRecordError, RecordBatch, RECORD_BATCH_OVERHEAD } from "@samsa/protocol";
 import { ProduceRequest } from "@samsa/protocol/messages/produce-request";
 import type {
@@ -23,6 +24,8 @@ const FIRST_VERSION_WITH_TOPIC_IDS = 13;
 const FIRST_VERSION_WITH_LEADER_HINTS = 10;
 const FIRST_VERSION_WITH_ZSTD = 7;
 const UNKNOWN_OFFSET = -1;
+/** What Kafka's administrative tools call themselves; they may write to internal topics. */
+const ADMIN_CLIENT_ID = "__admin_client";
 /** Records smaller than this are copied out of a request that is much larger than they are. */
 const COPY_BYTES = 16_384;
 
@@ -32,6 +35,7 @@ interface PartitionAppend {
   readonly index: number;
   readonly append: LogAppendResult | undefined;
   readonly error: unknown;
+  readonly logStartOffset: number; // when it was tried; UNKNOWN_OFFSET without a partition
 }
 
 interface TopicAppends {
@@ -74,15 +78,21 @@ function appendTopic(
 ): TopicAppends {
   const partitions = request.partitionData.map(({ index, records }): PartitionAppend => {
     let topic = request.name;
+    let logStartOffset = UNKNOWN_OFFSET;
     try {
       topic = requestedTopicName(request, context.apiVersion, FIRST_VERSION_WITH_TOPIC_IDS, services);
       if (acks < -1 || acks > 1)
         throw new KafkaError(ErrorCode.INVALID_REQUIRED_ACKS, `acks ${acks} is none of -1, 0, 1`);
+      if (isInternalTopic(topic) && context.clientId !== ADMIN_CLIENT_ID) {
+        throw new KafkaError(ErrorCode.INVALID_TOPIC_EXCEPTION, `${topic} is internal: its coordinator writes to it`);
+      }
       const partition = services.replicas.partition(topic, index);
       checkRecords(records, context.apiVersion);
-      return { topic, index, append: partition.appendRecordsToLeader(ownRecords(records)), error: undefined };
+      logStartOffset = partition.log.logStartOffset;
+      const append = partition.appendRecordsToLeader(ownRecords(records));
+      return { topic, index, append, error: undefined, logStartOffset };
     } catch (error) {
-      return { topic, index, append: undefined, error };
+      return { topic, index, append: undefined, error, logStartOffset };
     }
   });
   return { request, partitions };
@@ -147,7 +157,7 @@ async function answerWhenWritten(
 }
 
 async function partitionResponse(
-  { topic, index, append, error }: PartitionAppend,
+  { topic, index, append, error, logStartOffset }: PartitionAppend,
   deadline: number,
   leaderOf: LeaderHints["leaderOf"],
   services: BrokerServices,
@@ -169,13 +179,15 @@ async function partitionResponse(
     const refused = refusedPartition(index, code, failure instanceof Error ? failure.message : null);
     return {
       ...refused,
-      recordErrors:
-        failure instanceof RecordValidationError
-          ? failure.recordErrors.map(({ batchIndex, message }) => ({ batchIndex, batchIndexErrorMessage: message }))
-          : [],
+      ...(failure instanceof RecordValidationError && { recordErrors: recordErrors(failure), logStartOffset }),
       currentLeader: code === ErrorCode.NOT_LEADER_OR_FOLLOWER ? leaderOf(topic, index) : refused.currentLeader,
     };
   }
+}
+
+/** The records that were refused (KIP-467). */
+function recordErrors(failure: RecordValidationError): ProduceResponsePartitionProduceResponse["recordErrors"] {
+  return failure.recordErrors.map(({ batchIndex, message }) => ({ batchIndex, batchIndexErrorMessage: message }));
 }
 
 /** Waits for the disk, at most until the request's own time-out: then REQUEST_TIMED_OUT, and the append goes on. */
