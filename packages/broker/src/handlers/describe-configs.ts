@@ -65,7 +65,8 @@ function configsOf(
   { metadata, config, nodeId }: BrokerServices,
 ): readonly DescribedConfig[] {
   const { configs } = metadata.image;
-  const names = configurationKeys === null ? undefined : new Set(configurationKeys);
+  const isFiltered = configurationKeys !== null && configurationKeys.length > 0; // no keys are all keys, as in Kafka
+  const names = isFiltered ? new Set(configurationKeys) : undefined;
   switch (resourceType) {
     case ConfigResourceType.TOPIC:
       validateTopicName(resourceName);
