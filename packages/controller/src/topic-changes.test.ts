@@ -73,15 +73,15 @@ test("deletes by name and by id, and the configuration goes along", () => {
   assert.equal(decided.image.configs.configFor(ConfigResourceType.TOPIC, "golden").size, 0);
 });
 
-test("a topic named by its name and by its id is removed once", () => {
+test("a topic named by its name and by its id is not deleted, and answered once", () => {
   const decided = cluster();
   const id = decided.image.topics.byName.get("golden")?.id;
   const request = DeleteTopicsRequest.create({ topics: [deletion(null, id), deletion("golden")] });
   const { records, response } = deleteTopics(decided.context, request);
-  assert.equal(records.length, 1);
+  assert.equal(records.length, 0);
   assert.deepEqual(
-    response.responses.map(({ errorCode }) => errorCode),
-    [0, 0],
+    response.responses.map((answer) => [answer.name, answer.topicId, say(answer)]),
+    [["golden", id, "INVALID_REQUEST: The provided topic name maps to an ID that was already supplied."]],
   );
 });
 
@@ -106,7 +106,7 @@ test("what stands twice in a request is not deleted", () => {
   assert.equal(records.length, 1);
   assert.deepEqual(
     response.responses.map((answer) => say(answer)),
-    ["INVALID_REQUEST: Duplicate topic name.", "NONE: ", "INVALID_REQUEST: Duplicate topic name."],
+    ["INVALID_REQUEST: Duplicate topic name.", "NONE: "],
   );
 });
 

@@ -1,4 +1,3 @@
-import type { Uuid } from "@samsa/base";
 import { ErrorCode, KafkaError, ZERO_UUID } from "@samsa/base";
 import type { MetadataRecord, TopicImage } from "@samsa/metadata";
 import { metadataRecord } from "@samsa/metadata";
@@ -31,18 +30,23 @@ export function deleteTopics(
   ];
   const names = counts(asked.map(({ name }) => name));
   const ids = counts(asked.map(({ topicId }) => topicId));
-  const doomed = new Set<Uuid>();
   const records: MetadataRecord[] = [];
   const responses: DeletableTopicResult[] = [];
-  for (const state of asked) {
+  // What stands twice is refused, and answered once.
+  for (const state of new Map(asked.map((one) => [`${one.topicId}/${one.name}`, one])).values()) {
     try {
       if (state.name !== null && (names.get(state.name) ?? 0) > 1) throw invalidRequest("Duplicate topic name.");
       if (state.topicId !== ZERO_UUID && (ids.get(state.topicId) ?? 0) > 1) throw invalidRequest("Duplicate topic id.");
       const topic = findTopic(context, state);
-      // One topic may be named by its name and, elsewhere in the request, by its id.
-      if (!doomed.has(topic.id)) records.push(metadataRecord("RemoveTopicRecord", { topicId: topic.id }));
-      doomed.add(topic.id);
-      responses.push(createResult({ name: topic.name, topicId: topic.id, ...NO_ERROR }));
+      const { id: topicId, name } = topic;
+      const isNamedTwice = names.get(name) === 1 && ids.get(topicId) === 1; // by its name, and elsewhere by its id
+      if (!isNamedTwice) {
+        records.push(metadataRecord("RemoveTopicRecord", { topicId }));
+        responses.push(createResult({ name, topicId, ...NO_ERROR }));
+      } else if (state.name !== null) {
+        const refusal = invalidRequest("The provided topic name maps to an ID that was already supplied.");
+        responses.push(createResult({ name, topicId, ...apiErrorOf(refusal) }));
+      }
     } catch (error) {
       responses.push(createResult({ ...state, ...apiErrorOf(error) }));
     }
