@@ -33,8 +33,6 @@ export interface LogConfig {
   readonly flushMs: number;
   /** From the removal of a log or a segment to the removal of its files. */
   readonly fileDeleteDelayMs: number;
-  /** So long after its last batch a producer is forgotten; one for the whole broker (`producer.id.expiration.ms`). */
-  readonly producerIdExpirationMs: number;
 }
 
 const DEFAULTS: LogConfig = {
@@ -56,7 +54,6 @@ const DEFAULTS: LogConfig = {
   deleteRetentionMs: 24 * 3600 * 1000,
   flushMessages: INT64_MAX,
   flushMs: INT64_MAX,
-  producerIdExpirationMs: 24 * 3600 * 1000,
   fileDeleteDelayMs: 60_000,
 };
 

@@ -31,6 +31,8 @@ export interface LogLoaderOptions {
   readonly directory: string;
   readonly config: LogConfig;
   readonly indexCache: IndexCache;
+  /** So long after its last batch a producer is forgotten. */
+  readonly producerIdExpirationMs: number;
   /** Whether the log was closed after its last write: then no segment is scanned. */
   readonly hadCleanShutdown: boolean;
   /** Everything below was synced: damage there is a failed disk, never a torn tail. */
@@ -112,14 +114,14 @@ export async function loadSegments(options: LogLoaderOptions): Promise<LoadedLog
 function producerSources(
   segments: readonly LogSegment[],
   snapshots: ProducerSnapshots,
-  { clock, config, directory, logStartOffset, report }: LogLoaderOptions,
+  { clock, directory, producerIdExpirationMs, logStartOffset, report }: LogLoaderOptions,
 ): ProducerStateSources {
   return {
     segments,
     snapshots,
     logStartOffset,
     nowMs: clock.wallMs(),
-    expirationMs: config.producerIdExpirationMs,
+    expirationMs: producerIdExpirationMs,
     report: (message) => report(directory, message),
   };
 }

@@ -20,6 +20,8 @@ const DEFAULT_INDEX_CACHE_BYTES = 64 * 1024 ** 2;
 const DEFAULT_HIGH_WATERMARK_CHECKPOINT_INTERVAL_MS = 5_000;
 const DEFAULT_OFFSET_CHECKPOINT_INTERVAL_MS = 60_000;
 const DEFAULT_RETENTION_CHECK_INTERVAL_MS = 300_000;
+const DEFAULT_PRODUCER_ID_EXPIRATION_MS = 24 * 3600 * 1000;
+const DEFAULT_PRODUCER_ID_EXPIRATION_CHECK_INTERVAL_MS = 600_000;
 const INITIAL_TASK_DELAY_MS = 30_000;
 const CLUSTER_METADATA_TOPIC = "__cluster_metadata";
 
@@ -55,6 +57,8 @@ export interface LoadLogOptions {
   readonly recoveryPoint?: number;
   readonly highWatermark?: number;
   readonly logStartOffset?: number;
+  /** So long after its last batch a producer is forgotten (`producer.id.expiration.ms`). */
+  readonly producerIdExpirationMs?: number;
   readonly report?: (path: string, message: string) => void;
 }
 
@@ -78,6 +82,10 @@ export interface LogManagerOptions {
   readonly offsetCheckpointIntervalMs?: number;
   /** How often old segments are looked for (`log.retention.check.interval.ms`). The first time is 30 seconds after the start. */
   readonly retentionCheckIntervalMs?: number;
+  /** So long after its last batch a producer is forgotten (`producer.id.expiration.ms`). */
+  readonly producerIdExpirationMs?: number;
+  /** How often such producers are looked for (`producer.id.expiration.check.interval.ms`). */
+  readonly producerIdExpirationCheckIntervalMs?: number;
 }
 
 /**
@@ -88,6 +96,7 @@ export async function loadLog(options: LoadLogOptions): Promise<UnifiedLog> {
   const { disk, clock, random, directory, topicPartition } = options;
   const config = options.config ?? defaultLogConfig();
   const caches = options.caches ?? defaultLogCaches();
+  const producerIdExpirationMs = options.producerIdExpirationMs ?? DEFAULT_PRODUCER_ID_EXPIRATION_MS;
   await disk.makeDirectory(directory);
   const topicId = await agreeOnTopicId(disk, directory, options.topicId);
   const loaded = await loadSegments({
@@ -97,6 +106,7 @@ export async function loadLog(options: LoadLogOptions): Promise<UnifiedLog> {
     directory,
     config,
     indexCache: caches.indexes,
+    producerIdExpirationMs,
     hadCleanShutdown: options.hadCleanShutdown ?? false,
     recoveryPoint: options.recoveryPoint ?? 0,
     highWatermark: options.highWatermark ?? 0,
@@ -114,6 +124,7 @@ export async function loadLog(options: LoadLogOptions): Promise<UnifiedLog> {
       config,
       tailCache: caches.tail,
       indexCache: caches.indexes,
+      producerIdExpirationMs,
     },
     loaded,
   );
@@ -141,6 +152,7 @@ export class LogManager {
   readonly #removing = new Set<Promise<void>>();
   readonly #checkpoints: OffsetCheckpoints;
   readonly #retention: PeriodicTask;
+  readonly #producerExpiration: PeriodicTask;
   #isClosed = false;
 
   private constructor(options: LogManagerOptions, hadCleanShutdown: boolean, previousBrokerEpoch: number) {
@@ -155,6 +167,13 @@ export class LogManager {
     const checkIntervalMs = options.retentionCheckIntervalMs ?? DEFAULT_RETENTION_CHECK_INTERVAL_MS;
     this.#retention = new PeriodicTask(clock, checkIntervalMs, () =>
       this.deleteOldSegments().catch((error: unknown) => this.#report(directory, `retention failed: ${String(error)}`)),
+    );
+    this.#producerExpiration = new PeriodicTask(
+      clock,
+      options.producerIdExpirationCheckIntervalMs ?? DEFAULT_PRODUCER_ID_EXPIRATION_CHECK_INTERVAL_MS,
+      async () => {
+        for (const log of this.#logs.values()) log.removeExpiredProducers();
+      },
     );
   }
 
@@ -172,6 +191,7 @@ export class LogManager {
       options.offsetCheckpointIntervalMs ?? DEFAULT_OFFSET_CHECKPOINT_INTERVAL_MS,
     );
     manager.#retention.start(INITIAL_TASK_DELAY_MS);
+    manager.#producerExpiration.start();
     return manager;
   }
 
@@ -267,7 +287,7 @@ export class LogManager {
     if (this.#isClosed) return false;
     this.#isClosed = true;
     this.#checkpoints.stop();
-    await this.#retention.stop();
+    await Promise.all([this.#retention.stop(), this.#producerExpiration.stop()]);
     for (const timer of this.#removals) timer.cancel();
     await Promise.allSettled([...this.#turns.values(), ...this.#removing]);
     const failed = await this.#forEach(this.#logs.values(), (log) => log.close());
@@ -308,7 +328,7 @@ export class LogManager {
   }
 
   #logOptions(topicPartition: TopicPartition): LoadLogOptions {
-    const { disk, clock, random, configFor, defaultConfig } = this.#options;
+    const { disk, clock, random, configFor, defaultConfig, producerIdExpirationMs } = this.#options;
     return {
       disk,
       clock,
@@ -317,6 +337,7 @@ export class LogManager {
       topicPartition: { topic: topicPartition.topic, partition: topicPartition.partition },
       config: configFor?.(topicPartition.topic) ?? defaultConfig ?? defaultLogConfig(),
       caches: this.#caches,
+      ...(producerIdExpirationMs === undefined ? {} : { producerIdExpirationMs }),
       report: (path, message) => this.#report(path, message),
     };
   }

@@ -39,6 +39,8 @@ export interface UnifiedLogOptions {
   readonly config: LogConfig;
   readonly tailCache: TailCacheBudget;
   readonly indexCache: IndexCache;
+  /** So long after its last batch a producer is forgotten. */
+  readonly producerIdExpirationMs: number;
 }
 
 /** What LogLoader found on the disk. */
@@ -74,6 +76,7 @@ export class UnifiedLog {
   readonly #epochs: LeaderEpochCache;
   readonly #producers: ProducerStateManager;
   readonly #snapshots: ProducerSnapshots;
+  readonly #producerIdExpirationMs: number;
   readonly #tail: TailCache;
   readonly #queue: WriteQueue;
   readonly #indexCache: IndexCache;
@@ -116,6 +119,7 @@ export class UnifiedLog {
     this.#epochs = loaded.epochs;
     this.#producers = loaded.producers;
     this.#snapshots = loaded.snapshots;
+    this.#producerIdExpirationMs = options.producerIdExpirationMs;
     this.#logStartOffset = loaded.logStartOffset;
     this.#logEndOffset = loaded.logEndOffset;
     this.#writtenEndOffset = loaded.logEndOffset;
@@ -496,9 +500,9 @@ export class UnifiedLog {
     for (const segment of this.#segments) segment.moveTo(directory);
   }
 
-  /** Forgets the producers that have been silent for `producer.id.expiration.ms`; to be called from time to time. */
+  /** Forgets the producers that have been silent for too long; to be called from time to time. */
   removeExpiredProducers(): void {
-    this.#producers.removeExpired(this.#clock.wallMs(), this.#config.producerIdExpirationMs);
+    this.#producers.removeExpired(this.#clock.wallMs(), this.#producerIdExpirationMs);
   }
 
   async #retentionTimestamps(): Promise<ReadonlyMap<LogSegment, number>> {
@@ -623,7 +627,7 @@ export class UnifiedLog {
       snapshots: this.#snapshots,
       logStartOffset: this.#logStartOffset,
       nowMs: this.#clock.wallMs(),
-      expirationMs: this.#config.producerIdExpirationMs,
+      expirationMs: this.#producerIdExpirationMs,
       report: () => undefined, // the log says the same
     });
   }

@@ -122,6 +122,8 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
         configFor,
         isStray,
         retentionCheckIntervalMs,
+        producerIdExpirationMs: config.number("producer.id.expiration.ms"),
+        producerIdExpirationCheckIntervalMs: config.number("producer.id.expiration.check.interval.ms"),
       });
       for (const { path: file, message } of logs.problems) logger.warn({ file }, message);
       return logs;

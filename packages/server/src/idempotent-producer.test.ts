@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ErrorCode } from "@samsa/base";
+import { MemoryDisk } from "@samsa/io";
+import { fetch, produce, recordsOf } from "./testing/produce-and-fetch.ts";
+import type { TestBroker } from "./testing/test-broker.ts";
+import { batchOf, startTestBroker } from "./testing/test-broker.ts";
+
+const topic = "orders";
+
+/** Sends values as producer 42, the first of them with this sequence; returns what a client looks at. */
+async function send(
+  { client, clock }: TestBroker,
+  values: readonly string[],
+  baseSequence: number,
+  options: { readonly producerEpoch?: number; readonly version?: number } = {},
+): Promise<{ errorCode: number; baseOffset: number }> {
+  const { producerEpoch = 0, version = 12 } = options;
+  const batch = batchOf(values, { producerId: 42, producerEpoch, baseSequence, timestamp: clock.wallMs() });
+  const { errorCode, baseOffset } = await produce(client, batch, { topic, version });
+  return { errorCode, baseOffset };
+}
+
+const appendedAt = (baseOffset: number) => ({ errorCode: ErrorCode.NONE, baseOffset });
+const refusedWith = (errorCode: number) => ({ errorCode, baseOffset: -1 });
+
+test("a batch that is sent twice is appended once, and answered with the same offset", async () => {
+  await using broker = await startTestBroker();
+  await broker.createTopic(topic);
+  assert.deepEqual(await send(broker, ["a", "b"], 0), appendedAt(0));
+  assert.deepEqual(await send(broker, ["c"], 2), appendedAt(2));
+  assert.deepEqual(await send(broker, ["a", "b"], 0), appendedAt(0));
+  assert.deepEqual(recordsOf(await fetch(broker.client, { topic })), ["0:a", "1:b", "2:c"]);
+});
+
+test("two of the same that arrive together are one", async () => {
+  await using broker = await startTestBroker();
+  await broker.createTopic(topic);
+  const answers = await Promise.all([
+    send(broker, ["a"], 0),
+    send({ ...broker, client: await broker.connect() }, ["a"], 0),
+  ]);
+  assert.deepEqual(answers, [appendedAt(0), appendedAt(0)]);
+  assert.deepEqual(recordsOf(await fetch(broker.client, { topic })), ["0:a"]);
+});
+
+for (const { what, stop } of [
+  { what: "a stop", stop: (broker: TestBroker) => broker.broker.close() },
+  { what: "a crash", stop: () => Promise.resolve() },
+]) {
+  test(`a batch is known again after ${what}, and the next one goes on`, async () => {
+    const disk = new MemoryDisk();
+    const first = await startTestBroker({ disk });
+    await first.createTopic(topic);
+    for (let sequence = 0; sequence < 7; sequence++) await send(first, [`${sequence}`], sequence);
+    await stop(first);
+    await using second = await startTestBroker({ disk });
+    assert.deepEqual(await send(second, ["6"], 6), appendedAt(6));
+    assert.deepEqual(await send(second, ["8"], 8), refusedWith(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER));
+    assert.deepEqual(await send(second, ["7"], 7), appendedAt(7));
+    const records = recordsOf(await fetch(second.client, { topic }));
+    assert.deepEqual(
+      records,
+      Array.from({ length: 8 }, (_, n) => `${n}:${n}`),
+    );
+  });
+}
+
+test("a gap, an old epoch and a new epoch that does not begin with 0 are refused as Kafka refuses them", async () => {
+  await using broker = await startTestBroker();
+  await broker.createTopic(topic);
+  await send(broker, ["a"], 0);
+  assert.deepEqual(await send(broker, ["c"], 2), refusedWith(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER));
+  const newer = { producerEpoch: 1 };
+  assert.deepEqual(await send(broker, ["b"], 1, newer), refusedWith(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER));
+  assert.deepEqual(await send(broker, ["b"], 0, newer), appendedAt(1));
+  assert.deepEqual(await send(broker, ["c"], 1), refusedWith(ErrorCode.INVALID_PRODUCER_EPOCH));
+  assert.deepEqual(recordsOf(await fetch(broker.client, { topic })), ["0:a", "1:b"]);
+  assert.deepEqual(
+    broker.logged.filter(({ level }) => level === "error"),
+    [],
+  );
+});
+
+test("a transactional batch is refused as long as nobody coordinates transactions", async () => {
+  await using broker = await startTestBroker();
+  await broker.createTopic(topic);
+  const batch = batchOf(["a"], { producerId: 42, producerEpoch: 0, baseSequence: 0, isTransactional: true });
+  const { errorCode } = await produce(broker.client, batch, { topic });
+  assert.equal(errorCode, ErrorCode.INVALID_TXN_STATE);
+});
