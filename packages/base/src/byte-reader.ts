@@ -14,6 +14,8 @@ export class ByteReader {
   readonly bytes: Uint8Array;
   readonly end: number; // exclusive
   offset: number;
+  /** Elements that may still be announced, over all arrays together. An element of one byte becomes an object of a hundred. */
+  elementsLeft = Infinity;
   readonly #view: DataView;
 
   constructor(bytes: Uint8Array, offset = 0, end = bytes.length) {
@@ -133,13 +135,15 @@ export class ByteReader {
   }
 
   /**
-   * Checks a count of elements before an array is made for them.
+   * Checks a count of elements before an array is made for them, and takes it from what is left.
    * @param minimumSize bytes that the smallest element takes, at least 1
    */
   checkCount(count: number, minimumSize = 1): number {
     if (count < 0 || count * minimumSize > this.remaining) {
       throw new ProtocolError(`${count} elements are announced where ${this.remaining} bytes remain`);
     }
+    if (count > this.elementsLeft) throw new ProtocolError(`${count} elements are more than are taken`);
+    this.elementsLeft -= count;
     return count;
   }
 

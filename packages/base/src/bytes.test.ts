@@ -235,6 +235,15 @@ test("a count is checked against the bytes that its elements take at least", () 
   }
 });
 
+test("a reader takes no more elements than it is given, over all arrays together", () => {
+  const reader = new ByteReader(new Uint8Array(100));
+  reader.elementsLeft = 10;
+  assert.equal(reader.checkCount(6), 6);
+  assert.throws(() => reader.checkCount(5), ProtocolError);
+  assert.equal(reader.checkCount(4), 4);
+  assert.throws(() => reader.checkCount(1), ProtocolError);
+});
+
 const pieces = fc.array(
   fc.oneof(
     int64.map((value) => ({ write: (writer: ByteWriter) => writer.int64(value), size: 8 })),

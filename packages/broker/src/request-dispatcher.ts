@@ -26,6 +26,11 @@ export interface ApiEndpoint {
   serve(reader: ByteReader, context: RequestContext, services: BrokerServices): Answer | Promise<Answer>;
 }
 
+/**
+ * Elements that a request may have, over all its arrays: many times what a client asks for at once, and little enough for
+ * any answer to fit into memory. Without a bound, a request of 8 MB could name eight million things.
+ */
+const MAX_REQUEST_ELEMENTS = 100_000;
 const NO_ANSWER: Answer = { chunks: [] };
 
 export function endpoint<Request, Response>(handler: ApiHandler<Request, Response>): ApiEndpoint {
@@ -96,6 +101,7 @@ export class RequestDispatcher {
       throw new CloseConnectionError(`version ${apiVersion} of API ${apiKey} is not served`);
     }
     reader.offset = 0;
+    reader.elementsLeft = MAX_REQUEST_ELEMENTS;
     const { correlationId, clientId } = decodeRequestHeader(reader);
     return api.serve(reader, { apiKey, apiVersion, correlationId, clientId, ...connection }, this.#services);
   }

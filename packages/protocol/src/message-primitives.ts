@@ -260,7 +260,9 @@ export function readTag(reader: ByteReader, previous: number): number {
 
 /** Reads the size of a tagged field and returns the offset at which the field ends. */
 export function readTaggedFieldEnd(reader: ByteReader): number {
-  return reader.checkCount(reader.unsignedVarint()) + reader.offset;
+  const size = reader.unsignedVarint();
+  if (size > reader.remaining) throw new ProtocolError(`${size} bytes are wanted where ${reader.remaining} remain`);
+  return reader.offset + size;
 }
 
 /** The tagged fields of a struct that knows none. */

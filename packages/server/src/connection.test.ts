@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ByteReader, ByteWriter, ErrorCode } from "@samsa/base";
+import { ByteReader, ByteWriter, ErrorCode, ZERO_UUID } from "@samsa/base";
 import { API_INFO } from "@samsa/protocol";
 import { ApiVersionsRequest } from "@samsa/protocol/messages/api-versions-request";
 import { ApiVersionsResponse } from "@samsa/protocol/messages/api-versions-response";
@@ -200,4 +200,13 @@ test("a client that does not take its answers is read no further, and gets them 
   const answered: number[] = [];
   for (const _ of sent) answered.push(new ByteReader(await slow.nextFrame()).int32());
   assert.deepEqual(answered, sent);
+});
+
+test("a request that names more than anyone asks for at once closes its connection, and the others are served", async () => {
+  await using broker = await startTestBroker();
+  const names = Array.from({ length: 100_001 }, () => ({ topicId: ZERO_UUID, name: "a" }));
+  const greedy = await broker.connect();
+  greedy.send(MetadataRequest, 9, MetadataRequest.create({ topics: names, allowAutoTopicCreation: false }));
+  await greedy.closed;
+  assert.equal((await apiVersions(broker.client, 3)).errorCode, ErrorCode.NONE);
 });

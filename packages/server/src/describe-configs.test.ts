@@ -46,3 +46,18 @@ for (const { what, type, name, code } of refusals) {
     assert.deepEqual([errorCode, configs], [code, []]);
   });
 }
+
+test("a resource that is named twice is answered once, as it was asked for last", async () => {
+  await using broker = await startTestBroker();
+  const resources = ["num.partitions", "log.retention.hours"].map((key) => ({
+    resourceType: BROKER,
+    resourceName: "1",
+    configurationKeys: [key],
+  }));
+  const request = DescribeConfigsRequest.create({ resources });
+  const { results } = await broker.client.request(DescribeConfigsRequest, DescribeConfigsResponse, 4, request);
+  assert.deepEqual(
+    results.map(({ configs }) => configs.map(({ name }) => name)),
+    [["log.retention.hours"]],
+  );
+});

@@ -29,7 +29,7 @@ export const describeConfigs: ApiHandler<DescribeConfigsRequest, DescribeConfigs
 
   handle(request, _context, services) {
     return DescribeConfigsResponse.create({
-      results: request.resources.map((resource) => describeResource(resource, request, services)),
+      results: [...byName(request)].map((resource) => describeResource(resource, request, services)),
     });
   },
 
@@ -38,6 +38,11 @@ export const describeConfigs: ApiHandler<DescribeConfigsRequest, DescribeConfigs
       results: request.resources.map((resource) => refusedResource(resource, errorCode, errorMessage)),
     }),
 };
+
+/** What is named twice is answered once, as it was asked for last: the answer is bounded by what there is. */
+function byName({ resources }: DescribeConfigsRequest): Iterable<Resource> {
+  return new Map(resources.map((resource) => [`${resource.resourceType}/${resource.resourceName}`, resource])).values();
+}
 
 function describeResource(
   resource: Resource,
