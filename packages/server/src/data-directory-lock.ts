@@ -15,7 +15,12 @@ const lockedHere = new Set<string>(); // by this process
  */
 export function lockDataDirectory(directory: string): () => void {
   const file = path.join(directory, LOCK_FILE);
-  mkdirSync(directory, { recursive: true });
+  try {
+    mkdirSync(directory, { recursive: true });
+  } catch (cause) {
+    const why = (cause as NodeJS.ErrnoException).code === "EEXIST" ? "it is a file" : String(cause);
+    throw new StartError(`${directory} is no data directory: ${why}; give another --data-dir`, { cause });
+  }
   const owner = readOwner(file);
   const isTaken = lockedHere.has(file) || (owner !== undefined && owner.pid !== process.pid && isAlive(owner));
   if (isTaken) {

@@ -8,6 +8,7 @@ import { MemoryDisk, NodeDisk, SystemClock, SystemRandom, TcpTransport, temporar
 import { LogManager } from "@samsa/log";
 import { BrokerConfig, SUPPORTED_FEATURES } from "@samsa/metadata";
 import { ReplicaManager } from "@samsa/replication";
+import { refuseForeignDirectory } from "./data-directory.ts";
 import { lockDataDirectory } from "./data-directory-lock.ts";
 import type { ListenerConfig } from "./listeners.ts";
 import { advertisedListeners, clientListeners } from "./listeners.ts";
@@ -75,6 +76,7 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
   const random = options.random ?? new SystemRandom();
   const transport = options.transport ?? new TcpTransport();
   const { config, isOpenAllowed } = brokerConfig(options);
+  if (config.unknownKeys.length > 0) logger.warn({ keys: config.unknownKeys }, "configuration keys that nobody reads");
   const wantedListeners = clientListeners(config, isOpenAllowed);
   const nodeId = config.number("node.id");
   const storage = await openStorage(options, config, stack);
@@ -238,6 +240,7 @@ async function openStorage(
   }
   const unlock = lockDataDirectory(directory);
   stack.defer(unlock);
+  refuseForeignDirectory(directory);
   return { disk: new NodeDisk(directory), directory, name: directory };
 }
 
