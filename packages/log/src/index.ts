@@ -6,6 +6,7 @@ export { IndexCache } from "./index-cache.ts";
 export { LeaderEpochCache, LeaderEpochCheckpointFile, NO_EPOCH_OFFSET, NO_LEADER_EPOCH } from "./leader-epoch-cache.ts";
 export type { EpochEndOffset, EpochEntry } from "./leader-epoch-cache.ts";
 export type { LogAppendInfo, LogAppendResult } from "./log-append.ts";
+export type { LogCleanerConfig } from "./log-cleaner.ts";
 export { defaultLogConfig } from "./log-config.ts";
 export type { LogConfig } from "./log-config.ts";
 export { defaultLogCaches, loadLog, LogManager } from "./log-manager.ts";

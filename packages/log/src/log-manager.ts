@@ -4,6 +4,8 @@ import { validateTopicName } from "@samsa/protocol";
 import { CleanShutdownFile, NO_BROKER_EPOCH } from "./clean-shutdown-file.ts";
 import { KafkaStorageError } from "./errors.ts";
 import { IndexCache } from "./index-cache.ts";
+import { DEFAULT_LOG_CLEANER_CONFIG, LogCleaner } from "./log-cleaner.ts";
+import type { LogCleanerConfig } from "./log-cleaner.ts";
 import type { LogConfig } from "./log-config.ts";
 import { defaultLogConfig } from "./log-config.ts";
 import { loadSegments } from "./log-loader.ts";
@@ -82,6 +84,7 @@ export interface LogManagerOptions {
   readonly offsetCheckpointIntervalMs?: number;
   /** How often old segments are looked for (`log.retention.check.interval.ms`). The first time is 30 seconds after the start. */
   readonly retentionCheckIntervalMs?: number;
+  readonly cleaner?: LogCleanerConfig;
   /** So long after its last batch a producer is forgotten (`producer.id.expiration.ms`). */
   readonly producerIdExpirationMs?: number;
   /** How often such producers are looked for (`producer.id.expiration.check.interval.ms`). */
@@ -152,6 +155,7 @@ export class LogManager {
   readonly #removing = new Set<Promise<void>>();
   readonly #checkpoints: OffsetCheckpoints;
   readonly #retention: PeriodicTask;
+  readonly #cleaner: LogCleaner;
   readonly #producerExpiration: PeriodicTask;
   #isClosed = false;
 
@@ -164,6 +168,16 @@ export class LogManager {
     const { disk, clock, directory } = options;
     const report = (path: string, message: string): void => this.#report(path, message);
     this.#checkpoints = new OffsetCheckpoints({ disk, clock, directory, logs: this.#logs, report });
+    this.#cleaner = new LogCleaner({
+      disk,
+      clock,
+      random: options.random,
+      directory,
+      logs: this.#logs,
+      config: options.cleaner ?? DEFAULT_LOG_CLEANER_CONFIG,
+      checkpointRecoveryPoints: () => this.checkpoint(),
+      report,
+    });
     const checkIntervalMs = options.retentionCheckIntervalMs ?? DEFAULT_RETENTION_CHECK_INTERVAL_MS;
     this.#retention = new PeriodicTask(clock, checkIntervalMs, () =>
       this.deleteOldSegments().catch((error: unknown) => this.#report(directory, `retention failed: ${String(error)}`)),
@@ -191,6 +205,8 @@ export class LogManager {
       options.offsetCheckpointIntervalMs ?? DEFAULT_OFFSET_CHECKPOINT_INTERVAL_MS,
     );
     manager.#retention.start(INITIAL_TASK_DELAY_MS);
+    await manager.#cleaner.load();
+    manager.#cleaner.start();
     manager.#producerExpiration.start();
     return manager;
   }
@@ -236,6 +252,7 @@ export class LogManager {
       const log = this.#logs.get(name);
       if (log === undefined) return;
       this.#logs.delete(name);
+      this.#cleaner.forget(name);
       await log.abandon();
       const path = `${this.directory}/${logDeleteDirName(topicPartition, random)}`;
       await disk.rename(log.directory, path);
@@ -273,6 +290,11 @@ export class LogManager {
     });
   }
 
+  /** Compacts the logs that are dirty enough, which also happens from time to time. */
+  async cleanDirtyLogs(): Promise<void> {
+    await this.#cleaner.cleanDirtyLogs();
+  }
+
   /** Writes recovery points, high watermarks and log start offsets, which also happens from time to time. @throws DiskError */
   checkpoint(): Promise<void> {
     return this.#checkpoints.write();
@@ -287,7 +309,7 @@ export class LogManager {
     if (this.#isClosed) return false;
     this.#isClosed = true;
     this.#checkpoints.stop();
-    await Promise.all([this.#retention.stop(), this.#producerExpiration.stop()]);
+    await Promise.all([this.#retention.stop(), this.#cleaner.stop(), this.#producerExpiration.stop()]);
     for (const timer of this.#removals) timer.cancel();
     await Promise.allSettled([...this.#turns.values(), ...this.#removing]);
     const failed = await this.#forEach(this.#logs.values(), (log) => log.close());

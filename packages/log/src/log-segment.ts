@@ -41,6 +41,8 @@ export interface SegmentContext {
   /** Taken off `segment.ms`. */
   readonly rollJitterMs: number;
   readonly indexCache: IndexCache;
+  /** An ending of the names of the files, such as `.cleaned`; none for a segment in use. */
+  readonly suffix?: string;
 }
 
 /** What `shouldRoll` weighs. */
@@ -76,11 +78,11 @@ export class LogSegment {
 
   /** @param size of the log file; a new segment has 0 and goes on with `begin` and `createFiles` */
   constructor(baseOffset: number, size: number, context: SegmentContext) {
-    const { disk, directory, config } = context;
+    const { disk, directory, config, suffix = "" } = context;
     this.baseOffset = baseOffset;
-    this.log = new LogFile(disk, segmentPath(directory, baseOffset, LOG_SUFFIX));
-    const offsetIndexPath = segmentPath(directory, baseOffset, OFFSET_INDEX_SUFFIX);
-    const timeIndexPath = segmentPath(directory, baseOffset, TIME_INDEX_SUFFIX);
+    this.log = new LogFile(disk, segmentPath(directory, baseOffset, LOG_SUFFIX) + suffix);
+    const offsetIndexPath = segmentPath(directory, baseOffset, OFFSET_INDEX_SUFFIX) + suffix;
+    const timeIndexPath = segmentPath(directory, baseOffset, TIME_INDEX_SUFFIX) + suffix;
     this.offsetIndex = new OffsetIndex(disk, offsetIndexPath, baseOffset, config.segmentIndexBytes);
     this.timeIndex = new TimeIndex(disk, timeIndexPath, baseOffset, config.segmentIndexBytes);
     this.#indexIntervalBytes = config.indexIntervalBytes;
@@ -266,6 +268,15 @@ export class LogSegment {
   async readRetentionTimestamp(): Promise<number> {
     const { timestamp } = await this.readMaxTimestamp();
     return timestamp >= 0 ? timestamp : this.#createdMs;
+  }
+
+  /** The largest timestamp of the first batch; that of the segment itself where it has none. */
+  async readFirstTimestamp(): Promise<number> {
+    if (this.#firstTimestamp === undefined && this.#writtenSize > 0) {
+      this.#firstTimestamp = (await this.#headerAt(0)).maxTimestamp;
+    }
+    const first = this.#firstTimestamp ?? NO_TIMESTAMP;
+    return first >= 0 ? first : this.#createdMs;
   }
 
   /** The offset after the last batch; the base offset when there is none. Reads from the last index entry on. */

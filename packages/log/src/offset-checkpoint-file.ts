@@ -6,6 +6,8 @@ import { logDirName } from "./topic-partition.ts";
 
 export const RECOVERY_POINT_CHECKPOINT = "recovery-point-offset-checkpoint";
 export const LOG_START_OFFSET_CHECKPOINT = "log-start-offset-checkpoint";
+/** Where the dirty part of compacted logs begins. */
+export const CLEANER_OFFSET_CHECKPOINT = "cleaner-offset-checkpoint";
 /** The high watermarks. */
 export const REPLICATION_OFFSET_CHECKPOINT = "replication-offset-checkpoint";
 

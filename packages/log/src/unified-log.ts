@@ -9,7 +9,7 @@ import { LeaderEpochCache, LeaderEpochCheckpointFile, NO_LEADER_EPOCH } from "./
 import type { LogAppendInfo, LogAppendResult } from "./log-append.ts";
 import type { LogConfig } from "./log-config.ts";
 import { maxSegmentMs } from "./log-config.ts";
-import { DELETED_SUFFIX } from "./log-file-names.ts";
+import { CLEANED_SUFFIX, DELETED_SUFFIX, SWAP_SUFFIX } from "./log-file-names.ts";
 import { LogReader } from "./log-reader.ts";
 import type { LogReadOptions, LogReadResult } from "./log-reader.ts";
 import { LogSegment } from "./log-segment.ts";
@@ -19,7 +19,7 @@ import { validateAndAssignOffsets, validateAssigned } from "./log-validator.ts";
 import type { ProducerSnapshots } from "./producer-snapshot-file.ts";
 import type { BatchMetadata } from "./producer-state-entry.ts";
 import { loadProducerState } from "./producer-state-loader.ts";
-import type { EndMarker, ProducerStateManager } from "./producer-state-manager.ts";
+import type { EndMarker, LastRecord, ProducerStateManager } from "./producer-state-manager.ts";
 import { endMarkerOf, hasProducerId } from "./producer-state-manager.ts";
 import { ReadWriteGate } from "./read-write-gate.ts";
 import { countDeletable } from "./retention.ts";
@@ -98,6 +98,7 @@ export class UnifiedLog {
   #isSavingEpochs = false;
   #isExclusive = false;
   #isClosed = false;
+  #truncationCount = 0;
   #closing: Promise<void> | undefined;
   #failure: KafkaStorageError | undefined;
 
@@ -208,6 +209,66 @@ export class UnifiedLog {
   /** Why the log is fenced. */
   get failure(): KafkaStorageError | undefined {
     return this.#failure;
+  }
+
+  /** For the cleaner, like what follows: the segments in order, the active one last. */
+  get segments(): readonly LogSegment[] {
+    return this.#segments;
+  }
+
+  /** Grows with every truncation: what was known of positions and offsets before is not so any more. */
+  get truncationCount(): number {
+    return this.#truncationCount;
+  }
+
+  /** Neither fenced nor closed. */
+  get isUsable(): boolean {
+    return this.#failure === undefined && !this.#isClosed;
+  }
+
+  /** What compaction may not remove, by producer id. */
+  lastRecordsOfProducers(): ReadonlyMap<number, LastRecord> {
+    return this.#producers.lastRecords();
+  }
+
+  /** Does something with segments that nobody cuts, replaces or closes meanwhile. What goes wrong fences the log. */
+  readSegments<T>(action: () => Promise<T>): Promise<T> {
+    return this.#readDisk(action);
+  }
+
+  /** A segment for the cleaner to fill, which is in no use until `replaceSegments`. */
+  newCleanedSegment(baseOffset: number): LogSegment {
+    return this.#newSegment(baseOffset, CLEANED_SUFFIX);
+  }
+
+  /**
+   * Puts a segment that was made from others, and synced, in their place. Readers wait meanwhile. After a crash the next start
+   * finds one of these (LogLoader): `.cleaned` files, which go; all of `.swap`, which take the place of what is still there of
+   * the others; or the new segment with what is left of `.deleted`.
+   *
+   * @param truncationCount as it was when the others were read
+   * @returns false, with nothing changed, when they are not in use any more or were cut
+   */
+  replaceSegments(cleaned: LogSegment, sources: readonly LogSegment[], truncationCount: number): Promise<boolean> {
+    return this.#gate.exclusive(() =>
+      this.#guard(async () => {
+        if (this.#isExclusive || this.#closing !== undefined || truncationCount !== this.#truncationCount) return false;
+        const first = this.#segments.findIndex((segment) => segment === sources[0]);
+        const isInUse = sources.every((segment, index) => this.#segments[first + index] === segment);
+        if (first < 0 || !isInUse || sources.includes(this.#active)) return false;
+        await cleaned.changeSuffix(SWAP_SUFFIX);
+        await this.#disk.syncDirectory(this.#directory);
+        for (const segment of sources) await segment.changeSuffix(DELETED_SUFFIX);
+        await cleaned.changeSuffix("");
+        await this.#disk.syncDirectory(this.#directory);
+        for (const segment of sources.slice(1)) await this.#snapshots.remove(segment.baseOffset);
+        this.#segments.splice(first, sources.length, cleaned);
+        this.#reader.forget();
+        cleaned.deactivate();
+        this.#removeLater(sources);
+        return true;
+      }),
+    );
   }
 
   updateConfig(config: LogConfig): void {
@@ -650,7 +711,7 @@ export class UnifiedLog {
     });
   }
 
-  #newSegment(baseOffset: number): LogSegment {
+  #newSegment(baseOffset: number, suffix = ""): LogSegment {
     const config = this.#config;
     const segment = new LogSegment(baseOffset, 0, {
       disk: this.#disk,
@@ -659,6 +720,7 @@ export class UnifiedLog {
       createdMs: this.#clock.wallMs(),
       rollJitterMs: randomJitterMs(config, this.#random),
       indexCache: this.#indexCache,
+      suffix,
     });
     segment.begin();
     return segment;
@@ -763,6 +825,7 @@ export class UnifiedLog {
     try {
       await this.#queue.settled();
       await this.#flushing;
+      this.#truncationCount++;
       await this.#gate.exclusive(() => this.#guard(action));
     } finally {
       this.#isExclusive = false;

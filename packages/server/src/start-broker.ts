@@ -124,6 +124,11 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
         configFor,
         isStray,
         retentionCheckIntervalMs,
+        cleaner: {
+          isEnabled: config.boolean("log.cleaner.enable"),
+          backoffMs: config.number("log.cleaner.backoff.ms"),
+          dedupeBufferBytes: config.number("log.cleaner.dedupe.buffer.size"),
+        },
         producerIdExpirationMs: config.number("producer.id.expiration.ms"),
         producerIdExpirationCheckIntervalMs: config.number("producer.id.expiration.check.interval.ms"),
       });

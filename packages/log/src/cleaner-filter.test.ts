@@ -1,0 +1,179 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { endTransactionMarker, RecordBatch, RecordBatchBuilder } from "@samsa/protocol";
+import type { CompressionType, RecordBatchBuilderOptions } from "@samsa/protocol";
+import type { FilterContext } from "./cleaner-filter.ts";
+import { addToOffsetMap, filterBatch } from "./cleaner-filter.ts";
+import { OffsetMap } from "./offset-map.ts";
+import { NOW_MS } from "./testing/records.ts";
+import { SeededRandom } from "./testing/ports.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+const HOUR_MS = 3600 * 1000;
+
+/** Records `key` or `key=value`, from offset 10 on; a `-` stands for no key. */
+function batchOf(records: readonly string[], options: RecordBatchBuilderOptions = {}): RecordBatch {
+  const builder = new RecordBatchBuilder({ baseOffset: 10, partitionLeaderEpoch: 3, ...options });
+  for (const [index, record] of records.entries()) {
+    const [key = "", value] = record.split("=");
+    builder.append({
+      timestamp: NOW_MS + index,
+      key: key === "-" ? null : encoder.encode(key),
+      value: value === undefined ? null : encoder.encode(value),
+      headers: [{ key: "h", value: encoder.encode(record) }],
+    });
+  }
+  return new RecordBatch(builder.build().slice());
+}
+
+function contextOf(later: Readonly<Record<string, number>>, options: Partial<FilterContext> = {}): FilterContext {
+  const offsets = new OffsetMap(1 << 16, 100, new SeededRandom());
+  for (const [key, offset] of Object.entries(later)) offsets.put(encoder.encode(key), offset);
+  return {
+    offsets,
+    endOffset: 1000,
+    lastBatchEndOffset: 1000,
+    nowMs: NOW_MS,
+    deleteRetentionMs: HOUR_MS,
+    lastRecords: new Map(),
+    ...options,
+  };
+}
+
+function textOf(bytes: Uint8Array | undefined): string[] {
+  if (bytes === undefined) return ["nothing"];
+  const batch = new RecordBatch(bytes);
+  batch.ensureValid();
+  return Array.from(batch.records(), ({ offset, key, value }) => {
+    const text = value === null ? "" : `=${decoder.decode(value)}`;
+    return `${offset} ${key === null ? "-" : decoder.decode(key)}${text}`;
+  });
+}
+
+describe("a batch that is compacted", () => {
+  test("is left byte for byte when no record has a later one", () => {
+    const batch = batchOf(["a=1", "b=2"]);
+    assert.equal(filterBatch(batch, contextOf({ a: 10, b: 11 })), batch.bytes);
+  });
+
+  for (const compressionType of ["none", "gzip", "lz4"] satisfies CompressionType[]) {
+    test(`keeps its offsets, its producer and its codec (${compressionType}) without the records that have a later one`, () => {
+      const producer = { producerId: 7, producerEpoch: 2, baseSequence: 40 };
+      const batch = batchOf(["a=1", "b=2", "c=3", "a=4", "b=5"], { compressionType, ...producer });
+      const kept = filterBatch(batch, contextOf({ a: 13, b: 99, c: 12 }));
+      assert.deepEqual(textOf(kept), ["12 c=3", "13 a=4"]);
+      const view = new RecordBatch(kept ?? new Uint8Array(0));
+      assert.deepEqual([view.baseOffset, view.lastOffset, view.partitionLeaderEpoch], [10, 14, 3]);
+      assert.deepEqual([view.producerId, view.producerEpoch, view.baseSequence, view.lastSequence], [7, 2, 40, 44]);
+      assert.deepEqual([view.compressionType, view.deleteHorizonMs], [compressionType, undefined]);
+      for (const record of view.records()) assert.equal(record.headers()[0]?.key, "h");
+      assert.equal(view.maxTimestamp, NOW_MS + 3);
+    });
+  }
+
+  test("keeps the log append time", () => {
+    const batch = batchOf(["a=1", "b=2"]);
+    batch.setMaxTimestamp("log-append-time", NOW_MS + 77);
+    const kept = new RecordBatch(filterBatch(batch, contextOf({ a: 99, b: 11 })) ?? new Uint8Array(0));
+    assert.deepEqual([kept.timestampType, kept.maxTimestamp], ["log-append-time", NOW_MS + 77]);
+    for (const { timestamp } of kept.records()) assert.equal(timestamp, NOW_MS + 77);
+  });
+
+  test("goes when nothing is left of it", () => {
+    assert.equal(filterBatch(batchOf(["a=1"]), contextOf({ a: 99 })), undefined);
+  });
+
+  test("drops what has no key, from before the topic was compacted", () => {
+    assert.deepEqual(textOf(filterBatch(batchOf(["-=1", "a=2"]), contextOf({ a: 11 }))), ["11 a=2"]);
+  });
+
+  test("keeps what lies past the part that was looked at", () => {
+    const context = contextOf({ a: 99 }, { endOffset: 11 });
+    assert.deepEqual(textOf(filterBatch(batchOf(["a=1", "a=2", "-=3"]), context)), ["11 a=2", "12 -=3"]);
+    const after = batchOf(["a=1"]);
+    assert.equal(filterBatch(after, contextOf({ a: 99 }, { endOffset: 10 })), after.bytes);
+  });
+
+  const headers: [string, Partial<FilterContext>, boolean][] = [
+    ["it is where the log ends that was looked at", { lastBatchEndOffset: 12 }, true],
+    ["it is not", { lastBatchEndOffset: 13 }, false],
+    [
+      "its producer is remembered for it",
+      { lastRecords: new Map([[7, { lastDataOffset: 11, producerEpoch: 2 }]]) },
+      true,
+    ],
+    ["its producer has gone on", { lastRecords: new Map([[7, { lastDataOffset: 50, producerEpoch: 2 }]]) }, false],
+    ["its producer is forgotten", { lastRecords: new Map([[8, { lastDataOffset: 11, producerEpoch: 2 }]]) }, false],
+  ];
+  for (const [why, options, stays] of headers) {
+    test(`of which nothing is left ${stays ? "keeps" : "loses"} its header: ${why}`, () => {
+      const batch = batchOf(["a=1", "b=2"], {
+        producerId: 7,
+        producerEpoch: 2,
+        baseSequence: 5,
+        compressionType: "gzip",
+      });
+      const kept = filterBatch(batch, contextOf({ a: 99, b: 99 }, options));
+      assert.equal(kept !== undefined, stays);
+      if (kept === undefined) return;
+      const view = new RecordBatch(kept);
+      view.ensureValid();
+      assert.deepEqual([view.baseOffset, view.lastOffset, view.recordCount, view.lastSequence], [10, 11, 0, 6]);
+    });
+  }
+});
+
+describe("a tombstone", () => {
+  const latest = { a: 10, b: 11 };
+
+  test("gets a delete horizon when it is first seen, and what it was before stays readable", () => {
+    const kept = filterBatch(batchOf(["a", "b=2"]), contextOf(latest));
+    assert.deepEqual(textOf(kept), ["10 a", "11 b=2"]);
+    const view = new RecordBatch(kept ?? new Uint8Array(0));
+    assert.equal(view.deleteHorizonMs, NOW_MS + HOUR_MS);
+    assert.deepEqual(
+      Array.from(view.records(), ({ timestamp }) => timestamp),
+      [NOW_MS, NOW_MS + 1],
+    );
+  });
+
+  test("stays until then, and is gone afterwards", () => {
+    const first = new RecordBatch(filterBatch(batchOf(["a", "b=2"]), contextOf(latest)) ?? new Uint8Array(0));
+    const before = filterBatch(first, contextOf(latest, { nowMs: NOW_MS + HOUR_MS - 1 }));
+    assert.equal(before, first.bytes);
+    const after = filterBatch(first, contextOf(latest, { nowMs: NOW_MS + HOUR_MS }));
+    assert.deepEqual(textOf(after), ["11 b=2"]);
+    assert.equal(new RecordBatch(after ?? new Uint8Array(0)).deleteHorizonMs, NOW_MS + HOUR_MS);
+  });
+
+  test("with a later record of its key goes at once", () => {
+    assert.deepEqual(textOf(filterBatch(batchOf(["a", "b=2"]), contextOf({ a: 99, b: 11 }))), ["11 b=2"]);
+  });
+});
+
+describe("left as they are", () => {
+  test("are records and markers of transactions, and they hide nothing", () => {
+    const offsets = new OffsetMap(1 << 16, 100, new SeededRandom());
+    const data = batchOf(["a=1"], { isTransactional: true, producerId: 7, producerEpoch: 0, baseSequence: 0 });
+    const end = { coordinatorEpoch: 0, producerId: 7, producerEpoch: 0, timestamp: NOW_MS, baseOffset: 11 };
+    const marker = new RecordBatch(endTransactionMarker({ type: 0, ...end }).slice());
+    for (const batch of [data, marker]) {
+      assert.equal(addToOffsetMap(batch, 0, offsets), undefined);
+      assert.equal(filterBatch(batch, contextOf({ a: 99 })), batch.bytes);
+    }
+    assert.equal(offsets.size, 0);
+  });
+
+  test("is a batch with a good CRC whose records cannot be read", () => {
+    const builder = new RecordBatchBuilder({ baseOffset: 10 });
+    builder.append({ timestamp: NOW_MS, key: encoder.encode("a"), value: null });
+    const bytes = builder.build().slice();
+    new DataView(bytes.buffer).setInt32(57, 1000); // so many records are announced
+    const batch = new RecordBatch(bytes);
+    new DataView(bytes.buffer).setUint32(17, batch.computeCrc());
+    const offsets = new OffsetMap(1 << 16, 100, new SeededRandom());
+    assert.equal(addToOffsetMap(batch, 0, offsets), undefined);
+    assert.equal(filterBatch(batch, contextOf({ a: 99 })), batch.bytes);
+  });
+});
