@@ -3,6 +3,8 @@
 export const LOG_SUFFIX = ".log";
 export const OFFSET_INDEX_SUFFIX = ".index";
 export const TIME_INDEX_SUFFIX = ".timeindex";
+/** Only where a transaction was aborted. */
+export const TXN_INDEX_SUFFIX = ".txnindex";
 export const PRODUCER_SNAPSHOT_SUFFIX = ".snapshot";
 /** Out of use, to be removed. */
 export const DELETED_SUFFIX = ".deleted";

@@ -14,12 +14,13 @@ import {
   parseLogFileName,
   SWAP_SUFFIX,
   TIME_INDEX_SUFFIX,
+  TXN_INDEX_SUFFIX,
 } from "./log-file-names.ts";
 import type { LogFileName } from "./log-file-names.ts";
 import { LogSegment } from "./log-segment.ts";
 import type { ScanProblem, SegmentContext } from "./log-segment.ts";
 import { ProducerSnapshots } from "./producer-snapshot-file.ts";
-import { loadProducerState, replayBatch } from "./producer-state-loader.ts";
+import { loadProducerState, rebuildTransactionIndex, replayBatch } from "./producer-state-loader.ts";
 import type { ProducerStateSources } from "./producer-state-loader.ts";
 import { ProducerStateManager } from "./producer-state-manager.ts";
 import type { LoadedLog } from "./unified-log.ts";
@@ -68,6 +69,7 @@ export async function loadSegments(options: LogLoaderOptions): Promise<LoadedLog
   let segments = [...sizes]
     .toSorted(([one], [other]) => one - other)
     .map(([offset, size]) => new LogSegment(offset, size, context));
+  const damagedTransactionIndexes = await loadTransactionIndexes(segments, found, options);
   const epochs = await readEpochs(options);
   const producers = new ProducerStateManager();
   const snapshots = await ProducerSnapshots.open(disk, directory);
@@ -101,9 +103,11 @@ export async function loadSegments(options: LogLoaderOptions): Promise<LoadedLog
   epochs.truncateFromEnd(logEndOffset);
   epochs.truncateFromStart(logStartOffset);
   await snapshots.removeWhere((offset) => offset > logEndOffset || offset < logStartOffset);
-  if (options.hadCleanShutdown) {
-    await loadProducerState(producers, logEndOffset, producerSources(segments, snapshots, options));
+  const sources = producerSources(segments, snapshots, options);
+  for (const segment of segments) {
+    if (damagedTransactionIndexes.has(segment)) await rebuildTransactionIndex(segment, sources);
   }
+  if (options.hadCleanShutdown) await loadProducerState(producers, logEndOffset, sources);
   if (producers.needsSnapshot(logEndOffset)) {
     await snapshots.write(logEndOffset, producers.takeSnapshot(logEndOffset));
   }
@@ -203,11 +207,30 @@ async function removeOrphanIndexes(
   { disk, directory, report }: LogLoaderOptions,
 ): Promise<void> {
   for (const { name, offset, suffix } of files) {
-    if (suffix !== OFFSET_INDEX_SUFFIX && suffix !== TIME_INDEX_SUFFIX) continue;
+    if (suffix !== OFFSET_INDEX_SUFFIX && suffix !== TIME_INDEX_SUFFIX && suffix !== TXN_INDEX_SUFFIX) continue;
     if (sizes.has(offset)) continue;
     await disk.remove(`${directory}/${name}`);
     report(`${directory}/${name}`, "an index without its log: removed");
   }
+}
+
+/** Reads those that are there; returns the segments whose index has to be made anew. */
+async function loadTransactionIndexes(
+  segments: readonly LogSegment[],
+  files: readonly FoundFile[],
+  { directory, report }: LogLoaderOptions,
+): Promise<Set<LogSegment>> {
+  const damaged = new Set<LogSegment>();
+  for (const { name, offset, suffix } of files) {
+    if (suffix !== TXN_INDEX_SUFFIX) continue;
+    const segment = segments.find(({ baseOffset }) => baseOffset === offset);
+    if (segment === undefined) continue;
+    const problem = await segment.transactionIndex.load();
+    if (problem === undefined) continue;
+    report(`${directory}/${name}`, `${problem}; made anew from the log`);
+    damaged.add(segment);
+  }
+  return damaged;
 }
 
 /** Epochs can be read from the batches again, so a damaged checkpoint is no reason to fail. */
@@ -245,9 +268,11 @@ async function recoverSegments(
   for (const [index, segment] of segments.entries()) {
     if (index < first) continue;
     const followers = segments.slice(index + 1);
+    segment.transactionIndex.reset();
     let problem = await segment.recover((batch) => {
       endOffset = batch.nextOffset;
-      replayBatch(producers, batch);
+      const completed = replayBatch(producers, batch);
+      if (completed?.isAborted === true) segment.transactionIndex.append(completed);
       const latest = epochs.latestEpoch ?? -1;
       if (batch.partitionLeaderEpoch > latest) epochs.assign(batch.partitionLeaderEpoch, batch.baseOffset);
     });

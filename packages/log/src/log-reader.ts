@@ -1,4 +1,5 @@
 import { peekBatchSize, RECORD_BATCH_OVERHEAD, RecordBatch } from "@samsa/protocol";
+import type { AbortedTxn } from "@samsa/protocol/messages/aborted-txn";
 import type { LogSegment } from "./log-segment.ts";
 import { readBuffers } from "./read-buffers.ts";
 
@@ -7,6 +8,8 @@ export interface LogReadOptions {
   readonly minOneMessage?: boolean;
   /** No batch that reaches to this offset or beyond; the log end offset when left out. */
   readonly upToOffset?: number;
+  /** Looks for the transactions that a read_committed consumer has to pass over. */
+  readonly withAbortedTransactions?: boolean;
 }
 
 export interface LogReadResult {
@@ -18,6 +21,8 @@ export interface LogReadResult {
   readonly nextOffset: number; // after the last batch; fetchOffset when empty
   readonly logStartOffset: number;
   readonly logEndOffset: number;
+  /** Those with records among these; undefined unless asked for. */
+  readonly abortedTransactions: readonly AbortedTxn[] | undefined;
 }
 
 export interface DiskRead {

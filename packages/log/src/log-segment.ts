@@ -8,10 +8,11 @@ import type { IndexCache } from "./index-cache.ts";
 import type { LogConfig } from "./log-config.ts";
 import { maxSegmentMs } from "./log-config.ts";
 import { LogFile } from "./log-file.ts";
-import { LOG_SUFFIX, logFileName, OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX } from "./log-file-names.ts";
+import { LOG_SUFFIX, logFileName, OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX } from "./log-file-names.ts";
 import { OffsetIndex } from "./offset-index.ts";
 import type { TimestampOffset } from "./time-index.ts";
 import { TimeIndex } from "./time-index.ts";
+import { TransactionIndex } from "./transaction-index.ts";
 
 const SCAN_BYTES = 1024 * 1024;
 const LOOKUP_BYTES = 16 * 1024;
@@ -54,7 +55,7 @@ export interface RollParams {
 }
 
 /**
- * A run of the log in one file, with its two indexes, named after its first offset.
+ * A run of the log in one file, with its indexes, named after its first offset.
  *
  * Deciding and doing are apart: `append` notes at once where a batch will lie, and `size` counts it; the owner writes the
  * bytes afterwards and says so with `markWritten`. Reads from the file end at `writtenSize`.
@@ -64,6 +65,7 @@ export class LogSegment {
   readonly log: LogFile;
   readonly offsetIndex: OffsetIndex;
   readonly timeIndex: TimeIndex;
+  readonly transactionIndex: TransactionIndex;
   readonly #indexIntervalBytes: number;
   readonly #rollJitterMs: number;
   #size: number;
@@ -85,6 +87,11 @@ export class LogSegment {
     const timeIndexPath = segmentPath(directory, baseOffset, TIME_INDEX_SUFFIX) + suffix;
     this.offsetIndex = new OffsetIndex(disk, offsetIndexPath, baseOffset, config.segmentIndexBytes);
     this.timeIndex = new TimeIndex(disk, timeIndexPath, baseOffset, config.segmentIndexBytes);
+    this.transactionIndex = new TransactionIndex(
+      disk,
+      segmentPath(directory, baseOffset, TXN_INDEX_SUFFIX),
+      baseOffset,
+    );
     this.#indexIntervalBytes = config.indexIntervalBytes;
     this.#size = size;
     this.#writtenSize = size;
@@ -223,21 +230,22 @@ export class LogSegment {
     await this.flushIndexes(true);
   }
 
-  /** Brings both indexes to disk, synced when asked. */
+  /** Brings the indexes to disk, synced when asked. */
   async flushIndexes(sync: boolean): Promise<void> {
     await this.offsetIndex.flush(sync);
     await this.timeIndex.flush(sync);
+    await this.transactionIndex.flush(sync);
   }
 
   async close(): Promise<void> {
     this.#indexCache.remove(this);
-    for (const file of [this.log, this.offsetIndex.file, this.timeIndex.file]) await file.close();
+    for (const file of this.#files()) await file.close();
   }
 
   /** The log goes first: an index alone is removed at the next start, a log alone would be taken up again. */
   async remove(): Promise<void> {
     this.#indexCache.remove(this);
-    for (const file of [this.log, this.offsetIndex.file, this.timeIndex.file]) await file.remove();
+    for (const file of this.#files()) await file.remove();
   }
 
   /**
@@ -246,7 +254,7 @@ export class LogSegment {
    */
   async changeSuffix(suffix: string): Promise<void> {
     this.#indexCache.remove(this);
-    for (const file of [this.log, this.offsetIndex.file, this.timeIndex.file]) {
+    for (const file of this.#files()) {
       await file.rename(withState(file.path, suffix));
     }
   }
@@ -256,6 +264,7 @@ export class LogSegment {
     this.log.moveTo(segmentPath(directory, this.baseOffset, LOG_SUFFIX));
     this.offsetIndex.file.moveTo(segmentPath(directory, this.baseOffset, OFFSET_INDEX_SUFFIX));
     this.timeIndex.file.moveTo(segmentPath(directory, this.baseOffset, TIME_INDEX_SUFFIX));
+    this.transactionIndex.file.moveTo(segmentPath(directory, this.baseOffset, TXN_INDEX_SUFFIX));
   }
 
   /** The largest timestamp, with the last offset of its batch. */
@@ -412,6 +421,7 @@ export class LogSegment {
     await this.activate();
     this.offsetIndex.truncateTo(offset);
     this.timeIndex.truncateTo(offset);
+    this.transactionIndex.truncateTo(offset);
     if (firstRemoved !== undefined) {
       this.#size = firstRemoved.position;
       this.#writtenSize = firstRemoved.position;
@@ -434,6 +444,12 @@ export class LogSegment {
   corruptAt(position: number, cause: unknown): CorruptFileError {
     if (cause instanceof CorruptFileError) return cause;
     return new CorruptFileError(this.log.path, `no valid batch at ${position}: ${messageOf(cause)}`);
+  }
+
+  #files(): LogFile[] {
+    const files = [this.log, this.offsetIndex.file, this.timeIndex.file];
+    if (this.transactionIndex.hasFile) files.push(this.transactionIndex.file);
+    return files;
   }
 
   /** A position at or before the batch of the offset. */

@@ -3,8 +3,8 @@ import type { BatchHeader } from "./batch-header.ts";
 import { CorruptFileError } from "./errors.ts";
 import type { LogSegment } from "./log-segment.ts";
 import type { ProducerSnapshots } from "./producer-snapshot-file.ts";
-import type { CompletedTxn, ProducerStateManager } from "./producer-state-manager.ts";
-import { endMarkerOf, hasProducerId } from "./producer-state-manager.ts";
+import type { CompletedTxn } from "./producer-state-manager.ts";
+import { endMarkerOf, hasProducerId, ProducerStateManager } from "./producer-state-manager.ts";
 
 const WRITTEN = Promise.resolve();
 
@@ -34,15 +34,37 @@ export async function loadProducerState(
     const end = segments[index + 1]?.baseOffset ?? Infinity;
     if (end <= from || segment.baseOffset >= upToOffset) continue;
     const position = segment.baseOffset >= from ? 0 : (await segment.findBatch(from))?.position;
-    if (position === undefined) continue;
-    for await (const header of segment.headers(position)) {
-      if (header.lastOffset >= upToOffset) break;
-      if (!hasProducerId(header)) continue;
-      try {
-        replayBatch(producers, header.isControlBatch ? await segment.readBatch(header.position) : header);
-      } catch (error) {
-        throw segment.corruptAt(header.position, error);
-      }
+    if (position !== undefined) await replaySegment(producers, segment, position, upToOffset);
+  }
+}
+
+/** Makes the transaction index of a segment anew, from the producers before it and the batches in it. */
+export async function rebuildTransactionIndex(segment: LogSegment, sources: ProducerStateSources): Promise<void> {
+  const producers = new ProducerStateManager();
+  await loadProducerState(producers, segment.baseOffset, sources);
+  segment.transactionIndex.reset();
+  await replaySegment(producers, segment, 0, Infinity, (transaction) => segment.transactionIndex.append(transaction));
+  await segment.transactionIndex.flush(false);
+}
+
+async function replaySegment(
+  producers: ProducerStateManager,
+  segment: LogSegment,
+  position: number,
+  upToOffset: number,
+  onAborted?: (transaction: CompletedTxn) => void,
+): Promise<void> {
+  for await (const header of segment.headers(position)) {
+    if (header.lastOffset >= upToOffset) return;
+    if (!hasProducerId(header)) continue;
+    try {
+      const completed = replayBatch(
+        producers,
+        header.isControlBatch ? await segment.readBatch(header.position) : header,
+      );
+      if (completed?.isAborted === true) onAborted?.(completed);
+    } catch (error) {
+      throw segment.corruptAt(header.position, error);
     }
   }
 }

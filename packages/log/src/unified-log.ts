@@ -2,6 +2,7 @@ import type { Clock, Disk, Random, Timer, Uuid } from "@samsa/base";
 import { assert, ErrorCode, KafkaError } from "@samsa/base";
 import { NO_TIMESTAMP } from "@samsa/protocol";
 import type { RecordBatch } from "@samsa/protocol";
+import type { AbortedTxn } from "@samsa/protocol/messages/aborted-txn";
 import { KafkaStorageError, OffsetOutOfRangeError } from "./errors.ts";
 import type { IndexCache } from "./index-cache.ts";
 import type { EpochEndOffset } from "./leader-epoch-cache.ts";
@@ -11,7 +12,7 @@ import type { LogConfig } from "./log-config.ts";
 import { maxSegmentMs } from "./log-config.ts";
 import { CLEANED_SUFFIX, DELETED_SUFFIX, SWAP_SUFFIX } from "./log-file-names.ts";
 import { LogReader } from "./log-reader.ts";
-import type { LogReadOptions, LogReadResult } from "./log-reader.ts";
+import type { DiskRead, LogReadOptions, LogReadResult } from "./log-reader.ts";
 import { LogSegment } from "./log-segment.ts";
 import type { TimestampAndOffset } from "./log-segment.ts";
 import type { AppendOrigin } from "./log-validator.ts";
@@ -381,12 +382,16 @@ export class UnifiedLog {
       throw new OffsetOutOfRangeError(fetchOffset, this.#logStartOffset, this.#logEndOffset);
     }
     const minOneMessage = options.minOneMessage ?? true;
+    const withAborted = options.withAbortedTransactions ?? false;
     const upToOffset = Math.min(options.upToOffset ?? this.#logEndOffset, this.#logEndOffset);
-    if (fetchOffset >= upToOffset || (maxBytes <= 0 && !minOneMessage)) return this.#readResult(fetchOffset, []);
+    if (fetchOffset >= upToOffset || (maxBytes <= 0 && !minOneMessage)) {
+      return this.#readResult(fetchOffset, withAborted, []);
+    }
     const cached = this.#tail.read(fetchOffset, maxBytes, minOneMessage, upToOffset);
-    if (cached === undefined) return this.#readFromDisk(fetchOffset, maxBytes, minOneMessage, upToOffset);
+    if (cached === undefined)
+      return this.#readFromDisk({ fetchOffset, maxBytes, minOneMessage, upToOffset }, withAborted);
     const records = cached.map((batch) => batch.bytes);
-    return this.#readResult(fetchOffset, records, cached[0]?.baseOffset, cached.at(-1)?.nextOffset);
+    return this.#readResult(fetchOffset, withAborted, records, cached[0]?.baseOffset, cached.at(-1)?.nextOffset);
   }
 
   /** The first record whose timestamp is not below this one. */
@@ -659,7 +664,8 @@ export class UnifiedLog {
     this.#tail.add(batch);
     const written = this.#queue.write(this.#active, position, batch.bytes, batch.nextOffset);
     if (hasProducerId(batch) && (marker !== undefined || !batch.isControlBatch)) {
-      this.#producers.update(batch, written, marker);
+      const completed = this.#producers.update(batch, written, marker);
+      if (completed?.isAborted === true) this.#active.transactionIndex.append(completed);
     }
     return written;
   }
@@ -765,21 +771,18 @@ export class UnifiedLog {
     return flushed;
   }
 
-  #readFromDisk(
-    fetchOffset: number,
-    maxBytes: number,
-    minOneMessage: boolean,
-    upToOffset: number,
-  ): Promise<LogReadResult> {
+  #readFromDisk(read: DiskRead, withAborted: boolean): Promise<LogReadResult> {
     return this.#readDisk(async () => {
-      const found = await this.#reader.read(this.#segments, { fetchOffset, maxBytes, minOneMessage, upToOffset });
-      if (found === undefined) return this.#readResult(fetchOffset, []);
-      return this.#readResult(fetchOffset, [found.records], found.firstBatchOffset, found.nextOffset);
+      const { fetchOffset } = read;
+      const found = await this.#reader.read(this.#segments, read);
+      if (found === undefined) return this.#readResult(fetchOffset, withAborted, []);
+      return this.#readResult(fetchOffset, withAborted, [found.records], found.firstBatchOffset, found.nextOffset);
     });
   }
 
   #readResult(
     fetchOffset: number,
+    withAborted: boolean,
     records: readonly Uint8Array[],
     firstBatchOffset?: number,
     nextOffset = fetchOffset,
@@ -792,7 +795,18 @@ export class UnifiedLog {
       nextOffset,
       logStartOffset: this.#logStartOffset,
       logEndOffset: this.#logEndOffset,
+      abortedTransactions: withAborted ? this.#abortedTransactions(fetchOffset, nextOffset) : undefined,
     };
+  }
+
+  #abortedTransactions(startOffset: number, endOffset: number): readonly AbortedTxn[] {
+    const found: AbortedTxn[] = [];
+    if (startOffset >= endOffset) return found;
+    const first = this.#segments.findLastIndex((segment) => segment.baseOffset <= startOffset);
+    for (let index = Math.max(0, first); index < this.#segments.length; index++) {
+      if (this.#segments[index]?.transactionIndex.collect(startOffset, endOffset, found) === true) break;
+    }
+    return found;
   }
 
   /** Queues the checkpoint of the epochs, if they changed, ahead of the records that follow. */

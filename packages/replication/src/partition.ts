@@ -1,6 +1,6 @@
 import type { Uuid } from "@samsa/base";
 import { assert } from "@samsa/base";
-import type { LogAppendResult, TimestampAndOffset, TopicPartition, UnifiedLog } from "@samsa/log";
+import type { LogAppendResult, LogReadResult, TimestampAndOffset, TopicPartition, UnifiedLog } from "@samsa/log";
 import { OffsetOutOfRangeError } from "@samsa/log";
 import type { PartitionRegistration } from "@samsa/metadata";
 import { FencedLeaderEpochError, NotLeaderOrFollowerError, UnknownLeaderEpochError } from "./errors.ts";
@@ -26,6 +26,13 @@ export interface PartitionFetch {
   readonly lastStableOffset: number;
   readonly logStartOffset: number;
   readonly divergingEpoch: EpochEndOffset | undefined; // set when the caller's log left ours (KIP-595)
+  /** Whose records a read_committed consumer passes over, from which offset on; undefined for read_uncommitted. */
+  readonly abortedTransactions: readonly AbortedTransaction[] | undefined;
+}
+
+export interface AbortedTransaction {
+  readonly producerId: number;
+  readonly firstOffset: number;
 }
 
 export interface EpochEndOffset {
@@ -38,7 +45,9 @@ export interface PartitionWatcher {
   onPartitionChanged(partition: Partition): void;
 }
 
-const NO_RECORDS: readonly Uint8Array[] = [];
+type FoundRecords = Pick<LogReadResult, "records" | "sizeInBytes" | "abortedTransactions">;
+
+const NO_RECORDS: FoundRecords = { records: [], sizeInBytes: 0, abortedTransactions: undefined };
 
 /**
  * One replica of a partition on this broker: who leads, under which epoch, and how far the records may be read. With one
@@ -108,9 +117,11 @@ export class Partition {
     // The three are taken together: a batch below `readableEnd` must be below the watermarks that are answered with it.
     const highWatermark = this.log.highWatermark;
     const lastStableOffset = this.log.lastStableOffset;
-    const answer = (records: readonly Uint8Array[], sizeInBytes: number, divergingEpoch?: EpochEndOffset) => ({
-      records,
-      sizeInBytes,
+    const isCommitted = parameters.isolationLevel === "read-committed";
+    const answer = (found: FoundRecords, divergingEpoch?: EpochEndOffset): PartitionFetch => ({
+      records: found.records,
+      sizeInBytes: found.sizeInBytes,
+      abortedTransactions: isCommitted ? (found.abortedTransactions ?? []) : undefined,
       highWatermark,
       lastStableOffset,
       logStartOffset: this.log.logStartOffset,
@@ -121,15 +132,15 @@ export class Partition {
       if (end.leaderEpoch === NO_LEADER_EPOCH) {
         throw new OffsetOutOfRangeError(fetchOffset, this.log.logStartOffset, this.log.logEndOffset);
       }
-      if (end.leaderEpoch < lastFetchedEpoch || end.endOffset < fetchOffset) return answer(NO_RECORDS, 0, end);
+      if (end.leaderEpoch < lastFetchedEpoch || end.endOffset < fetchOffset) return answer(NO_RECORDS, end);
     }
-    const upToOffset = parameters.isolationLevel === "read-committed" ? lastStableOffset : highWatermark;
+    const upToOffset = isCommitted ? lastStableOffset : highWatermark;
     const read = this.log.read(fetchOffset, parameters.maxBytes, {
       minOneMessage: parameters.minOneMessage,
       upToOffset,
+      withAbortedTransactions: isCommitted,
     });
-    if (read instanceof Promise) return read.then((found) => answer(found.records, found.sizeInBytes));
-    return answer(read.records, read.sizeInBytes);
+    return read instanceof Promise ? read.then((found) => answer(found)) : answer(read);
   }
 
   /** End of what a reader of this isolation level sees (ListOffsets "latest"). */

@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ErrorCode } from "@samsa/base";
 import { MemoryDisk } from "@samsa/io";
+import { loadLog } from "@samsa/log";
+import { ControlRecordType, endTransactionMarker } from "@samsa/protocol";
+import { SeededRandom, VirtualClock } from "@samsa/simulation";
 import { fetch, produce, recordsOf } from "./testing/produce-and-fetch.ts";
 import type { TestBroker } from "./testing/test-broker.ts";
 import { batchOf, startTestBroker } from "./testing/test-broker.ts";
@@ -88,4 +91,42 @@ test("a transactional batch is refused as long as nobody coordinates transaction
   const batch = batchOf(["a"], { producerId: 42, producerEpoch: 0, baseSequence: 0, isTransactional: true });
   const { errorCode } = await produce(broker.client, batch, { topic });
   assert.equal(errorCode, ErrorCode.INVALID_TXN_STATE);
+});
+
+test("read_committed stops where a transaction is open, and names those that were aborted", async () => {
+  const disk = new MemoryDisk();
+  const first = await startTestBroker({ disk });
+  await first.createTopic(topic);
+  await first.broker.close();
+  // What a broker that coordinates transactions has left behind.
+  const log = await loadLog({
+    disk,
+    clock: new VirtualClock(),
+    random: new SeededRandom(1),
+    directory: `/data/${topic}-0`,
+    topicPartition: { topic, partition: 0 },
+  });
+  const write = (value: string, producerId: number) =>
+    log.appendAsLeader(batchOf([value], { producerId, producerEpoch: 0, baseSequence: 0, isTransactional: true }), 0);
+  const end = (type: 0 | 1, producerId: number) =>
+    log.appendAsLeader(
+      endTransactionMarker({ type, coordinatorEpoch: 0, producerId, producerEpoch: 0, timestamp: 1_700_000_000_000 }),
+      0,
+      "coordinator",
+    );
+  write("aborted", 1);
+  write("committed", 2);
+  end(ControlRecordType.ABORT, 1);
+  end(ControlRecordType.COMMIT, 2);
+  write("open", 3);
+  await log.close();
+
+  await using second = await startTestBroker({ disk });
+  const all = await fetch(second.client, { topic });
+  assert.deepEqual([all.highWatermark, all.lastStableOffset, all.abortedTransactions], [5, 4, null]);
+  const committed = await fetch(second.client, { topic, isolationLevel: 1 });
+  const aborted = committed.abortedTransactions?.map(({ producerId, firstOffset }) => ({ producerId, firstOffset }));
+  assert.deepEqual(aborted, [{ producerId: 1, firstOffset: 0 }]);
+  assert.deepEqual(recordsOf(committed).slice(0, 2), ["0:aborted", "1:committed"]);
+  assert.equal(recordsOf(committed).length, 4, "with both markers, and without what is open");
 });

@@ -65,7 +65,7 @@ export const fetch: ApiHandler<FetchRequest, FetchResponse> = {
     const answerOrWait = (outcome: ReadOutcome): FetchResponse | Promise<FetchResponse> => {
       const missingBytes = minBytes - outcome.sizeInBytes;
       const mustWait = request.maxWaitMs > 0 && missingBytes > 0 && !outcome.isUrgent && wanted.length > 0;
-      if (!mustWait) return answer(wanted, outcome, isolationLevel, context, services);
+      if (!mustWait) return answer(wanted, outcome, context, services);
       return DelayedFetch.wait(
         {
           partitions: wanted.flatMap(({ partition }) => partition ?? []),
@@ -76,7 +76,7 @@ export const fetch: ApiHandler<FetchRequest, FetchResponse> = {
           tryComplete: async (isLast) => {
             const again = await read();
             const isEnough = isLast || again.isUrgent || again.sizeInBytes >= minBytes;
-            return isEnough ? answer(wanted, again, isolationLevel, context, services) : undefined;
+            return isEnough ? answer(wanted, again, context, services) : undefined;
           },
         },
         watermarks,
@@ -186,7 +186,6 @@ function readAll(
 function answer(
   wanted: readonly PartitionRequest[],
   { fetches }: ReadOutcome,
-  isolationLevel: IsolationLevel,
   context: RequestContext,
   services: BrokerServices,
 ): FetchResponse {
@@ -196,8 +195,8 @@ function answer(
     const fetched = fetches[index];
     if (fetched === undefined) continue;
     // None were looked for, or none were found: which of the two shows in the answer.
-    const isCommitted = isolationLevel === "read-committed" && !("error" in fetched);
-    const abortedTransactions = isCommitted || partition === undefined ? [] : null;
+    const aborted = "error" in fetched ? undefined : fetched.abortedTransactions;
+    const abortedTransactions = aborted ?? (partition === undefined ? [] : null);
     let response = responses.at(-1);
     const isNext = response?.topic === topic && response.topicId === topicId;
     if (response === undefined || !isNext) responses.push((response = { topic, topicId, partitions: [] }));

@@ -52,6 +52,7 @@ export interface FetchOptions {
   readonly partitionMaxBytes?: number;
   readonly currentLeaderEpoch?: number;
   readonly lastFetchedEpoch?: number;
+  readonly isolationLevel?: number;
   readonly version?: number;
 }
 
@@ -66,6 +67,7 @@ export function fetchRequest({
   partitionMaxBytes = 1 << 20,
   currentLeaderEpoch = -1,
   lastFetchedEpoch = -1,
+  isolationLevel = 0,
 }: FetchOptions): FetchRequest {
   const wish = createFetchRequestFetchPartition({
     partition,
@@ -74,7 +76,13 @@ export function fetchRequest({
     currentLeaderEpoch,
     lastFetchedEpoch,
   });
-  return FetchRequest.create({ maxWaitMs, minBytes, maxBytes, topics: [{ topic, topicId, partitions: [wish] }] });
+  return FetchRequest.create({
+    maxWaitMs,
+    minBytes,
+    maxBytes,
+    isolationLevel,
+    topics: [{ topic, topicId, partitions: [wish] }],
+  });
 }
 
 /** Fetches one partition and returns what it was answered. */
