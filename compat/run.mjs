@@ -79,7 +79,7 @@ async function runSuite(name, { tally, target, corpus, work, full, seed, isCi })
   const check = (...args) => tally.check(suite.title, ...args);
   try {
     if (suite.needs.includes("java")) fetchApacheKafka();
-    await suite.run({ check, startBroker, corpus, scratch, full, seed });
+    await suite.run({ check, startBroker, corpus, scratch, full, seed, target });
     const gone = brokers.find((broker) => !broker.isRunning);
     await check("the broker still runs at the end", async () => {
       if (gone !== undefined) throw new Error(`it is gone. Its last words:\n${gone.lastWords()}`);
