@@ -113,8 +113,13 @@ export class Cleaner {
     try {
       await this.#log.readSegments(async () => {
         await cleaned.remove(); // what a cleaning that was broken off could not remove
+        await cleaned.transactionIndex.clear();
         await cleaned.createFiles();
       });
+      // The batches of transactions stay, and so do those that were aborted.
+      for (const { transactionIndex } of group) {
+        for (const transaction of transactionIndex.entries) cleaned.transactionIndex.append(transaction);
+      }
       for (const segment of group) {
         for (let position = 0; position < segment.size;) {
           position += await this.#cleanSlice(segment, position, cleaned, context);

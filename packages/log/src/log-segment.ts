@@ -87,11 +87,8 @@ export class LogSegment {
     const timeIndexPath = segmentPath(directory, baseOffset, TIME_INDEX_SUFFIX) + suffix;
     this.offsetIndex = new OffsetIndex(disk, offsetIndexPath, baseOffset, config.segmentIndexBytes);
     this.timeIndex = new TimeIndex(disk, timeIndexPath, baseOffset, config.segmentIndexBytes);
-    this.transactionIndex = new TransactionIndex(
-      disk,
-      segmentPath(directory, baseOffset, TXN_INDEX_SUFFIX),
-      baseOffset,
-    );
+    const transactionIndexPath = segmentPath(directory, baseOffset, TXN_INDEX_SUFFIX) + suffix;
+    this.transactionIndex = new TransactionIndex(disk, transactionIndexPath, baseOffset);
     this.#indexIntervalBytes = config.indexIntervalBytes;
     this.#size = size;
     this.#writtenSize = size;

@@ -3,8 +3,11 @@ import { describe, test } from "node:test";
 import { MemoryDisk } from "@samsa/io";
 import { ControlRecordType, endTransactionMarker, recordBatches } from "@samsa/protocol";
 import fc from "fast-check";
+
+import { Cleaner } from "./cleaner.ts";
+import { defaultLogConfig } from "./log-config.ts";
 import { LogManager } from "./log-manager.ts";
-import { copyDisk, readFile, readTree, writeFile } from "./testing/disks.ts";
+import { copyDisk, readFile, readTree, WatchedDisk, writeFile } from "./testing/disks.ts";
 import { kafkaDataDirectory } from "./testing/fixtures.ts";
 import { FOLDER, openLog } from "./testing/logs.ts";
 import { ManualClock, SeededRandom } from "./testing/ports.ts";
@@ -27,7 +30,7 @@ class Writer {
   write(producerId: number, value: string): void {
     const baseSequence = this.#sequences.get(producerId) ?? 0;
     this.#sequences.set(producerId, baseSequence + 1);
-    const batch = batchOf([value], { producerId, producerEpoch: 0, baseSequence, isTransactional: true });
+    const batch = batchOf([value], { producerId, producerEpoch: 0, baseSequence, isTransactional: true, key: value });
     this.#log.appendAsLeader(batch, 0);
   }
 
@@ -149,6 +152,48 @@ describe("aborted transactions", () => {
     await log.deleteOldSegments();
     assert.deepEqual(await indexNames(disk), []);
   });
+});
+
+test("aborted transactions are known after a compaction, and after a crash at any operation of the disk in it", async () => {
+  const memory = new MemoryDisk();
+  const disk = new WatchedDisk(memory);
+  const config = { segmentBytes: 400, cleanupPolicy: ["compact"] as const };
+  const log = await openLog({ disk, config });
+  const writer = new Writer(log);
+  for (const round of [1, 2, 3, 4, 5]) {
+    for (const value of ["a", "b"]) log.appendAsLeader(batchOf([`${value}${round}`], { key: value }), 0);
+    for (const producerId of [1, 2]) writer.write(producerId, `${producerId}${round}`);
+    writer.end(1, "abort");
+    writer.end(2, "commit");
+  }
+  await log.roll();
+  await log.flush();
+  const end = log.logEndOffset;
+  log.updateHighWatermark(end);
+  const copies: MemoryDisk[] = [];
+  disk.before = async () => void copies.push(await copyDisk(memory, FOLDER));
+  log.updateConfig(defaultLogConfig({ ...config, segmentBytes: 100_000 }));
+  await new Cleaner(log, { clock, random, dedupeBufferBytes: 1 << 20 }).clean(0, end);
+  disk.before = () => undefined;
+  const isTransactional = (value: string): boolean => /^\d/.test(value);
+  const expected = [1, 2, 3, 4, 5].map((round) => `2${round}`);
+  assert.equal(log.segmentCount, 2, "all but the active one were merged");
+  await log.close(); // which forgets what memory still had of the old ones
+  const after = await openLog({ disk, config, hadCleanShutdown: true });
+  after.updateHighWatermark(end);
+  const values = await committedValues(after, 0, 1 << 20);
+  assert.deepEqual(values.filter(isTransactional), expected);
+  assert.deepEqual(
+    values.filter((value) => !isTransactional(value)),
+    ["a5", "b5"],
+  );
+  for (const hadCleanShutdown of [true, false]) {
+    for (const copy of copies) {
+      const again = await openLog({ disk: await copyDisk(copy, FOLDER), config, hadCleanShutdown, recoveryPoint: end });
+      again.updateHighWatermark(end);
+      assert.deepEqual((await committedValues(again, 0, 1 << 20)).filter(isTransactional), expected);
+    }
+  }
 });
 
 describe("the transaction index", () => {

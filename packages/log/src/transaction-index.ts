@@ -69,6 +69,15 @@ export class TransactionIndex {
     this.#entries.push({ producerId, firstOffset, lastOffset, lastStableOffset });
   }
 
+  /** Removes a file of which nothing is known, such as a crash may have left. */
+  async clear(): Promise<void> {
+    this.#entries = [];
+    this.#filedEntries = 0;
+    this.#isTooLong = false;
+    this.#hasFile = false;
+    await this.file.remove();
+  }
+
   /** Starts empty, whatever the file holds; the file follows with the next `flush`. */
   reset(): void {
     this.truncateTo(0);
@@ -108,7 +117,7 @@ export class TransactionIndex {
     const filed = this.#filedEntries;
     const added = this.#entries.slice(filed);
     const isNew = !this.#hasFile;
-    if (this.#isTooLong) await this.file.truncate(filed * ENTRY_SIZE);
+    if (this.#isTooLong || isNew) await this.file.truncate(filed * ENTRY_SIZE);
     this.#isTooLong = false;
     if (added.length > 0) await this.file.write(filed * ENTRY_SIZE, [encode(added)]);
     this.#filedEntries = filed + added.length;
