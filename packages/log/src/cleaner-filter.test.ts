@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { endTransactionMarker, RecordBatch, RecordBatchBuilder } from "@samsa/protocol";
 import type { CompressionType, RecordBatchBuilderOptions } from "@samsa/protocol";
+import { AbortedRanges } from "./aborted-ranges.ts";
 import type { FilterContext } from "./cleaner-filter.ts";
 import { addToOffsetMap, filterBatch } from "./cleaner-filter.ts";
 import { OffsetMap } from "./offset-map.ts";
@@ -32,6 +33,7 @@ function contextOf(later: Readonly<Record<string, number>>, options: Partial<Fil
   for (const [key, offset] of Object.entries(later)) offsets.put(encoder.encode(key), offset);
   return {
     offsets,
+    aborted: new AbortedRanges([]),
     endOffset: 1000,
     lastBatchEndOffset: 1000,
     nowMs: NOW_MS,
@@ -152,19 +154,47 @@ describe("a tombstone", () => {
   });
 });
 
-describe("left as they are", () => {
-  test("are records and markers of transactions, and they hide nothing", () => {
-    const offsets = new OffsetMap(1 << 16, 100, new SeededRandom());
-    const data = batchOf(["a=1"], { isTransactional: true, producerId: 7, producerEpoch: 0, baseSequence: 0 });
-    const end = { coordinatorEpoch: 0, producerId: 7, producerEpoch: 0, timestamp: NOW_MS, baseOffset: 11 };
-    const marker = new RecordBatch(endTransactionMarker({ type: 0, ...end }).slice());
-    for (const batch of [data, marker]) {
-      assert.equal(addToOffsetMap(batch, 0, offsets), undefined);
-      assert.equal(filterBatch(batch, contextOf({ a: 99 })), batch.bytes);
-    }
-    assert.equal(offsets.size, 0);
+describe("of a transaction", () => {
+  const offsetsOf = (): OffsetMap => new OffsetMap(1 << 16, 100, new SeededRandom());
+  const data = batchOf(["a=1", "b=2"], { isTransactional: true, producerId: 7, producerEpoch: 0, baseSequence: 0 });
+
+  test("records that were committed are as any others", () => {
+    const offsets = offsetsOf();
+    addToOffsetMap(data, 0, contextOf({}, { offsets }));
+    assert.equal(offsets.size, 2);
+    const kept = filterBatch(data, contextOf({ a: 99, b: 11 }));
+    assert.deepEqual(textOf(kept), ["11 b=2"]);
+    assert.equal(new RecordBatch(kept ?? new Uint8Array(0)).isTransactional, true);
   });
 
+  const ranges: [boolean, string, { producerId: number; firstOffset: number; lastOffset: number }[]][] = [
+    [true, "its producer aborted", [{ producerId: 7, firstOffset: 10, lastOffset: 12 }]],
+    [true, "after others", [1, 5, 10].map((at) => ({ producerId: 7, firstOffset: at, lastOffset: at + 2 }))],
+    [false, "another producer aborted", [{ producerId: 8, firstOffset: 10, lastOffset: 12 }]],
+    [false, "the one before", [{ producerId: 7, firstOffset: 1, lastOffset: 9 }]],
+    [false, "the one after", [{ producerId: 7, firstOffset: 12, lastOffset: 19 }]],
+  ];
+  for (const [goes, what, transactions] of ranges) {
+    test(`records ${goes ? "go and hide nothing" : "stay"}: ${what}`, () => {
+      const offsets = offsetsOf();
+      const aborted = new AbortedRanges(transactions.map((range) => ({ ...range, lastStableOffset: 0 })));
+      addToOffsetMap(data, 0, contextOf({}, { offsets, aborted }));
+      assert.equal(offsets.size, goes ? 0 : 2);
+      assert.equal(filterBatch(data, contextOf({ a: 10, b: 11 }, { aborted })), goes ? undefined : data.bytes);
+    });
+  }
+
+  test("the marker stays, and hides nothing", () => {
+    const end = { coordinatorEpoch: 0, producerId: 7, producerEpoch: 0, timestamp: NOW_MS, baseOffset: 11 };
+    const marker = new RecordBatch(endTransactionMarker({ type: 0, ...end }).slice());
+    const offsets = offsetsOf();
+    addToOffsetMap(marker, 0, contextOf({}, { offsets }));
+    assert.equal(offsets.size, 0);
+    assert.equal(filterBatch(marker, contextOf({})), marker.bytes);
+  });
+});
+
+describe("left as it is", () => {
   test("is a batch with a good CRC whose records cannot be read", () => {
     const builder = new RecordBatchBuilder({ baseOffset: 10 });
     builder.append({ timestamp: NOW_MS, key: encoder.encode("a"), value: null });
@@ -173,7 +203,7 @@ describe("left as they are", () => {
     const batch = new RecordBatch(bytes);
     new DataView(bytes.buffer).setUint32(17, batch.computeCrc());
     const offsets = new OffsetMap(1 << 16, 100, new SeededRandom());
-    assert.equal(addToOffsetMap(batch, 0, offsets), undefined);
+    assert.equal(addToOffsetMap(batch, 0, contextOf({}, { offsets })), undefined);
     assert.equal(filterBatch(batch, contextOf({ a: 99 })), batch.bytes);
   });
 });

@@ -1,11 +1,14 @@
 import { KafkaError, ProtocolError } from "@samsa/base";
 import { emptyRecordBatch, RecordBatch, RecordBatchBuilder } from "@samsa/protocol";
 import type { RecordView } from "@samsa/protocol";
+import type { AbortedRanges } from "./aborted-ranges.ts";
 import type { OffsetMap } from "./offset-map.ts";
 import type { LastRecord } from "./producer-state-manager.ts";
 
 export interface FilterContext {
   readonly offsets: OffsetMap;
+  /** All transactions that have records below `endOffset` have ended; these were aborted. */
+  readonly aborted: AbortedRanges;
   /** The map speaks of records below; those from here on stay. */
   readonly endOffset: number;
   /** Where the last batch ends that the map speaks of: its header stays, so that the log ends where it did. */
@@ -17,13 +20,17 @@ export interface FilterContext {
 }
 
 /**
- * Notes the offsets of the keys of a batch from `startOffset` on. Records of transactions are left out, and stay, whatever
- * comes after them: whether they count is for the transaction index to say.
+ * Notes the offsets of the keys of a batch from `startOffset` on. Markers, and records of transactions that were aborted, hide
+ * nothing.
  *
  * @returns the offset that found no room, if one did
  */
-export function addToOffsetMap(batch: RecordBatch, startOffset: number, offsets: OffsetMap): number | undefined {
-  if (isOfTransaction(batch)) return undefined;
+export function addToOffsetMap(
+  batch: RecordBatch,
+  startOffset: number,
+  { offsets, aborted }: Pick<FilterContext, "offsets" | "aborted">,
+): number | undefined {
+  if (batch.isControlBatch || isAborted(batch, aborted)) return undefined;
   try {
     for (const { offset, key } of batch.records()) {
       if (key !== null && offset >= startOffset && !offsets.put(key, offset)) return offset;
@@ -36,10 +43,11 @@ export function addToOffsetMap(batch: RecordBatch, startOffset: number, offsets:
 
 /**
  * What stays of a batch: its own bytes when all does, a batch with the same offsets, producer and sequence when some does,
- * undefined when nothing does. Where the records are gone and the offsets or the sequence are still needed, the header stays.
+ * undefined when nothing does, as of an aborted transaction. Markers stay: as long as the transaction index names their
+ * transaction, a reader needs them. Where the records are gone and the offsets or the sequence are still needed, the header stays.
  */
 export function filterBatch(batch: RecordBatch, context: FilterContext): Uint8Array | undefined {
-  if (isOfTransaction(batch) || batch.baseOffset >= context.endOffset) return batch.bytes;
+  if (batch.isControlBatch || batch.baseOffset >= context.endOffset) return batch.bytes;
   try {
     return filterReadable(batch, context);
   } catch (error) {
@@ -50,6 +58,7 @@ export function filterBatch(batch: RecordBatch, context: FilterContext): Uint8Ar
 }
 
 function filterReadable(batch: RecordBatch, context: FilterContext): Uint8Array | undefined {
+  if (isAborted(batch, context.aborted)) return isHeaderKept(batch, context) ? emptyRecordBatch(batch) : undefined;
   let kept = 0;
   let hasTombstones = false;
   for (const record of batch.records()) {
@@ -89,6 +98,7 @@ function rebuild(batch: RecordBatch, deleteHorizonMs: number | undefined, contex
     producerId: batch.producerId,
     producerEpoch: batch.producerEpoch,
     baseSequence: batch.baseSequence,
+    isTransactional: batch.isTransactional,
     partitionLeaderEpoch: batch.partitionLeaderEpoch,
     ...(deleteHorizonMs === undefined ? {} : { deleteHorizonMs }),
     initialCapacity: batch.sizeInBytes,
@@ -102,8 +112,8 @@ function rebuild(batch: RecordBatch, deleteHorizonMs: number | undefined, contex
   return builder.build();
 }
 
-function isOfTransaction(batch: RecordBatch): boolean {
-  return batch.isTransactional || batch.isControlBatch;
+function isAborted(batch: RecordBatch, aborted: AbortedRanges): boolean {
+  return batch.isTransactional && aborted.has(batch.producerId, batch.baseOffset);
 }
 
 function isUnreadable(error: unknown): boolean {

@@ -1,5 +1,6 @@
 import type { Clock, Random } from "@samsa/base";
 import { CorruptRecordError, peekBatchSize, RecordBatch, recordBatches } from "@samsa/protocol";
+import { AbortedRanges } from "./aborted-ranges.ts";
 import type { FilterContext } from "./cleaner-filter.ts";
 import { addToOffsetMap, filterBatch } from "./cleaner-filter.ts";
 import type { LogSegment } from "./log-segment.ts";
@@ -40,6 +41,7 @@ interface Slice {
 
 interface Mapped {
   readonly offsets: OffsetMap;
+  readonly aborted: AbortedRanges;
   readonly endOffset: number;
   readonly lastBatchEndOffset: number;
 }
@@ -88,6 +90,9 @@ export class Cleaner {
   async #mapOffsets(segments: readonly LogSegment[], startOffset: number, endOffset: number): Promise<Mapped> {
     const { dedupeBufferBytes, random } = this.#options;
     const offsets = new OffsetMap(dedupeBufferBytes, endOffset - startOffset, random);
+    // A transaction may have ended in a segment that is not cleaned.
+    const aborted = new AbortedRanges(this.#log.segments.flatMap(({ transactionIndex }) => transactionIndex.entries));
+    const mapped = { offsets, aborted };
     const first = segments.findLastIndex((segment) => segment.baseOffset <= startOffset);
     let lastBatchEndOffset = startOffset;
     for (const segment of segments.slice(Math.max(0, first))) {
@@ -96,15 +101,15 @@ export class Cleaner {
       while (position < segment.size) {
         const slice = await this.#readSlice(segment, position);
         for (const batch of slice.batches) {
-          const withoutRoom = addToOffsetMap(batch, startOffset, offsets);
+          const withoutRoom = addToOffsetMap(batch, startOffset, mapped);
           lastBatchEndOffset = batch.nextOffset;
-          if (withoutRoom !== undefined) return { offsets, endOffset: withoutRoom, lastBatchEndOffset };
+          if (withoutRoom !== undefined) return { ...mapped, endOffset: withoutRoom, lastBatchEndOffset };
         }
         position += slice.bytes;
         await this.#letOthers();
       }
     }
-    return { offsets, endOffset, lastBatchEndOffset };
+    return { ...mapped, endOffset, lastBatchEndOffset };
   }
 
   /** Writes a group of segments anew as one, and puts it in their place. */
@@ -116,11 +121,12 @@ export class Cleaner {
         await cleaned.transactionIndex.clear();
         await cleaned.createFiles();
       });
-      // The batches of transactions stay, and so do those that were aborted.
-      for (const { transactionIndex } of group) {
-        for (const transaction of transactionIndex.entries) cleaned.transactionIndex.append(transaction);
-      }
       for (const segment of group) {
+        // Their markers stay; so may records that memory did not suffice for, and those in the tail cache.
+        for (const aborted of segment.transactionIndex.entries) {
+          const last = cleaned.transactionIndex.entries.at(-1)?.lastOffset ?? -1;
+          if (aborted.lastOffset > last) cleaned.transactionIndex.append(aborted);
+        }
         for (let position = 0; position < segment.size;) {
           position += await this.#cleanSlice(segment, position, cleaned, context);
           await this.#letOthers();
