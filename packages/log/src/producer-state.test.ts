@@ -221,6 +221,30 @@ describe("producers after a restart", () => {
   });
 });
 
+test("a producer that sends again what was not answered has each record there once, wherever a crash came", async () => {
+  const config = { segmentBytes: 300 };
+  const memory = new MemoryDisk();
+  const disk = new WatchedDisk(memory);
+  const crashes: { readonly disk: MemoryDisk; readonly answered: number }[] = [];
+  let answered = 0;
+  const log = await openLog({ disk, config });
+  disk.before = async () => void crashes.push({ disk: await copyDisk(memory, FOLDER), answered });
+  while (answered < 10) {
+    await log.appendAsLeader(idempotent(answered), 0).written;
+    answered++;
+    if (answered === 6) await log.flush();
+  }
+  await log.close();
+  assert.ok(crashes.length > 50);
+  for (const crash of crashes) {
+    const again = await openLog({ disk: crash.disk, config });
+    for (let sequence = crash.answered; sequence < 10; sequence++) again.appendAsLeader(idempotent(sequence), 0);
+    const all = Array.from({ length: 10 }, (_, sequence) => `${sequence}`);
+    assert.deepEqual(valuesOf(await readAll(again)), all, `${crash.answered} were answered`);
+    await again.close();
+  }
+});
+
 describe("producers after retention", () => {
   test("are still known, and the snapshots of the segments that went are gone", async () => {
     const disk = new MemoryDisk();
