@@ -185,3 +185,19 @@ test("a committed read tells that no transaction was aborted", async () => {
   const response = await broker.client.request(FetchRequest, FetchResponse, 12, request);
   assert.deepEqual(partitionOf(response).abortedTransactions, []);
 });
+
+test("a fetch that waits is woken by an append though old segments have gone meanwhile", async () => {
+  await using broker = await startTestBroker();
+  await broker.createTopic("orders", { configs: { "retention.bytes": "1", "segment.bytes": "1048576" } });
+  const large = "x".repeat(700_000);
+  for (const value of [large, large]) await produce(broker.client, batchOf([value]), { topic: "orders" });
+  const waiter = await broker.connect();
+  const minutes = (count: number) => count * 60_000;
+  const waiting = fetch(waiter, { topic: "orders", offset: 2, maxWaitMs: minutes(60) });
+  await fetch(broker.client, { topic: "orders", offset: 2 }); // by its answer the other one waits
+  broker.clock.advance(minutes(10)); // the checks for retention are five minutes apart
+  const { logStartOffset } = await fetch(broker.client, { topic: "orders", offset: 2 });
+  assert.ok(logStartOffset > 0);
+  await produce(broker.client, batchOf(["new"]), { topic: "orders" });
+  assert.deepEqual(recordsOf(await waiting), ["2:new"]);
+});

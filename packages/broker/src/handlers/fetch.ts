@@ -13,7 +13,7 @@ import type { BrokerServices } from "../broker-services.ts";
 import { isolationLevelOf } from "../isolation-level.ts";
 import type { LeaderHints } from "../leader-hints.ts";
 import { leaderHints } from "../leader-hints.ts";
-import { DelayedFetch } from "../purgatory/delayed-fetch.ts";
+import { DelayedFetch, writtenBytes } from "../purgatory/delayed-fetch.ts";
 import type { RequestContext } from "../request-context.ts";
 import { requestedTopicName } from "../topic-names.ts";
 
@@ -57,7 +57,7 @@ export const fetch: ApiHandler<FetchRequest, FetchResponse> = {
     const isolationLevel = isolationLevelOf(request.isolationLevel);
     const maxBytes = Math.min(request.maxBytes, services.config.number("fetch.max.bytes"));
     const wanted = resolvePartitions(request, context, services);
-    const watermarks = wanted.map(({ partition }) => partition?.highWatermark ?? UNKNOWN_OFFSET);
+    const sizes = wanted.map(({ partition }) => (partition === undefined ? 0 : writtenBytes(partition)));
     const read = () => readAll(wanted, maxBytes, isolationLevel);
     const first = read();
     const minBytes = Math.min(request.minBytes, maxBytes); // more than may be answered is not worth waiting for
@@ -79,7 +79,7 @@ export const fetch: ApiHandler<FetchRequest, FetchResponse> = {
             return isEnough ? answer(wanted, again, context, services) : undefined;
           },
         },
-        watermarks,
+        sizes,
       );
     };
     return first instanceof Promise ? first.then(answerOrWait) : answerOrWait(first);

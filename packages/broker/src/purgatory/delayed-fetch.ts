@@ -1,10 +1,15 @@
 import type { Clock } from "@samsa/base";
 import type { Partition, PartitionWatcher } from "@samsa/replication";
 
+/** What waits for the disk is not readable yet, and counts as growth when it is. */
+export function writtenBytes({ log }: Partition): number {
+  return log.sizeInBytes - log.pendingBytes;
+}
+
 export interface DelayedFetchOptions<Result> {
   readonly partitions: readonly Partition[];
   readonly maxWaitMs: number;
-  /** Bytes that were missing at the first read. */
+  /** Bytes that were missing at the first read, beyond the sizes that were given. */
   readonly missingBytes: number;
   readonly clock: Clock;
   /** Reads again; `isLast` when the result is answered whatever it holds. Undefined: not enough yet. */
@@ -15,8 +20,7 @@ export interface DelayedFetchOptions<Result> {
 
 /**
  * A fetch that waits for records: it is tried again whenever one of its partitions has grown enough, and answered at the
- * latest after `maxWaitMs`. The highest watermarks that the first read saw are compared once more when the wait begins, so an
- * append between the two is not missed.
+ * latest after `maxWaitMs`. Growth counts from the sizes before the first read, so an append between the two is not missed.
  */
 export class DelayedFetch<Result> implements PartitionWatcher {
   readonly #options: DelayedFetchOptions<Result>;
@@ -41,29 +45,28 @@ export class DelayedFetch<Result> implements PartitionWatcher {
 
   /**
    * Waits; resolves with what `tryComplete` gave.
-   * @param watermarks the high watermark of each partition as the first read saw it
+   * @param sizes what `writtenBytes` was of each partition before the first read
    */
-  static wait<Result>(options: DelayedFetchOptions<Result>, watermarks: readonly number[]): Promise<Result> {
+  static wait<Result>(options: DelayedFetchOptions<Result>, sizes: readonly number[]): Promise<Result> {
     return new Promise((resolve, reject) => {
       const fetch = new DelayedFetch(options, resolve, reject);
-      fetch.#begin(watermarks);
+      fetch.#begin(sizes);
     });
   }
 
   onPartitionChanged(partition: Partition): void {
     if (this.#isDone) return;
     const isGone = !partition.isLeader || partition.log.failure !== undefined;
-    if (isGone || this.#grownBytes() >= this.#options.missingBytes) this.#try();
+    if (isGone || this.#hasGrownEnough()) this.#try();
   }
 
-  #begin(watermarks: readonly number[]): void {
+  #begin(sizes: readonly number[]): void {
     const { partitions, clock, maxWaitMs, onDisconnect } = this.#options;
-    let hasMoved = false;
+    let isGone = false;
     for (const [index, partition] of partitions.entries()) {
-      // What waits for the disk was not readable yet, and counts as growth when it is.
-      this.#sizes.set(partition, partition.log.sizeInBytes - partition.log.pendingBytes);
+      this.#sizes.set(partition, sizes[index] ?? 0);
       partition.watch(this);
-      if (partition.highWatermark !== watermarks[index]) hasMoved = true;
+      isGone ||= !partition.isLeader;
     }
     const timer = clock.setTimer(maxWaitMs, () => {
       this.#isExpired = true;
@@ -79,13 +82,18 @@ export class DelayedFetch<Result> implements PartitionWatcher {
       forget();
       for (const partition of partitions) partition.unwatch(this);
     };
-    if (hasMoved) this.#try();
+    if (isGone || this.#hasGrownEnough()) this.#try();
   }
 
-  #grownBytes(): number {
+  /** Also when a log has shrunk: old segments were deleted, and its size no longer tells what is new. */
+  #hasGrownEnough(): boolean {
     let grown = 0;
-    for (const [partition, size] of this.#sizes) grown += Math.max(0, partition.log.sizeInBytes - size);
-    return grown;
+    for (const [partition, size] of this.#sizes) {
+      const now = writtenBytes(partition);
+      if (now < size) return true;
+      grown += now - size;
+    }
+    return grown >= this.#options.missingBytes;
   }
 
   #try(): void {
