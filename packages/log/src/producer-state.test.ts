@@ -222,7 +222,7 @@ describe("producers after a restart", () => {
 });
 
 test("a producer that sends again what was not answered has each record there once, wherever a crash came", async () => {
-  const config = { segmentBytes: 300 };
+  const config = { segmentBytes: 300, flushMessages: 1 }; // so that there is a moment between the write and the answer
   const memory = new MemoryDisk();
   const disk = new WatchedDisk(memory);
   const crashes: { readonly disk: MemoryDisk; readonly answered: number }[] = [];
