@@ -1,5 +1,6 @@
 import { apiVersions } from "./handlers/api-versions.ts";
 import { createTopics } from "./handlers/create-topics.ts";
+import { deleteRecords } from "./handlers/delete-records.ts";
 import { deleteTopics } from "./handlers/delete-topics.ts";
 import { describeCluster } from "./handlers/describe-cluster.ts";
 import { describeConfigs } from "./handlers/describe-configs.ts";
@@ -22,6 +23,7 @@ export const API_ENDPOINTS: readonly ApiEndpoint[] = [
   endpoint(apiVersions),
   endpoint(createTopics),
   endpoint(deleteTopics),
+  endpoint(deleteRecords),
   endpoint(initProducerId),
   endpoint(describeConfigs),
   endpoint(describeCluster),

@@ -1,5 +1,5 @@
 import type { Uuid } from "@samsa/base";
-import { assert } from "@samsa/base";
+import { assert, ErrorCode, KafkaError } from "@samsa/base";
 import type { LogAppendResult, LogReadResult, TimestampAndOffset, TopicPartition, UnifiedLog } from "@samsa/log";
 import { OffsetOutOfRangeError } from "@samsa/log";
 import type { PartitionRegistration } from "@samsa/metadata";
@@ -9,6 +9,9 @@ export type IsolationLevel = "read-uncommitted" | "read-committed";
 
 /** The caller has no leader epoch to compare. */
 export const NO_LEADER_EPOCH = -1;
+
+/** In place of an offset: the high watermark. */
+const HIGH_WATERMARK = -1;
 
 export interface FetchParameters {
   readonly fetchOffset: number;
@@ -141,6 +144,26 @@ export class Partition {
       withAbortedTransactions: isCommitted,
     });
     return read instanceof Promise ? read.then((found) => answer(found)) : answer(read);
+  }
+
+  /**
+   * Moves the log start offset up; HIGH_WATERMARK deletes all that may be read. Whole segments go with the next round of
+   * retention.
+   * @returns the log start offset afterwards
+   * @throws KafkaError NOT_LEADER_OR_FOLLOWER, POLICY_VIOLATION (a topic that is compacted only), OFFSET_OUT_OF_RANGE
+   */
+  deleteRecordsOnLeader(offset: number): number {
+    if (!this.isLeader) throw this.#notLeader();
+    const { cleanupPolicy } = this.log.config;
+    if (cleanupPolicy.includes("compact") && !cleanupPolicy.includes("delete")) {
+      throw new KafkaError(ErrorCode.POLICY_VIOLATION, `${this.topicPartition.topic} is compacted, not deleted from`);
+    }
+    const startOffset = offset === HIGH_WATERMARK ? this.highWatermark : offset;
+    if (startOffset < 0) {
+      throw new OffsetOutOfRangeError(offset, this.log.logStartOffset, this.log.logEndOffset);
+    }
+    this.log.maybeIncrementLogStartOffset(startOffset);
+    return this.log.logStartOffset;
   }
 
   /** End of what a reader of this isolation level sees (ListOffsets "latest"). */
