@@ -25,6 +25,8 @@ export interface CleanerOptions {
   readonly dedupeBufferBytes: number;
   /** Asked again and again. */
   readonly isStopped?: () => boolean;
+  /** Lets the event loop go round; called every few milliseconds. */
+  readonly pause?: () => Promise<void>;
 }
 
 export interface CleaningResult {
@@ -202,9 +204,9 @@ export class Cleaner {
 
   /** The event loop goes round when the cleaner has had it for a while. */
   async #letOthers(): Promise<void> {
-    const { clock } = this.#options;
+    const { clock, pause } = this.#options;
     if (clock.monotonicMs() - this.#turnBeganMs < LONGEST_TURN_MS) return;
-    await new Promise<void>((resolve) => void clock.setTimer(0, resolve));
+    await pause?.();
     this.#turnBeganMs = clock.monotonicMs();
   }
 }

@@ -238,6 +238,21 @@ describe("the log cleaner", () => {
     assert.deepEqual(again.manager.problems, []);
   });
 
+  test("does not wait out a pause when the directory is closed", async () => {
+    class SlowClock extends ManualClock {
+      #ms = 0;
+      override monotonicMs(): number {
+        return (this.#ms += 10); // every look takes a while, and timers never fire
+      }
+    }
+    const directory = await Directory.open(new MemoryDisk(), {}, new SlowClock(NOW_MS));
+    await addSegment(await directory.log("t"), 3);
+    const cleaning = directory.manager.cleanDirtyLogs();
+    await turns();
+    assert.equal(await directory.manager.close(), true);
+    await cleaning;
+  });
+
   test("does nothing when log.cleaner.enable is false", async () => {
     const disk = new MemoryDisk();
     const cleaner = { isEnabled: false, backoffMs: 1, dedupeBufferBytes: 1000 };

@@ -58,6 +58,7 @@ export class LogCleaner {
   readonly #task: PeriodicTask;
   #cleaning: Promise<void> | undefined;
   #isStopped = false;
+  #endPause: () => void = () => undefined;
 
   constructor(options: LogCleanerOptions) {
     const { disk, clock, directory, config } = options;
@@ -84,6 +85,7 @@ export class LogCleaner {
   /** What is under way is broken off. */
   async stop(): Promise<void> {
     this.#isStopped = true;
+    this.#endPause(); // a timer alone does not keep the process alive until the directory is closed
     await this.#task.stop();
     await this.#cleaning;
   }
@@ -115,7 +117,9 @@ export class LogCleaner {
     const { dedupeBufferBytes } = config;
     try {
       await checkpointRecoveryPoints();
-      const cleaner = new Cleaner(log, { clock, random, dedupeBufferBytes, isStopped: () => this.#isStopped });
+      const isStopped = (): boolean => this.#isStopped;
+      const pause = (): Promise<void> => this.#pause();
+      const cleaner = new Cleaner(log, { clock, random, dedupeBufferBytes, isStopped, pause });
       const result: CleaningResult = await cleaner.clean(dirty.firstDirtyOffset, dirty.endOffset);
       if (this.#options.logs.get(name) !== log) return; // deleted meanwhile
       this.#cleanOffsets.set(name, result.endOffset);
@@ -126,6 +130,16 @@ export class LogCleaner {
       this.#uncleanable.add(log);
       if (log.isUsable || log.failure !== undefined) report(log.directory, `not compacted: ${String(error)}`);
     }
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#options.clock.setTimer(0, resolve);
+      this.#endPause = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
   }
 
   async #writeCheckpoint(): Promise<void> {
