@@ -6,7 +6,7 @@ import path from "node:path";
 import process from "node:process";
 import type { TestContext } from "node:test";
 import { test } from "node:test";
-import { lockDataDirectory } from "./data-directory-lock.ts";
+import { advisoryLockHolder, lockDataDirectory } from "./data-directory-lock.ts";
 import { StartError } from "./server-error.ts";
 
 function folder(t: TestContext): string {
@@ -49,4 +49,12 @@ test("a lock file that another program left, without an owner, is taken over", (
   const directory = folder(t);
   writeFileSync(path.join(directory, ".lock"), ""); // Apache Kafka's is empty
   lockDataDirectory(directory)();
+});
+
+test("the lock of a running Apache Kafka is seen where Linux shows it", () => {
+  const locks = "1: POSIX  ADVISORY  WRITE 4711 fe:00:9977878 0 EOF\n2: FLOCK  ADVISORY  WRITE 12 00:2b:42 0 EOF\n";
+  assert.equal(advisoryLockHolder(locks, 9_977_878), 4711);
+  assert.equal(advisoryLockHolder(locks, 42), 12);
+  assert.equal(advisoryLockHolder(locks, 77_878), undefined);
+  assert.equal(advisoryLockHolder("", 42), undefined);
 });

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { StartError } from "./server-error.ts";
@@ -21,11 +21,9 @@ export function lockDataDirectory(directory: string): () => void {
     const why = (cause as NodeJS.ErrnoException).code === "EEXIST" ? "it is a file" : String(cause);
     throw new StartError(`${directory} is no data directory: ${why}; give another --data-dir`, { cause });
   }
-  const owner = readOwner(file);
-  const isTaken = lockedHere.has(file) || (owner !== undefined && owner.pid !== process.pid && isAlive(owner));
-  if (isTaken) {
-    const who = lockedHere.has(file) ? "this process" : `process ${owner?.pid}`;
-    throw new StartError(`${directory} is in use by another broker (${who}); stop it, or give another --data-dir`);
+  const holder = holderOf(file);
+  if (holder !== undefined) {
+    throw new StartError(`${directory} is in use by another broker (${holder}); stop it, or give another --data-dir`);
   }
   writeFileSync(file, `${process.pid} ${startTimeOf(process.pid) ?? ""}\n`, { mode: 0o600 });
   lockedHere.add(file);
@@ -35,22 +33,51 @@ export function lockDataDirectory(directory: string): () => void {
   };
 }
 
+function holderOf(file: string): string | undefined {
+  if (lockedHere.has(file)) return "this process";
+  const owner = readOwner(file);
+  if (owner === undefined) return undefined;
+  const kafka = advisoryLockHolder(readText("/proc/locks") ?? "", lstatSync(file).ino);
+  if (kafka !== undefined) return `process ${kafka}, which locks it as Apache Kafka does`;
+  const { pid } = owner;
+  return pid !== undefined && pid !== process.pid && isAlive(pid, owner.startTime) ? `process ${pid}` : undefined;
+}
+
+/**
+ * Who holds an advisory lock on a file, from the text of Linux's /proc/locks. Java's FileLock shows there, and it is how
+ * Apache Kafka guards the same file.
+ */
+export function advisoryLockHolder(locks: string, inode: number): number | undefined {
+  for (const line of locks.split("\n")) {
+    const [, , , , pid, device] = line.trim().split(/\s+/);
+    if (device?.split(":").at(-1) === String(inode)) return Number(pid);
+  }
+  return undefined;
+}
+
+/** What the file says; nothing where it is empty, as Kafka leaves it. */
 interface Owner {
-  readonly pid: number;
+  readonly pid: number | undefined;
   readonly startTime: string | undefined;
 }
 
 function readOwner(file: string): Owner | undefined {
+  const text = readText(file);
+  if (text === undefined) return undefined;
+  const [pid = "", startTime] = text.trim().split(" ");
+  return { pid: /^\d+$/.test(pid) ? Number(pid) : undefined, startTime };
+}
+
+function readText(file: string): string | undefined {
   try {
-    const [pid = "", startTime] = readFileSync(file, "utf8").trim().split(" ");
-    return /^\d+$/.test(pid) ? { pid: Number(pid), startTime } : undefined;
+    return readFileSync(file, "utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw new StartError(`${file} cannot be read`, { cause: error });
   }
 }
 
-function isAlive({ pid, startTime }: Owner): boolean {
+function isAlive(pid: number, startTime: string | undefined): boolean {
   try {
     process.kill(pid, 0);
   } catch (error) {
