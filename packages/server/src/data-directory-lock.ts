@@ -72,7 +72,8 @@ function readText(file: string): string | undefined {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || (code === "EACCES" && file.startsWith("/proc/"))) return undefined;
     throw new StartError(`${file} cannot be read`, { cause: error });
   }
 }
