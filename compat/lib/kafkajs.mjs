@@ -1,8 +1,21 @@
 // KafkaJS, quiet, and a way to read one partition with it. Its consumer works in a group only, so what reads here is
 // the layer beneath it: the same decoding, without the group.
+import zstd from "@bokuweb/zstd-wasm";
 import kafkajs from "kafkajs";
+import snappy from "kafkajs-snappy";
+import lz4 from "lz4-napi";
 
 export const { CompressionTypes, Partitioners } = kafkajs;
+
+// KafkaJS brings gzip and takes the others from plug-ins.
+await zstd.init();
+const codec = (compress, decompress) => () => ({
+  compress: async (encoder) => Buffer.from(compress(encoder.buffer)),
+  decompress: async (bytes) => Buffer.from(decompress(bytes)),
+});
+kafkajs.CompressionCodecs[CompressionTypes.Snappy] = snappy;
+kafkajs.CompressionCodecs[CompressionTypes.LZ4] = codec(lz4.compressFrameSync, lz4.decompressFrameSync);
+kafkajs.CompressionCodecs[CompressionTypes.ZSTD] = codec(zstd.compress, zstd.decompress);
 
 export function createKafkaJs(bootstrap, clientId = "compat-kafkajs") {
   return new kafkajs.Kafka({

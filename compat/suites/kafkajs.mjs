@@ -33,6 +33,9 @@ export const suite = {
     for (const [name, compression] of [
       ["none", CompressionTypes.None],
       ["gzip", CompressionTypes.GZIP],
+      ["snappy", CompressionTypes.Snappy],
+      ["lz4", CompressionTypes.LZ4],
+      ["zstd", CompressionTypes.ZSTD],
     ]) {
       await check(`${CORPUS_LINES} lines written with ${name} come back byte for byte`, async () => {
         const topic = `kafkajs-${name}`;
