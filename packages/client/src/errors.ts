@@ -74,6 +74,15 @@ export class ConfigurationError extends KafkaError {
   }
 }
 
+/** A key or value that its serialiser cannot turn into bytes, or back. `cause` is what the serialiser threw. */
+export class SerialisationError extends KafkaError {
+  override readonly name = "SerialisationError";
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(ErrorCode.INVALID_RECORD, message, options);
+  }
+}
+
 /** The client, producer or consumer was closed before or while this was done. */
 export class ClosedError extends KafkaError {
   override readonly name = "ClosedError";

@@ -18,6 +18,7 @@ export {
   NoBrokerReachableError,
   RecordTooLargeError,
   RequestTimeoutError,
+  SerialisationError,
   SomeItemsFailedError,
   TimeLimitError,
   UnsupportedVersionError,
@@ -29,3 +30,11 @@ export type { DeliveryCallback } from "./producer/producer-batch.ts";
 export type { ProducerOptions } from "./producer/producer-options.ts";
 export { UNKNOWN_OFFSET } from "./producer/record.ts";
 export type { ProducerHeader, ProducerRecord, RecordMetadata } from "./producer/record.ts";
+export { serializers } from "./serialisers/serialisers.ts";
+export type {
+  DeserialisationContext,
+  Deserializer,
+  SerialisationContext,
+  Serde,
+  Serializer,
+} from "./serialisers/serialiser.ts";
