@@ -18,7 +18,7 @@ const KNOWN = [
     what: /^an isolation level that is none$/,
     reason: "Kafka fails with an IllegalArgumentException (-1); we say INVALID_REQUEST",
   },
-  { api: "Fetch", path: /\/sessionId$/, reason: "we open no fetch sessions yet, and clients go on without" },
+  { api: "Fetch", path: /\/sessionId$/, reason: "chance decides it" },
   { api: "Produce", path: /\/errorMessage$/, reason: "Kafka leaves most messages out; ours name the reason" },
   {
     api: "DescribeConfigs",

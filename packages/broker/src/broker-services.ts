@@ -3,6 +3,7 @@ import type { QuorumController } from "@samsa/controller";
 import type { BrokerConfig } from "@samsa/metadata";
 import type { ReplicaManager } from "@samsa/replication";
 import type { AutoTopicCreation } from "./auto-topic-creation.ts";
+import type { FetchSessionCache } from "./fetch-session/fetch-session-cache.ts";
 import type { Logger } from "./logger.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
 import type { ProducerIdManager } from "./producer-id-manager.ts";
@@ -19,6 +20,7 @@ export interface BrokerServices {
   readonly controller: QuorumController;
   readonly autoTopicCreation: AutoTopicCreation;
   readonly producerIds: ProducerIdManager;
+  readonly fetchSessions: FetchSessionCache;
   readonly clock: Clock;
   readonly logger: Logger;
   /** What the ApiVersions answer lists. */

@@ -1,10 +1,11 @@
-import type { Clock, Connection, ConnectionHandler, InvariantError } from "@samsa/base";
+import type { Clock, Connection, ConnectionHandler, InvariantError, Random } from "@samsa/base";
 import type { QuorumController } from "@samsa/controller";
 import type { BrokerConfig } from "@samsa/metadata";
 import type { ReplicaManager } from "@samsa/replication";
 import { API_ENDPOINTS } from "./api-endpoints.ts";
 import { AutoTopicCreation } from "./auto-topic-creation.ts";
 import { ClientConnection } from "./client-connection.ts";
+import { FetchSessionCache } from "./fetch-session/fetch-session-cache.ts";
 import type { Logger } from "./logger.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
 import { ProducerIdManager } from "./producer-id-manager.ts";
@@ -23,6 +24,7 @@ export interface BrokerOptions {
   readonly replicas: ReplicaManager;
   readonly controller: QuorumController;
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
   /** A promise of our own code was broken; the process must stop. */
   readonly onFatal: (error: InvariantError) => void;
@@ -37,12 +39,16 @@ export class Broker {
   #isDraining = false;
 
   constructor(options: BrokerOptions) {
-    const { config, controller, nodeId, brokerEpoch } = options;
+    const { config, controller, nodeId, brokerEpoch, random } = options;
     this.#options = options;
     this.#dispatcher = new RequestDispatcher(API_ENDPOINTS, {
       ...options,
       autoTopicCreation: new AutoTopicCreation({ config, createTopics: (request) => controller.createTopics(request) }),
       producerIds: new ProducerIdManager(() => controller.allocateProducerIds(nodeId, brokerEpoch)),
+      fetchSessions: new FetchSessionCache({
+        maxSessions: config.number("max.incremental.fetch.session.cache.slots"),
+        random,
+      }),
       servedApis: API_ENDPOINTS.map(({ advertised }) => advertised),
     });
   }

@@ -174,6 +174,7 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
     replicas,
     controller,
     clock,
+    random,
     logger,
     onFatal,
   });

@@ -10,6 +10,9 @@ import { createFetchResponsePartitionData, FetchResponse } from "@samsa/protocol
 import type { IsolationLevel, Partition, PartitionFetch } from "@samsa/replication";
 import type { ApiHandler } from "../api-handler.ts";
 import type { BrokerServices } from "../broker-services.ts";
+import type { FetchContext, FetchedPartition } from "../fetch-session/fetch-context.ts";
+import { fetchContext } from "../fetch-session/fetch-context.ts";
+import type { FetchWish } from "../fetch-session/fetch-session.ts";
 import { isolationLevelOf } from "../isolation-level.ts";
 import type { LeaderHints } from "../leader-hints.ts";
 import { leaderHints } from "../leader-hints.ts";
@@ -20,14 +23,11 @@ import { requestedTopicName } from "../topic-names.ts";
 const FIRST_VERSION_WITH_TOPIC_IDS = 13;
 const FIRST_VERSION_WITH_LEADER_HINTS = 16;
 const UNKNOWN_OFFSET = -1;
-/** Opens a session (in place of another, if one is named), or reads without one; both are answered whole. */
-const FULL_FETCH_EPOCHS: readonly number[] = [0, -1];
 
 /** One partition of the request with what became of it so far. */
 interface PartitionRequest {
   readonly topic: string;
-  readonly topicId: Uuid;
-  readonly request: FetchRequest["topics"][number]["partitions"][number];
+  readonly wish: FetchWish;
   readonly partition: Partition | undefined;
   readonly error: unknown; // why there is no partition
 }
@@ -43,20 +43,17 @@ interface ReadOutcome {
  * Fetch 4-18. v4 has isolation levels (KIP-98); v5 the log start offset; v7 fetch sessions (KIP-227); v9 leader epochs
  * (KIP-320); v11 racks (KIP-392); v12 is flexible and tells of diverging logs (KIP-595); v13 names topics by id (KIP-516);
  * v15 moves the replica id; v16 answers where the leader is (KIP-951); v17 and v18 are for followers.
- *
- * No session is opened: a client that asks for one is answered with session id 0 and goes on with full fetches.
  */
 export const fetch: ApiHandler<FetchRequest, FetchResponse> = {
   request: FetchRequest,
   response: FetchResponse,
 
   handle(request, context, services) {
-    if (!FULL_FETCH_EPOCHS.includes(request.sessionEpoch)) {
-      return FetchResponse.create({ errorCode: ErrorCode.FETCH_SESSION_ID_NOT_FOUND }); // there are no sessions
-    }
     const isolationLevel = isolationLevelOf(request.isolationLevel);
+    const session = fetchContext(request, context.apiVersion, services.fetchSessions, services.clock.monotonicMs());
+    if (typeof session === "number") return FetchResponse.create({ errorCode: session });
     const maxBytes = Math.min(request.maxBytes, services.config.number("fetch.max.bytes"));
-    const wanted = resolvePartitions(request, context, services);
+    const wanted = session.wishes.map((wish) => resolve(wish, context, services));
     const sizes = wanted.map(({ partition }) => (partition === undefined ? 0 : writtenBytes(partition)));
     const read = () => readAll(wanted, maxBytes, isolationLevel);
     const first = read();
@@ -65,7 +62,7 @@ export const fetch: ApiHandler<FetchRequest, FetchResponse> = {
     const answerOrWait = (outcome: ReadOutcome): FetchResponse | Promise<FetchResponse> => {
       const missingBytes = minBytes - outcome.sizeInBytes;
       const mustWait = request.maxWaitMs > 0 && missingBytes > 0 && !outcome.isUrgent && wanted.length > 0;
-      if (!mustWait) return answer(wanted, outcome, context, services);
+      if (!mustWait) return answer(wanted, outcome, session, context, services);
       return DelayedFetch.wait(
         {
           partitions: wanted.flatMap(({ partition }) => partition ?? []),
@@ -76,7 +73,7 @@ export const fetch: ApiHandler<FetchRequest, FetchResponse> = {
           tryComplete: async (isLast) => {
             const again = await read();
             const isEnough = isLast || again.isUrgent || again.sizeInBytes >= minBytes;
-            return isEnough ? answer(wanted, again, context, services) : undefined;
+            return isEnough ? answer(wanted, again, session, context, services) : undefined;
           },
         },
         sizes,
@@ -86,9 +83,7 @@ export const fetch: ApiHandler<FetchRequest, FetchResponse> = {
   },
 
   onSent({ responses }) {
-    for (const { partitions } of responses) {
-      for (const { records } of partitions) if (records !== null) readBuffers.giveBack(records);
-    }
+    for (const { partitions } of responses) giveBack(partitions);
   },
 
   // Versions before 7 have no error for the whole, so each partition tells it.
@@ -105,27 +100,14 @@ export const fetch: ApiHandler<FetchRequest, FetchResponse> = {
     }),
 };
 
-function resolvePartitions(
-  request: FetchRequest,
-  { apiVersion }: RequestContext,
-  services: BrokerServices,
-): readonly PartitionRequest[] {
-  const wanted = new Map<string, PartitionRequest>();
-  for (const { topic, topicId, partitions } of request.topics) {
-    for (const partitionRequest of partitions) {
-      const known = { topic, topicId, request: partitionRequest };
-      // A partition that is named twice is read once, in the first place and with the last wish, as in Kafka.
-      const key = `${topicId}/${topic}/${partitionRequest.partition}`;
-      try {
-        const name = requestedTopicName({ name: topic, topicId }, apiVersion, FIRST_VERSION_WITH_TOPIC_IDS, services);
-        const partition = services.replicas.partition(name, partitionRequest.partition);
-        wanted.set(key, { ...known, topic: name, partition, error: undefined });
-      } catch (error) {
-        wanted.set(key, { ...known, partition: undefined, error });
-      }
-    }
+function resolve(wish: FetchWish, { apiVersion }: RequestContext, services: BrokerServices): PartitionRequest {
+  const { topic: name, topicId } = wish;
+  try {
+    const topic = requestedTopicName({ name, topicId }, apiVersion, FIRST_VERSION_WITH_TOPIC_IDS, services);
+    return { topic, wish, partition: services.replicas.partition(topic, wish.request.partition), error: undefined };
+  } catch (error) {
+    return { topic: name, wish, partition: undefined, error };
   }
-  return [...wanted.values()];
 }
 
 /**
@@ -150,7 +132,7 @@ function readAll(
     fetches.push({ error });
     isUrgent = true;
   };
-  const readOne = ({ partition, request: wish, error }: PartitionRequest): Promise<void> | undefined => {
+  const readOne = ({ partition, wish: { request: wish }, error }: PartitionRequest): Promise<void> | undefined => {
     if (partition === undefined) {
       fail(error);
       return undefined;
@@ -186,29 +168,50 @@ function readAll(
 function answer(
   wanted: readonly PartitionRequest[],
   { fetches }: ReadOutcome,
+  session: FetchContext,
   context: RequestContext,
   services: BrokerServices,
 ): FetchResponse {
   const hints = leaderHints(context, FIRST_VERSION_WITH_LEADER_HINTS, services);
-  const responses: { topic: string; topicId: Uuid; partitions: FetchResponsePartitionData[] }[] = [];
-  for (const [index, { topic, topicId, request, partition }] of wanted.entries()) {
-    const fetched = fetches[index];
-    if (fetched === undefined) continue;
+  const fetched: FetchedPartition[] = [];
+  for (const [index, { topic, wish, partition }] of wanted.entries()) {
+    const outcome = fetches[index];
+    if (outcome === undefined) continue;
     // None were looked for, or none were found: which of the two shows in the answer.
-    const aborted = "error" in fetched ? undefined : fetched.abortedTransactions;
+    const aborted = "error" in outcome ? undefined : outcome.abortedTransactions;
     const abortedTransactions = aborted ?? (partition === undefined ? [] : null);
-    let response = responses.at(-1);
-    const isNext = response?.topic === topic && response.topicId === topicId;
-    if (response === undefined || !isNext) responses.push((response = { topic, topicId, partitions: [] }));
-    const data = partitionData(request.partition, topic, fetched, hints.leaderOf, services);
-    response.partitions.push({ ...data, abortedTransactions });
+    const data = partitionData(wish.request.partition, topic, outcome, hints.leaderOf, services);
+    fetched.push({ wish, data: { ...data, abortedTransactions } });
   }
-  const topics: FetchResponseFetchableTopicResponse[] = responses.map(({ topic, topicId, partitions }) => ({
+  const { errorCode, sessionId, partitions } = session.answer(fetched, services.clock.monotonicMs());
+  const response = FetchResponse.create({
+    errorCode,
+    sessionId,
+    responses: byTopic(partitions, services),
+    nodeEndpoints: hints.endpoints(),
+  });
+  if (errorCode !== ErrorCode.NONE) giveBack(fetched.map(({ data }) => data));
+  return response;
+}
+
+/** Partitions of one topic that follow each other share an entry. */
+function byTopic(
+  partitions: readonly FetchedPartition[],
+  services: BrokerServices,
+): readonly FetchResponseFetchableTopicResponse[] {
+  const responses: { topic: string; topicId: Uuid; partitions: FetchResponsePartitionData[] }[] = [];
+  for (const { wish, data } of partitions) {
+    const { topic, topicId } = wish;
+    let last = responses.at(-1);
+    const isNext = last?.topic === topic && last.topicId === topicId;
+    if (last === undefined || !isNext) responses.push((last = { topic, topicId, partitions: [] }));
+    last.partitions.push(data);
+  }
+  return responses.map(({ topic, topicId, partitions: data }) => ({
     topic,
     topicId: topicId === ZERO_UUID ? (services.metadata.topic(topic)?.id ?? ZERO_UUID) : topicId,
-    partitions,
+    partitions: data,
   }));
-  return FetchResponse.create({ responses: topics, nodeEndpoints: hints.endpoints() });
 }
 
 function partitionData(
@@ -247,6 +250,10 @@ function refusedPartition(partitionIndex: number, errorCode: ErrorCode): FetchRe
     highWatermark: UNKNOWN_OFFSET,
     records: NO_RECORDS,
   });
+}
+
+function giveBack(partitions: readonly FetchResponsePartitionData[]): void {
+  for (const { records } of partitions) if (records !== null) readBuffers.giveBack(records);
 }
 
 const NO_RECORDS = new Uint8Array(0);

@@ -25,6 +25,7 @@ export interface DelayedFetchOptions<Result> {
 export class DelayedFetch<Result> implements PartitionWatcher {
   readonly #options: DelayedFetchOptions<Result>;
   readonly #sizes = new Map<Partition, number>();
+  #grownBytes = 0;
   readonly #resolve: (result: Result) => void;
   readonly #reject: (error: unknown) => void;
   #release: () => void = () => {};
@@ -57,16 +58,16 @@ export class DelayedFetch<Result> implements PartitionWatcher {
   onPartitionChanged(partition: Partition): void {
     if (this.#isDone) return;
     const isGone = !partition.isLeader || partition.log.failure !== undefined;
-    if (isGone || this.#hasGrownEnough()) this.#try();
+    if (this.#hasGrownEnough(partition) || isGone) this.#try();
   }
 
   #begin(sizes: readonly number[]): void {
     const { partitions, clock, maxWaitMs, onDisconnect } = this.#options;
-    let isGone = false;
+    let isDue = false;
     for (const [index, partition] of partitions.entries()) {
       this.#sizes.set(partition, sizes[index] ?? 0);
       partition.watch(this);
-      isGone ||= !partition.isLeader;
+      isDue = this.#hasGrownEnough(partition) || !partition.isLeader || isDue;
     }
     const timer = clock.setTimer(maxWaitMs, () => {
       this.#isExpired = true;
@@ -82,18 +83,16 @@ export class DelayedFetch<Result> implements PartitionWatcher {
       forget();
       for (const partition of partitions) partition.unwatch(this);
     };
-    if (isGone || this.#hasGrownEnough()) this.#try();
+    if (isDue) this.#try();
   }
 
-  /** Also when a log has shrunk: old segments were deleted, and its size no longer tells what is new. */
-  #hasGrownEnough(): boolean {
-    let grown = 0;
-    for (const [partition, size] of this.#sizes) {
-      const now = writtenBytes(partition);
-      if (now < size) return true;
-      grown += now - size;
-    }
-    return grown >= this.#options.missingBytes;
+  /** Also when the log has shrunk: old segments were deleted, and its size no longer tells what is new. */
+  #hasGrownEnough(partition: Partition): boolean {
+    const size = this.#sizes.get(partition) ?? 0;
+    const now = writtenBytes(partition);
+    this.#sizes.set(partition, now);
+    this.#grownBytes += Math.max(0, now - size);
+    return now < size || this.#grownBytes >= this.#options.missingBytes;
   }
 
   #try(): void {
