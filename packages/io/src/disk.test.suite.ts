@@ -9,8 +9,12 @@ export interface DiskUnderTest {
   readonly remove: () => Promise<void>;
 }
 
-/** What every Disk does. `make` gives an empty one. */
-export function diskSuite(name: string, make: () => Promise<DiskUnderTest>): void {
+/**
+ * What every Disk does. `make` gives an empty one.
+ *
+ * @param far a position to write at: beyond all memory, where the disk takes that
+ */
+export function diskSuite(name: string, make: () => Promise<DiskUnderTest>, far = 2 ** 36): void {
   describe(name, () => {
     let disk: Disk;
     let remove: () => Promise<void>;
@@ -272,7 +276,6 @@ export function diskSuite(name: string, make: () => Promise<DiskUnderTest>): voi
 
     test("shows zeros where nothing was written, in files larger than memory too", () =>
       withFile("a", async (file) => {
-        const far = 2 ** 36;
         await file.write(far, [bytesOf("z")]);
         assert.equal(await file.size(), far + 1);
         const into = new Uint8Array(3).fill(0xee);
