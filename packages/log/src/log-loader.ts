@@ -18,11 +18,13 @@ import {
 } from "./log-file-names.ts";
 import type { LogFileName } from "./log-file-names.ts";
 import { LogSegment } from "./log-segment.ts";
-import type { ScanProblem, SegmentContext } from "./log-segment.ts";
+import type { SegmentContext } from "./log-segment.ts";
 import { ProducerSnapshots } from "./producer-snapshot-file.ts";
 import { loadProducerState, rebuildTransactionIndex, replayBatch } from "./producer-state-loader.ts";
 import type { ProducerStateSources } from "./producer-state-loader.ts";
 import { ProducerStateManager } from "./producer-state-manager.ts";
+import { recoverSegment } from "./segment-recovery.ts";
+import type { ScanProblem } from "./segment-recovery.ts";
 import type { LoadedLog } from "./unified-log.ts";
 
 export interface LogLoaderOptions {
@@ -269,7 +271,7 @@ async function recoverSegments(
     if (index < first) continue;
     const followers = segments.slice(index + 1);
     segment.transactionIndex.reset();
-    let problem = await segment.recover((batch) => {
+    let problem = await recoverSegment(segment, (batch) => {
       endOffset = batch.nextOffset;
       const completed = replayBatch(producers, batch);
       if (completed?.isAborted === true) segment.transactionIndex.append(completed);

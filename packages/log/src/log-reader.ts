@@ -1,6 +1,7 @@
 import { peekBatchSize, RECORD_BATCH_OVERHEAD, RecordBatch } from "@samsa/protocol";
 import type { AbortedTxn } from "@samsa/protocol/messages/aborted-txn";
 import type { LogSegment } from "./log-segment.ts";
+import type { LogSegments } from "./log-segments.ts";
 import { readBuffers } from "./read-buffers.ts";
 
 export interface LogReadOptions {
@@ -57,10 +58,9 @@ export class LogReader {
    * @returns undefined when the limits leave nothing
    * @throws CorruptFileError where there is no valid batch
    */
-  async read(segments: readonly LogSegment[], read: DiskRead): Promise<DiskReadResult | undefined> {
+  async read(segments: LogSegments, read: DiskRead): Promise<DiskReadResult | undefined> {
     const place = this.#places.get(read.fetchOffset);
-    const first = segments.findLastIndex((segment) => segment.baseOffset <= read.fetchOffset);
-    for (const segment of segments.slice(Math.max(0, first))) {
+    for (const segment of segments.from(read.fetchOffset)) {
       const known = place?.segment === segment ? place.position : undefined;
       const position = known ?? (await segment.findBatch(read.fetchOffset))?.position;
       if (position === undefined || position >= segment.writtenSize) continue;

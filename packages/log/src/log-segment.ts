@@ -1,37 +1,23 @@
 import type { Disk } from "@samsa/base";
 import { assert } from "@samsa/base";
-import { NO_TIMESTAMP, peekBatchSize, RECORD_BATCH_OVERHEAD, RecordBatch } from "@samsa/protocol";
+import { NO_TIMESTAMP } from "@samsa/protocol";
+import type { RecordBatch } from "@samsa/protocol";
 import type { BatchHeader } from "./batch-header.ts";
-import { readBatchHeader } from "./batch-header.ts";
-import { CorruptFileError } from "./errors.ts";
+import type { CorruptFileError } from "./errors.ts";
+import { FileRecords } from "./file-records.ts";
+import type { TimestampAndOffset } from "./file-records.ts";
 import type { IndexCache } from "./index-cache.ts";
 import type { LogConfig } from "./log-config.ts";
 import { maxSegmentMs } from "./log-config.ts";
-import { LogFile } from "./log-file.ts";
+import type { LogFile } from "./log-file.ts";
 import { LOG_SUFFIX, logFileName, OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX } from "./log-file-names.ts";
 import { OffsetIndex } from "./offset-index.ts";
+import { recoverSegment } from "./segment-recovery.ts";
 import type { TimestampOffset } from "./time-index.ts";
 import { TimeIndex } from "./time-index.ts";
 import { TransactionIndex } from "./transaction-index.ts";
 
-const SCAN_BYTES = 1024 * 1024;
-const LOOKUP_BYTES = 16 * 1024;
 const LARGEST_RELATIVE_OFFSET = 0x7fffffff;
-
-/** What stopped a scan: the bytes from `position` on are no valid batch. */
-export interface ScanProblem {
-  readonly position: number;
-  /** `torn`: what a write leaves behind that did not finish. `corrupt`: anything else. */
-  readonly kind: "torn" | "corrupt";
-  readonly message: string;
-}
-
-/** A record's timestamp and offset, with the leader epoch of its batch where it is known. */
-export interface TimestampAndOffset {
-  readonly timestamp: number;
-  readonly offset: number;
-  readonly leaderEpoch: number | undefined;
-}
 
 /** What a segment is made in. */
 export interface SegmentContext {
@@ -62,14 +48,12 @@ export interface RollParams {
  */
 export class LogSegment {
   readonly baseOffset: number;
-  readonly log: LogFile;
+  readonly records: FileRecords;
   readonly offsetIndex: OffsetIndex;
   readonly timeIndex: TimeIndex;
   readonly transactionIndex: TransactionIndex;
   readonly #indexIntervalBytes: number;
   readonly #rollJitterMs: number;
-  #size: number;
-  #writtenSize: number;
   #bytesSinceLastIndexEntry = 0;
   #maxTimestamp: TimestampOffset | undefined; // undefined: the time index knows
   #firstTimestamp: number | undefined; // the largest of the first batch
@@ -82,7 +66,8 @@ export class LogSegment {
   constructor(baseOffset: number, size: number, context: SegmentContext) {
     const { disk, directory, config, suffix = "" } = context;
     this.baseOffset = baseOffset;
-    this.log = new LogFile(disk, segmentPath(directory, baseOffset, LOG_SUFFIX) + suffix);
+    const logPath = segmentPath(directory, baseOffset, LOG_SUFFIX) + suffix;
+    this.records = new FileRecords(disk, logPath, baseOffset, size);
     const offsetIndexPath = segmentPath(directory, baseOffset, OFFSET_INDEX_SUFFIX) + suffix;
     const timeIndexPath = segmentPath(directory, baseOffset, TIME_INDEX_SUFFIX) + suffix;
     this.offsetIndex = new OffsetIndex(disk, offsetIndexPath, baseOffset, config.segmentIndexBytes);
@@ -90,21 +75,24 @@ export class LogSegment {
     const transactionIndexPath = segmentPath(directory, baseOffset, TXN_INDEX_SUFFIX) + suffix;
     this.transactionIndex = new TransactionIndex(disk, transactionIndexPath, baseOffset);
     this.#indexIntervalBytes = config.indexIntervalBytes;
-    this.#size = size;
-    this.#writtenSize = size;
     this.#createdMs = context.createdMs;
     this.#rollJitterMs = context.rollJitterMs;
     this.#indexCache = context.indexCache;
   }
 
+  /** The `.log` file. */
+  get log(): LogFile {
+    return this.records.file;
+  }
+
   /** Bytes of the log file once all that was appended is written. */
   get size(): number {
-    return this.#size;
+    return this.records.size;
   }
 
   /** Bytes that the disk has taken. */
   get writtenSize(): number {
-    return this.#writtenSize;
+    return this.records.writtenSize;
   }
 
   get areIndexesLoaded(): boolean {
@@ -155,8 +143,8 @@ export class LogSegment {
     this.#indexCache.remove(this);
     const last = await this.#withIndexes(() => this.timeIndex.lastEntry);
     this.#maxTimestamp ??= last;
-    if (this.#firstTimestamp === undefined && this.#writtenSize > 0) {
-      this.#firstTimestamp = (await this.#headerAt(0)).maxTimestamp;
+    if (this.#firstTimestamp === undefined && this.writtenSize > 0) {
+      this.#firstTimestamp = (await this.records.headerAt(0)).maxTimestamp;
     }
   }
 
@@ -166,17 +154,17 @@ export class LogSegment {
     const waitedMs =
       first !== undefined && first >= 0 ? batch.batchMaxTimestamp - first : batch.nowMs - this.#createdMs;
     return (
-      this.#size > config.segmentBytes - batch.batchBytes ||
-      (this.#size > 0 && waitedMs > maxSegmentMs(config) - this.#rollJitterMs) ||
+      this.size > config.segmentBytes - batch.batchBytes ||
+      (this.size > 0 && waitedMs > maxSegmentMs(config) - this.#rollJitterMs) ||
       this.offsetIndex.isFull ||
       this.timeIndex.isFull ||
-      batch.batchLastOffset - this.baseOffset > LARGEST_RELATIVE_OFFSET
+      !this.canHold(batch.batchLastOffset)
     );
   }
 
   /** Whether it is older than a segment may become, though nothing is appended; of an active segment only. */
   isOverdue(config: LogConfig, nowMs: number): boolean {
-    return this.#size > 0 && nowMs - this.#createdMs > maxSegmentMs(config) - this.#rollJitterMs;
+    return this.size > 0 && nowMs - this.#createdMs > maxSegmentMs(config) - this.#rollJitterMs;
   }
 
   /**
@@ -186,10 +174,10 @@ export class LogSegment {
    * the starts of two indexed batches, and the first batch of a segment has none.
    */
   append(batch: RecordBatch): number {
-    const position = this.#size;
+    const position = this.size;
     const { lastOffset, maxTimestamp, sizeInBytes } = batch;
     assert(this.#maxTimestamp !== undefined, "a segment is active before it is appended to");
-    assert(lastOffset - this.baseOffset <= LARGEST_RELATIVE_OFFSET, "a segment holds 2^31 offsets");
+    assert(this.canHold(lastOffset), "a segment holds 2^31 offsets");
     this.#firstTimestamp ??= maxTimestamp;
     if (maxTimestamp > this.#maxTimestamp.timestamp) {
       this.#maxTimestamp = { timestamp: maxTimestamp, offset: lastOffset };
@@ -200,8 +188,7 @@ export class LogSegment {
       this.#bytesSinceLastIndexEntry = 0;
     }
     this.#bytesSinceLastIndexEntry += sizeInBytes;
-    this.#size += sizeInBytes;
-    return position;
+    return this.records.append(sizeInBytes);
   }
 
   /** Nothing more is appended, and the indexes have been flushed: their memory may be wanted for others. */
@@ -212,7 +199,7 @@ export class LogSegment {
 
   /** The disk has taken so many bytes. */
   markWritten(writtenSize: number): void {
-    this.#writtenSize = writtenSize;
+    this.records.markWritten(writtenSize);
   }
 
   /** The last entry of the time index, which names the segment's largest timestamp: when the segment rolls or closes. */
@@ -278,8 +265,8 @@ export class LogSegment {
 
   /** The largest timestamp of the first batch; that of the segment itself where it has none. */
   async readFirstTimestamp(): Promise<number> {
-    if (this.#firstTimestamp === undefined && this.#writtenSize > 0) {
-      this.#firstTimestamp = (await this.#headerAt(0)).maxTimestamp;
+    if (this.#firstTimestamp === undefined && this.writtenSize > 0) {
+      this.#firstTimestamp = (await this.records.headerAt(0)).maxTimestamp;
     }
     const first = this.#firstTimestamp ?? NO_TIMESTAMP;
     return first >= 0 ? first : this.#createdMs;
@@ -296,135 +283,63 @@ export class LogSegment {
 
   /** The batch that holds the offset, or the next one after a gap; undefined when the segment ends before. */
   async findBatch(offset: number): Promise<BatchHeader | undefined> {
-    for await (const header of this.headers(await this.#lookup(offset))) {
-      if (header.lastOffset >= offset) return header;
-    }
-    return undefined;
+    return this.records.searchForOffset(await this.#lookup(offset), offset);
   }
 
   /** The first record from `startOffset` on whose timestamp is not below the one sought. */
   async findOffsetByTimestamp(timestamp: number, startOffset: number): Promise<TimestampAndOffset | undefined> {
     const lowerBound = await this.#withIndexes(() => this.timeIndex.lookup(timestamp));
     const from = await this.#lookup(Math.max(lowerBound.offset, startOffset));
-    for await (const { position, maxTimestamp } of this.headers(from)) {
-      if (maxTimestamp < timestamp) continue;
-      const batch = await this.readBatch(position);
-      for (const record of batch.records()) {
-        if (record.timestamp >= timestamp && record.offset >= startOffset) return found(record, batch);
-      }
-    }
-    return undefined;
+    return this.records.searchForTimestamp(from, timestamp, startOffset);
   }
 
   /** The first record that has the segment's largest timestamp. */
   async findMaxTimestamp(): Promise<TimestampAndOffset | undefined> {
     const max = await this.readMaxTimestamp();
-    for await (const { position, maxTimestamp } of this.headers(await this.#lookup(max.offset))) {
-      if (maxTimestamp !== max.timestamp) continue;
-      const batch = await this.readBatch(position);
-      for (const record of batch.records()) if (record.timestamp === max.timestamp) return found(record, batch);
-    }
-    return undefined;
+    return this.records.searchForMaxTimestamp(await this.#lookup(max.offset), max.timestamp);
   }
 
-  /**
-   * The headers of the batches from a position that begins one, in order, read in windows.
-   * @throws CorruptFileError where no batch is
-   */
-  async *headers(from: number): AsyncGenerator<BatchHeader, undefined> {
-    let position = from;
-    let window: Uint8Array = new Uint8Array(0);
-    let windowStart = from;
-    let nextOffset = this.baseOffset;
-    while (position < this.#writtenSize) {
-      if (position + RECORD_BATCH_OVERHEAD > windowStart + window.length) {
-        windowStart = position;
-        window = await this.log.readFully(position, Math.min(LOOKUP_BYTES, this.#writtenSize - position));
-      }
-      const header = this.#parseHeader(window, position - windowStart, position);
-      if (header.baseOffset < nextOffset) throw this.corruptAt(position, "its offsets do not rise");
-      yield header;
-      nextOffset = header.lastOffset + 1;
-      position += header.sizeInBytes;
-    }
-  }
-
-  /** A whole batch, its CRC checked. @throws CorruptFileError */
-  async readBatch(position: number): Promise<RecordBatch> {
-    const { sizeInBytes } = await this.#headerAt(position);
-    try {
-      const batch = new RecordBatch(await this.log.readFully(position, sizeInBytes));
-      batch.ensureValid();
-      return batch;
-    } catch (error) {
-      throw this.corruptAt(position, error);
-    }
-  }
-
-  /**
-   * Checks every byte from the start and makes both indexes anew, in memory. Stops at what is no valid batch and counts nothing
-   * after it, but leaves the file: whether that is a torn tail to be cut or a failed disk is for the caller to say.
-   *
-   * @param visit called for each valid batch, in order
-   */
-  async recover(visit?: (batch: RecordBatch) => void): Promise<ScanProblem | undefined> {
-    const fileSize = this.#size;
+  /** Counts nothing, and empties both indexes, before a scan of the file that appends what it finds. */
+  startOver(): void {
     this.offsetIndex.reset();
     this.timeIndex.reset();
     this.#maxTimestamp = { timestamp: NO_TIMESTAMP, offset: this.baseOffset };
-    this.#size = 0;
     this.#firstTimestamp = undefined;
     this.#bytesSinceLastIndexEntry = 0;
-    let window: Uint8Array = new Uint8Array(0);
-    let windowStart = 0;
-    let nextOffset = this.baseOffset;
-    let problem: ScanProblem | undefined;
-    while (this.#size < fileSize) {
-      const position = this.#size;
-      const remaining = fileSize - position;
-      if (wholeBatchSize(window, position - windowStart) === undefined && windowStart + window.length < fileSize) {
-        windowStart = position;
-        window = await this.log.readFully(position, Math.min(remaining, SCAN_BYTES));
-        const size = announcedSize(window);
-        if (size > window.length && size <= remaining) window = await this.log.readFully(position, size);
-      }
-      try {
-        const batch = new RecordBatch(window, position - windowStart);
-        batch.ensureValid();
-        if (batch.baseOffset < nextOffset || batch.lastOffsetDelta < 0) throw new Error("its offsets do not rise");
-        if (batch.lastOffset - this.baseOffset > LARGEST_RELATIVE_OFFSET) throw new Error("its offset is too large");
-        this.append(batch);
-        nextOffset = batch.nextOffset;
-        visit?.(batch);
-      } catch (error) {
-        problem = { position, kind: await this.#kindOfProblem(position, fileSize), message: messageOf(error) };
-        break;
-      }
-    }
-    this.#writtenSize = this.#size;
-    this.seal();
-    return problem;
+    this.records.startOver();
+  }
+
+  /** Whether the indexes can name the offset. */
+  canHold(offset: number): boolean {
+    return offset - this.baseOffset <= LARGEST_RELATIVE_OFFSET;
+  }
+
+  headers(from: number): AsyncGenerator<BatchHeader, undefined> {
+    return this.records.headers(from);
+  }
+
+  readBatch(position: number): Promise<RecordBatch> {
+    return this.records.readBatch(position);
   }
 
   /** Cuts the file to what the segment counts, as after a recovery that stopped. */
   async cutFile(): Promise<void> {
-    await this.log.truncate(this.#size);
+    await this.records.cutFile();
   }
 
   /** Removes everything at and above the offset. Nothing may be waiting to be written. */
   async truncateTo(offset: number, nowMs: number): Promise<void> {
-    assert(this.#writtenSize === this.#size, "nothing waits to be written while a segment is cut");
+    assert(this.writtenSize === this.size, "nothing waits to be written while a segment is cut");
     const firstRemoved = await this.findBatch(offset);
     await this.activate();
     this.offsetIndex.truncateTo(offset);
     this.timeIndex.truncateTo(offset);
     this.transactionIndex.truncateTo(offset);
     if (firstRemoved !== undefined) {
-      this.#size = firstRemoved.position;
-      this.#writtenSize = firstRemoved.position;
+      this.records.resize(firstRemoved.position);
       await this.cutFile();
     }
-    if (this.#size === 0) {
+    if (this.size === 0) {
       this.#createdMs = nowMs;
       this.#firstTimestamp = undefined;
     }
@@ -437,10 +352,8 @@ export class LogSegment {
     await this.flushIndexes(false);
   }
 
-  /** An error that says where in the log file the damage is. */
   corruptAt(position: number, cause: unknown): CorruptFileError {
-    if (cause instanceof CorruptFileError) return cause;
-    return new CorruptFileError(this.log.path, `no valid batch at ${position}: ${messageOf(cause)}`);
+    return this.records.corruptAt(position, cause);
   }
 
   #files(): LogFile[] {
@@ -467,47 +380,17 @@ export class LogSegment {
     let problem: string | undefined;
     if (offsetProblem !== undefined) problem = `${this.offsetIndex.file.path}: ${offsetProblem}`;
     else if (timeProblem !== undefined) problem = `${this.timeIndex.file.path}: ${timeProblem}`;
-    else if (!this.offsetIndex.isWithin(this.#size)) {
+    else if (!this.offsetIndex.isWithin(this.size)) {
       problem = `${this.offsetIndex.file.path}: an entry points past the end of the log`;
     }
     if (problem !== undefined) {
-      const stopped = await this.recover();
+      const stopped = await recoverSegment(this);
       if (stopped !== undefined) throw this.corruptAt(stopped.position, stopped.message);
       await this.flushIndexes(false);
       problem += "; made anew from the log";
     }
     if (!this.#isActive) this.#indexCache.add(this);
     return problem;
-  }
-
-  async #headerAt(position: number): Promise<BatchHeader> {
-    const length = Math.min(RECORD_BATCH_OVERHEAD, this.#writtenSize - position);
-    return this.#parseHeader(await this.log.readFully(position, length), 0, position);
-  }
-
-  #parseHeader(bytes: Uint8Array, at: number, position: number): BatchHeader {
-    let header: BatchHeader;
-    try {
-      header = readBatchHeader(bytes, at, position);
-    } catch (error) {
-      throw this.corruptAt(position, error);
-    }
-    if (position + header.sizeInBytes > this.#writtenSize) throw this.corruptAt(position, "it ends beyond the file");
-    return header;
-  }
-
-  /**
-   * A write that did not finish leaves a batch that reaches beyond the file, or zeros up to its end where the file system had
-   * recorded the size before the content.
-   */
-  async #kindOfProblem(position: number, fileSize: number): Promise<ScanProblem["kind"]> {
-    const head = await this.log.readFully(position, Math.min(RECORD_BATCH_OVERHEAD, fileSize - position));
-    if (head.length < RECORD_BATCH_OVERHEAD || position + announcedSize(head) > fileSize) return "torn";
-    for (let at = position; at < fileSize; at += SCAN_BYTES) {
-      const bytes = await this.log.readFully(at, Math.min(SCAN_BYTES, fileSize - at));
-      if (bytes.some((byte) => byte !== 0)) return "corrupt";
-    }
-    return "torn";
   }
 }
 
@@ -518,32 +401,4 @@ function segmentPath(directory: string, baseOffset: number, suffix: string): str
 /** `PATH/00000000000000000000.log.swap` and `.deleted` give `PATH/00000000000000000000.log.deleted`. */
 function withState(path: string, state: string): string {
   return path.replace(/\.(deleted|cleaned|swap)$/, "") + state;
-}
-
-function found(record: { timestamp: number; offset: number }, batch: RecordBatch): TimestampAndOffset {
-  const leaderEpoch = batch.partitionLeaderEpoch;
-  return {
-    timestamp: record.timestamp,
-    offset: record.offset,
-    leaderEpoch: leaderEpoch < 0 ? undefined : leaderEpoch,
-  };
-}
-
-/** Size of the batch at `at` when all of it is in `bytes`. */
-function wholeBatchSize(bytes: Uint8Array, at: number): number | undefined {
-  const size = announcedSize(bytes, at);
-  return size > 0 && size <= bytes.length - at ? size : undefined;
-}
-
-/** Size of the batch that begins at `at`; 0 when none begins there. */
-function announcedSize(bytes: Uint8Array, at = 0): number {
-  try {
-    return peekBatchSize(bytes, at) ?? 0;
-  } catch {
-    return 0;
-  }
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -1,0 +1,43 @@
+import type { Clock, Timer } from "@samsa/base";
+import type { LogFence } from "./log-fence.ts";
+import type { LogSegment } from "./log-segment.ts";
+
+/** Segments that are out of use, whose files wait for their removal: somebody outside may be copying them. */
+export class SegmentRemovals {
+  readonly #clock: Clock;
+  readonly #fence: LogFence;
+  readonly #waiting = new Map<Timer, readonly LogSegment[]>();
+  readonly #underWay = new Set<Promise<void>>();
+
+  constructor(clock: Clock, fence: LogFence) {
+    this.#clock = clock;
+    this.#fence = fence;
+  }
+
+  removeLater(segments: readonly LogSegment[], delayMs: number): void {
+    const timer = this.#clock.setTimer(delayMs, () => {
+      this.#waiting.delete(timer);
+      const removing = this.#fence
+        .guard(() => removeAll(segments))
+        .catch(() => undefined) // the log is fenced, and the next start removes them
+        .finally(() => this.#underWay.delete(removing));
+      this.#underWay.add(removing);
+    });
+    this.#waiting.set(timer, segments);
+  }
+
+  /** What waits to be removed need not wait any more; after a failure it is left to the next start. */
+  async end(): Promise<void> {
+    await Promise.all(this.#underWay);
+    for (const [timer, segments] of this.#waiting) {
+      timer.cancel();
+      if (this.#fence.failure === undefined) await removeAll(segments);
+      else for (const segment of segments) await segment.close().catch(() => undefined);
+    }
+    this.#waiting.clear();
+  }
+}
+
+async function removeAll(segments: readonly LogSegment[]): Promise<void> {
+  for (const segment of segments) await segment.remove();
+}
