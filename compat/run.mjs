@@ -4,7 +4,7 @@
 //   node compat/run.mjs [--only SUITE,...] [--full] [--seed N] [--target samsa|apache] [--keep]
 //
 // --only     the suites named, by the names of the files in compat/suites
-// --full     the long form: 200,000 hostile requests, 20 kills
+// --full     the long form: 200,000 hostile requests, 300 kills
 // --seed     for the hostile requests; printed with them, so that a failure can be played again
 // --target   what the suites are run against; "apache" shows that a suite asks for nothing Apache Kafka does not do
 // --keep     leaves the working directory, with the data and the log of each broker

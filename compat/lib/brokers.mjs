@@ -46,6 +46,10 @@ const TARGETS = {
 };
 
 export class Broker {
+  /** Makes another command of the one that starts the broker, `[program, arguments]`: for strace and its like. */
+  wrap = (command) => command;
+  /** Variables for the process, beside those of this one. */
+  env = {};
   #target;
   #setup;
   #process;
@@ -80,9 +84,9 @@ export class Broker {
 
   /** Starts the process without waiting for it. */
   spawn() {
-    const [command, args] = this.#target.command(this.#setup);
+    const [command, args] = this.wrap(this.#target.command(this.#setup));
     const log = openSync(this.#logFile, "a");
-    this.#process = spawn(command, args, { stdio: ["ignore", log, log] });
+    this.#process = spawn(command, args, { stdio: ["ignore", log, log], env: { ...process.env, ...this.env } });
     closeSync(log);
     this.#process.on("error", () => {}); // seen as "not running"
     this.#process.ended = new Promise((resolve) => this.#process.once("exit", resolve));
