@@ -17,6 +17,7 @@ export const API_KEYS = {
   CreateTopics: 19,
   DeleteTopics: 20,
   InitProducerId: 22,
+  OffsetForLeaderEpoch: 23,
   DescribeConfigs: 32,
   DescribeCluster: 60,
 };
@@ -132,6 +133,11 @@ const offsets = (name, partitions, more = {}) => ({
   ...more,
 });
 
+const epochs = (topic, partitions) => ({
+  replicaId: -1,
+  topics: [{ topic, partitions: partitions.map((wish) => ({ currentLeaderEpoch: -1, ...wish })) }],
+});
+
 const resource = (resourceType, resourceName, configurationKeys = null) => ({
   resourceType,
   resourceName,
@@ -222,6 +228,34 @@ export const CASES = [
   ["ListOffsets", "a later leader epoch", () => offsets("alpha", [{ timestamp: -1, currentLeaderEpoch: 5 }])],
   ["ListOffsets", "as a debugging consumer", () => offsets("alpha", [{ timestamp: -1 }], { replicaId: -2 })],
   ["ListOffsets", "nothing", () => ({ topics: [] })],
+
+  ["OffsetForLeaderEpoch", "the epoch", () => epochs("alpha", [{ partition: 0, leaderEpoch: 0 }])],
+  ["OffsetForLeaderEpoch", "of an empty partition", () => epochs("empty", [{ partition: 0, leaderEpoch: 0 }])],
+  ["OffsetForLeaderEpoch", "an epoch to come", () => epochs("alpha", [{ partition: 0, leaderEpoch: 9 }])],
+  ["OffsetForLeaderEpoch", "no epoch", () => epochs("alpha", [{ partition: 0, leaderEpoch: -1 }])],
+  [
+    "OffsetForLeaderEpoch",
+    "the current leader epoch",
+    () => epochs("alpha", [{ partition: 0, leaderEpoch: 0, currentLeaderEpoch: 0 }]),
+  ],
+  [
+    "OffsetForLeaderEpoch",
+    "a later leader epoch",
+    () => epochs("alpha", [{ partition: 0, leaderEpoch: 0, currentLeaderEpoch: 5 }]),
+  ],
+  [
+    "OffsetForLeaderEpoch",
+    "a partition twice, and unknown ones",
+    () =>
+      epochs("alpha", [
+        { partition: 0, leaderEpoch: 0 },
+        { partition: 0, leaderEpoch: 3 },
+        { partition: 9, leaderEpoch: 0 },
+        { partition: -1, leaderEpoch: 0 },
+      ]),
+  ],
+  ["OffsetForLeaderEpoch", "an unknown topic", () => epochs("unknown", [{ partition: 0, leaderEpoch: 0 }])],
+  ["OffsetForLeaderEpoch", "nothing", () => ({ topics: [] })],
 
   ["Fetch", "from the start", (ids) => fetch([{ topic: "alpha", topicId: ids.alpha, partitions: [wish(0, 0)] }])],
   [

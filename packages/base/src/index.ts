@@ -14,6 +14,7 @@ export type {
   DirectoryEntry,
   Disk,
   DiskFile,
+  DiskSpace,
   Listener,
   Random,
   Timer,

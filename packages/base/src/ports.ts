@@ -61,6 +61,15 @@ export interface Disk {
   /** Removes a folder and all in it; content when it is gone already. */
   removeDirectory(path: string): Promise<void>;
   syncDirectory(path: string): Promise<void>;
+  /** How much room the file system of this folder has. */
+  space(path: string): Promise<DiskSpace>;
+}
+
+export interface DiskSpace {
+  /** Infinity when there is no limit. */
+  readonly totalBytes: number;
+  /** What this process may still write. */
+  readonly usableBytes: number;
 }
 
 /** An open file. Positions and sizes are whole numbers from 0; anything else is an assertion of the caller's that fails. */

@@ -9,6 +9,7 @@ import { findCoordinator } from "./handlers/find-coordinator.ts";
 import { initProducerId } from "./handlers/init-producer-id.ts";
 import { listOffsets } from "./handlers/list-offsets.ts";
 import { metadata } from "./handlers/metadata.ts";
+import { offsetForLeaderEpoch } from "./handlers/offset-for-leader-epoch.ts";
 import { produce } from "./handlers/produce.ts";
 import type { ApiEndpoint } from "./request-dispatcher.ts";
 import { endpoint } from "./request-dispatcher.ts";
@@ -25,6 +26,7 @@ export const API_ENDPOINTS: readonly ApiEndpoint[] = [
   endpoint(deleteTopics),
   endpoint(deleteRecords),
   endpoint(initProducerId),
+  endpoint(offsetForLeaderEpoch),
   endpoint(describeConfigs),
   endpoint(describeCluster),
 ];

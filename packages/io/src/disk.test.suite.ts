@@ -301,6 +301,12 @@ export function diskSuite(name: string, make: () => Promise<DiskUnderTest>, far 
         assert.equal(await readAll(file), "abc");
       }));
 
+    test("tells how much room there is, of which no more is usable than there is", async () => {
+      const { totalBytes, usableBytes } = await disk.space(await newFolder());
+      assert.ok(totalBytes > 0 && usableBytes > 0 && usableBytes <= totalBytes, `${usableBytes} of ${totalBytes}`);
+      await rejectsWith("ENOENT", disk.space("no-such-folder"));
+    });
+
     test("lets operations in flight end before it closes, and answers EBADF to later ones", async () => {
       const path = await newFile("");
       const file = await disk.open(path);

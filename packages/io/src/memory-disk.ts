@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 
-import { type DirectoryEntry, type Disk, type DiskFile } from "@samsa/base";
+import { type DirectoryEntry, type Disk, type DiskFile, type DiskSpace } from "@samsa/base";
 
 import { diskError } from "./disk-errors.ts";
 import { MemoryFile, MemoryInode, PageBudget } from "./memory-file.ts";
@@ -111,6 +111,12 @@ export class MemoryDisk implements Disk {
 
   async syncDirectory(path: string): Promise<void> {
     this.#folder(locate(path, "sync folder"));
+  }
+
+  async space(path: string): Promise<DiskSpace> {
+    this.#folder(locate(path, "statfs"));
+    const totalBytes = this.#budget.limitBytes;
+    return { totalBytes, usableBytes: totalBytes - this.#budget.usedBytes };
   }
 
   /** What is there; undefined when nothing is, ENOTDIR when a file stands where a folder should. */

@@ -18,6 +18,10 @@ export class PageBudget {
     return this.#used * PAGE_BYTES;
   }
 
+  get limitBytes(): number {
+    return this.#capacity * PAGE_BYTES;
+  }
+
   take(): boolean {
     if (this.#used >= this.#capacity) return false;
     this.#used++;

@@ -2,7 +2,7 @@ import fs from "node:fs";
 import { constants } from "node:fs";
 import path from "node:path";
 
-import { type DirectoryEntry, type Disk, DiskError, type DiskFile } from "@samsa/base";
+import { type DirectoryEntry, type Disk, DiskError, type DiskFile, type DiskSpace } from "@samsa/base";
 
 import { diskError, toDiskError } from "./disk-errors.ts";
 import { NodeFile } from "./node-file.ts";
@@ -79,6 +79,12 @@ export class NodeDisk implements Disk {
         fs.closeSync(descriptor);
       }
     });
+  }
+
+  async space(name: string): Promise<DiskSpace> {
+    const folder = this.#resolve(name);
+    const { bsize, blocks, bavail } = await attempt("statfs", folder, () => fs.promises.statfs(folder));
+    return { totalBytes: bsize * blocks, usableBytes: bsize * bavail };
   }
 
   /** `path.resolve` takes `/` on every system. */

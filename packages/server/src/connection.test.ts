@@ -38,7 +38,7 @@ for (let version = 0; version <= 5; version++) {
     await using broker = await startTestBroker();
     const { errorCode, apiKeys } = await apiVersions(broker.client, version);
     assert.equal(errorCode, ErrorCode.NONE);
-    const served = [0, 1, 2, 3, 10, 18, 19, 20, 21, 22, 32, 60];
+    const served = [0, 1, 2, 3, 10, 18, 19, 20, 21, 22, 23, 32, 60];
     assert.deepEqual(
       apiKeys.map(({ apiKey }) => apiKey).sort((a, b) => a - b),
       served,

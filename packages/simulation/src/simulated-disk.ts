@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import type { Clock, DirectoryEntry, Disk, DiskFile } from "@samsa/base";
+import type { Clock, DirectoryEntry, Disk, DiskFile, DiskSpace } from "@samsa/base";
 import { assert } from "@samsa/base";
 import type { DiskFault, DiskOperation, DiskOperationKind } from "./disk-fault.ts";
 import { diskError, PendingFault } from "./disk-fault.ts";
@@ -227,6 +227,15 @@ export class SimulatedDisk implements Disk {
     const location = locate(path, "sync folder");
     const last = this.#isCrashed ? undefined : this.#folderOrNone(location)?.changes.at(-1);
     return this.perform("sync-folder", location.path, "", () => this.#folder(location).settle(last));
+  }
+
+  /** Without limit: faults make it full. */
+  async space(path: string): Promise<DiskSpace> {
+    const location = locate(path, "statfs");
+    return this.perform("stat", location.path, "space", () => {
+      this.#folder(location);
+      return { totalBytes: Infinity, usableBytes: Infinity };
+    });
   }
 
   /** Called by SimulatedFile, too: notes the operation, and does it if nothing is against it. */

@@ -1,5 +1,5 @@
 import { DiskError } from "@samsa/base";
-import type { DirectoryEntry, Disk, DiskFile } from "@samsa/base";
+import type { DirectoryEntry, Disk, DiskFile, DiskSpace } from "@samsa/base";
 import { MemoryDisk } from "@samsa/io";
 
 /** A call that a WatchedDisk has seen: `write /data/a-0/0.log 3 chunks at 0`. */
@@ -56,6 +56,11 @@ export class WatchedDisk implements Disk {
   async syncDirectory(path: string): Promise<void> {
     await this.note(`sync ${path}/`);
     return this.#disk.syncDirectory(path);
+  }
+
+  async space(path: string): Promise<DiskSpace> {
+    await this.note(`statfs ${path}`);
+    return this.#disk.space(path);
   }
 
   async note(call: DiskCall): Promise<void> {
