@@ -50,6 +50,10 @@ export interface Disk {
   open(path: string, options?: { readonly create?: boolean }): Promise<DiskFile>;
   /** Size in bytes, or undefined when there is no such file. */
   fileSize(path: string): Promise<number | undefined>;
+  /** Wall-clock time in milliseconds of the last change of a file's content, or undefined when there is no such file. */
+  modifiedMs(path: string): Promise<number | undefined>;
+  /** Makes a file look as old as this; ENOENT when there is none. */
+  setModifiedMs(path: string, wallMs: number): Promise<void>;
   /** Entries in no order; ENOENT when there is no such folder. */
   list(path: string): Promise<readonly DirectoryEntry[]>;
   /** Makes the folder and its parents; content when it is there already. */

@@ -120,6 +120,22 @@ export function diskSuite(name: string, make: () => Promise<DiskUnderTest>, far 
       assert.equal(await disk.fileSize(parent(path)), undefined);
     });
 
+    test("knows when the content of a file last changed", async () => {
+      const path = await newFile("12345");
+      const madeMs = await disk.modifiedMs(path);
+      assert.ok(madeMs !== undefined && madeMs > Date.UTC(2020), `${madeMs}`);
+      await disk.setModifiedMs(path, 1_500_000_000_123);
+      assert.equal(await disk.modifiedMs(path), 1_500_000_000_123);
+      await disk.rename(path, `${path}-renamed`);
+      assert.equal(await readText(disk, `${path}-renamed`), "12345");
+      assert.equal(await disk.modifiedMs(`${path}-renamed`), 1_500_000_000_123);
+      await writeText(disk, `${path}-renamed`, "new");
+      assert.ok(((await disk.modifiedMs(`${path}-renamed`)) ?? 0) >= madeMs);
+      assert.equal(await disk.modifiedMs(`${path}-missing`), undefined);
+      assert.equal(await disk.modifiedMs(parent(path)), undefined);
+      await rejectsWith("ENOENT", disk.setModifiedMs(`${path}-missing`, 0));
+    });
+
     test("lists files and folders", async () => {
       const folder = await newFolder();
       await disk.makeDirectory(`${folder}/topic-0`);

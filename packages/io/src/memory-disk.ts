@@ -1,13 +1,16 @@
 import { posix } from "node:path";
 
-import { type DirectoryEntry, type Disk, type DiskFile, type DiskSpace } from "@samsa/base";
+import { type Clock, type DirectoryEntry, type Disk, type DiskFile, type DiskSpace } from "@samsa/base";
 
 import { diskError } from "./disk-errors.ts";
 import { MemoryFile, MemoryInode, PageBudget } from "./memory-file.ts";
+import { SystemClock } from "./system-clock.ts";
 
 export interface MemoryDiskOptions {
   /** Bytes it may hold, counted in pages of 4 KiB; beyond that a write is ENOSPC. Without limit when left out. */
   readonly capacityBytes?: number;
+  /** For the times of files. The system's when left out. */
+  readonly clock?: Clock;
 }
 
 interface Folder {
@@ -22,8 +25,10 @@ interface Folder {
 export class MemoryDisk implements Disk {
   readonly #root: Folder = newFolder();
   readonly #budget: PageBudget;
+  readonly #clock: Clock;
 
   constructor(options: MemoryDiskOptions = {}) {
+    this.#clock = options.clock ?? new SystemClock();
     this.#budget = new PageBudget(options.capacityBytes ?? Number.POSITIVE_INFINITY);
   }
 
@@ -36,16 +41,28 @@ export class MemoryDisk implements Disk {
     const file = locate(path, "open");
     const existing = this.#find(file);
     if (existing?.kind === "folder") throw diskError("EISDIR", "open", file.path);
-    if (existing !== undefined) return new MemoryFile(existing, file.path);
+    if (existing !== undefined) return new MemoryFile(existing, file.path, this.#clock);
     if (options.create !== true) throw diskError("ENOENT", "open", file.path);
-    const inode = new MemoryInode(this.#budget);
+    const inode = new MemoryInode(this.#budget, this.#clock.wallMs());
     this.#parentOf(file).entries.set(file.name, inode);
-    return new MemoryFile(inode, file.path);
+    return new MemoryFile(inode, file.path, this.#clock);
   }
 
   async fileSize(path: string): Promise<number | undefined> {
     const node = this.#find(locate(path, "stat"));
     return node?.kind === "file" ? node.size : undefined;
+  }
+
+  async modifiedMs(path: string): Promise<number | undefined> {
+    const node = this.#find(locate(path, "stat"));
+    return node?.kind === "file" ? node.modifiedMs : undefined;
+  }
+
+  async setModifiedMs(path: string, wallMs: number): Promise<void> {
+    const file = locate(path, "set the time of");
+    const node = this.#find(file);
+    if (node?.kind !== "file") throw diskError("ENOENT", file.operation, file.path);
+    node.modifiedMs = wallMs;
   }
 
   async list(path: string): Promise<readonly DirectoryEntry[]> {

@@ -1,4 +1,4 @@
-import { type DiskFile } from "@samsa/base";
+import { type Clock, type DiskFile } from "@samsa/base";
 
 import { assertFilePosition, diskError } from "./disk-errors.ts";
 
@@ -36,13 +36,15 @@ export class PageBudget {
 /** Content, apart from its name: it lives while it has a name or an open handle, as an inode does. */
 export class MemoryInode {
   readonly kind = "file";
+  modifiedMs: number;
   readonly #budget: PageBudget;
   readonly #pages = new Map<number, Uint8Array>();
   #size = 0;
   #holders = 1;
 
-  constructor(budget: PageBudget) {
+  constructor(budget: PageBudget, nowMs: number) {
     this.#budget = budget;
+    this.modifiedMs = nowMs;
   }
 
   get size(): number {
@@ -99,9 +101,11 @@ export class MemoryInode {
 export class MemoryFile implements DiskFile {
   readonly #inode: MemoryInode;
   readonly #path: string;
+  readonly #clock: Clock;
   #closed = false;
 
-  constructor(inode: MemoryInode, path: string) {
+  constructor(inode: MemoryInode, path: string, clock: Clock) {
+    this.#clock = clock;
     this.#inode = inode;
     this.#path = path;
     inode.hold();
@@ -122,6 +126,7 @@ export class MemoryFile implements DiskFile {
   async write(position: number, chunks: readonly Uint8Array[]): Promise<void> {
     this.#checkOpen("write");
     assertFilePosition(position);
+    this.#inode.modifiedMs = this.#clock.wallMs();
     let at = position;
     for (const chunk of chunks) {
       if (this.#inode.write(at, chunk) < chunk.length) throw diskError("ENOSPC", "write", this.#path);
@@ -132,6 +137,7 @@ export class MemoryFile implements DiskFile {
   async truncate(size: number): Promise<void> {
     this.#checkOpen("truncate");
     assertFilePosition(size);
+    this.#inode.modifiedMs = this.#clock.wallMs();
     this.#inode.truncate(size);
   }
 

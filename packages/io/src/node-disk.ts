@@ -27,6 +27,18 @@ export class NodeDisk implements Disk {
     return stats?.isFile() === true ? stats.size : undefined;
   }
 
+  async modifiedMs(name: string): Promise<number | undefined> {
+    const file = this.#resolve(name);
+    const stats = await unlessMissing(() => attempt("stat", file, () => fs.promises.stat(file)));
+    return stats?.isFile() === true ? Math.round(stats.mtimeMs) : undefined;
+  }
+
+  async setModifiedMs(name: string, wallMs: number): Promise<void> {
+    const file = this.#resolve(name);
+    const time = new Date(wallMs);
+    await attempt("set the time of", file, () => fs.promises.utimes(file, time, time));
+  }
+
   async list(name: string): Promise<readonly DirectoryEntry[]> {
     const folder = this.#resolve(name);
     const entries = await attempt("list", folder, () => fs.promises.readdir(folder, { withFileTypes: true }));

@@ -278,6 +278,9 @@ export class LocalLog {
     return this.changeSegments(async () => {
       if (this.isChanging || truncationCount !== this.#truncationCount) return false;
       if (!this.segments.hasInactive(sources)) return false;
+      // Records without timestamps are as old as their file, and those that stay have become no younger.
+      const last = sources.at(-1);
+      if (last !== undefined) await cleaned.setModifiedMs(await last.readModifiedMs());
       await cleaned.changeSuffix(SWAP_SUFFIX);
       await this.#disk.syncDirectory(this.#directory);
       for (const segment of sources) await segment.changeSuffix(DELETED_SUFFIX);

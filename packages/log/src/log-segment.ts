@@ -52,6 +52,7 @@ export class LogSegment {
   readonly offsetIndex: OffsetIndex;
   readonly timeIndex: TimeIndex;
   readonly transactionIndex: TransactionIndex;
+  readonly #disk: Disk;
   readonly #indexIntervalBytes: number;
   readonly #rollJitterMs: number;
   #bytesSinceLastIndexEntry = 0;
@@ -66,6 +67,7 @@ export class LogSegment {
   constructor(baseOffset: number, size: number, context: SegmentContext) {
     const { disk, directory, config, suffix = "" } = context;
     this.baseOffset = baseOffset;
+    this.#disk = disk;
     const logPath = segmentPath(directory, baseOffset, LOG_SUFFIX) + suffix;
     this.records = new FileRecords(disk, logPath, baseOffset, size);
     const offsetIndexPath = segmentPath(directory, baseOffset, OFFSET_INDEX_SUFFIX) + suffix;
@@ -257,10 +259,21 @@ export class LogSegment {
     return this.#maxTimestamp;
   }
 
-  /** The largest timestamp for retention: where no record has one, that of the segment itself. */
+  /** The largest timestamp for retention: where no record has one, when the file last changed. */
   async readRetentionTimestamp(): Promise<number> {
     const { timestamp } = await this.readMaxTimestamp();
-    return timestamp >= 0 ? timestamp : this.#createdMs;
+    if (timestamp >= 0) return timestamp;
+    return this.size === 0 ? this.#createdMs : await this.readModifiedMs();
+  }
+
+  /** When the file last changed, by the disk's word. */
+  async readModifiedMs(): Promise<number> {
+    return (await this.#disk.modifiedMs(this.log.path)) ?? this.#createdMs;
+  }
+
+  /** Makes the file look as old as this. */
+  setModifiedMs(wallMs: number): Promise<void> {
+    return this.#disk.setModifiedMs(this.log.path, wallMs);
   }
 
   /** The largest timestamp of the first batch; that of the segment itself where it has none. */

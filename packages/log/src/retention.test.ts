@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { MemoryDisk } from "@samsa/io";
 import fc from "fast-check";
+import { Cleaner } from "./cleaner.ts";
 import type { LogConfig } from "./log-config.ts";
 import { defaultLogConfig } from "./log-config.ts";
-import { LogManager } from "./log-manager.ts";
+import { defaultLogCaches, LogManager } from "./log-manager.ts";
 import { countDeletable } from "./retention.ts";
+import { TailCacheBudget } from "./tail-cache.ts";
 import { copyDisk, ioError, WatchedDisk } from "./testing/disks.ts";
 import { FOLDER, openLog, TOPIC_ID } from "./testing/logs.ts";
 import { ManualClock, SeededRandom } from "./testing/ports.ts";
@@ -21,8 +23,9 @@ const namesIn = async (disk: MemoryDisk): Promise<string[]> =>
 async function logOf(
   segments: readonly (readonly number[])[],
   config: Partial<LogConfig>,
-  { disk = new MemoryDisk(), clock = new ManualClock(NOW_MS) }: { disk?: MemoryDisk; clock?: ManualClock } = {},
+  { disk, clock = new ManualClock(NOW_MS) }: { disk?: MemoryDisk; clock?: ManualClock } = {},
 ): Promise<UnifiedLog> {
+  disk ??= new MemoryDisk({ clock });
   const log = await openLog({ disk, clock, config: { messageTimestampAfterMaxMs: Infinity, ...config } });
   for (const [index, timestamps] of segments.entries()) {
     if (index > 0) await log.roll();
@@ -149,12 +152,52 @@ describe("old segments", () => {
     assert.equal(log.logStartOffset, 2);
   });
 
-  test("of records without timestamps are as old as their segment", async () => {
+  test("of records without timestamps are as old as their file", async () => {
     const clock = new ManualClock(NOW_MS);
     const log = await logOf([[-1], [-1]], { retentionMs: HOUR_MS }, { clock });
     assert.equal(await log.deleteOldSegments(), 0);
     clock.advance(HOUR_MS + 1);
     assert.equal(await log.deleteOldSegments(), 2);
+  });
+
+  test("of records without timestamps become no younger by a restart", async () => {
+    const clock = new ManualClock(NOW_MS);
+    const disk = new MemoryDisk({ clock });
+    const log = await logOf([[-1], [-1]], { retentionMs: HOUR_MS }, { disk, clock });
+    clock.advance(HOUR_MS);
+    await log.appendAsLeader(batchOf(["new"], { timestamps: [-1] }), 0).written;
+    await log.close();
+    const again = await openLog({
+      disk,
+      clock,
+      hadCleanShutdown: true,
+      recoveryPoint: 5,
+      highWatermark: 5,
+      config: { retentionMs: HOUR_MS },
+    });
+    clock.advance(1);
+    assert.equal(await again.deleteOldSegments(), 1, "the active one has a record of a millisecond ago");
+    assert.equal(again.logStartOffset, 2);
+  });
+
+  test("of records without timestamps become no younger by compaction", async () => {
+    const clock = new ManualClock(NOW_MS);
+    const disk = new MemoryDisk({ clock });
+    const caches = { ...defaultLogCaches(), tail: new TailCacheBudget(0) }; // read from the files
+    const config: Partial<LogConfig> = { cleanupPolicy: ["compact", "delete"], retentionMs: HOUR_MS };
+    const log = await openLog({ disk, clock, caches, config });
+    for (let index = 0; index < 2; index++) {
+      await log.appendAsLeader(batchOf([`${index}`], { key: "k", timestamps: [-1] }), 0).written;
+      await log.roll();
+    }
+    await log.flush();
+    log.updateHighWatermark(2);
+    clock.advance(HOUR_MS);
+    await new Cleaner(log, { clock, random: new SeededRandom(), dedupeBufferBytes: 1 << 16 }).clean(0, 2);
+    assert.deepEqual(await readAll(log), [{ offset: 1, value: "1" }]);
+    assert.equal(await log.deleteOldSegments(), 0);
+    clock.advance(1);
+    assert.equal(await log.deleteOldSegments(), 1);
   });
 
   test("leave readers what they have begun to read", async () => {

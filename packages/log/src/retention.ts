@@ -4,7 +4,7 @@ import type { LogConfig } from "./log-config.ts";
 export interface RetentionCandidate {
   readonly endOffset: number; // where the next segment begins; the log end offset for the active one
   readonly size: number;
-  /** Of its records; where none has one, the time at which the segment was made or loaded. */
+  /** Of its records; where none has one, the time at which the file last changed. */
   readonly largestTimestamp: number;
 }
 

@@ -4,6 +4,7 @@ export type DiskOperationKind =
   | "open"
   | "create"
   | "stat"
+  | "utimes"
   | "list"
   | "mkdir"
   | "rename"

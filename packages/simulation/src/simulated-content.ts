@@ -22,6 +22,8 @@ const SECTOR_SIZES = [16, 512, 4096];
  */
 export class SimulatedContent {
   readonly kind = "file";
+  /** Taken for durable at once: a file system that lost it would only make the file look older. */
+  modifiedMs = 0;
   #cached = new Uint8Array(0); // may be longer than the file
   #size = 0;
   #durable: Uint8Array = new Uint8Array(0);

@@ -11,12 +11,15 @@ import { SimulatedFolder } from "./simulated-folder.ts";
 
 /** Files lie in memory, holes and all. */
 const MOST_FILE_BYTES = 256 * 1024 ** 2;
+const TIME_WITHOUT_CLOCK_MS = 1_700_000_000_000;
 
 export interface SimulatedDiskOptions {
   readonly seed?: number;
   /** Up to so many turns of the microtask queue pass before and after each operation. 0: everything happens at once. */
   readonly mostTurns?: number;
   /** How long an operation takes, on this clock; not at all when left out. */
+  /** For the times of files; all are of 2023 when left out. */
+  readonly clock?: Clock;
   readonly slowness?: { readonly clock: Clock; delayMs(operation: DiskOperation): number };
 }
 
@@ -53,6 +56,11 @@ export class SimulatedDisk implements Disk {
     this.#timing = new SeededRandom(seed);
     this.#fates = new SeededRandom(seed ^ 0x5bd1e995); // apart, so that one more operation does not change what survives
     this.#root = this.#newFolder();
+  }
+
+  /** What a file that is changed now says of the time. */
+  get nowMs(): number {
+    return this.#options.clock?.wallMs() ?? TIME_WITHOUT_CLOCK_MS;
   }
 
   get operationCount(): number {
@@ -125,6 +133,7 @@ export class SimulatedDisk implements Disk {
       folder = node;
     }
     const node = bytes === undefined ? undefined : SimulatedContent.of(bytes);
+    if (node !== undefined) node.modifiedMs = this.nowMs;
     if (node !== undefined) this.#files.add(node);
     SimulatedFolder.change([{ folder, name: names.at(-1) ?? "", node }]);
     folder.settle(folder.changes.at(-1));
@@ -139,6 +148,7 @@ export class SimulatedDisk implements Disk {
       if (existing !== undefined) return new SimulatedFile(this, existing, file.path);
       if (!isNew) throw diskError("ENOENT", "open", file.path);
       const content = new SimulatedContent();
+      content.modifiedMs = this.nowMs;
       SimulatedFolder.change([{ folder: this.#parentOf(file), name: file.name, node: content }]);
       this.#files.add(content);
       return new SimulatedFile(this, content, file.path);
@@ -150,6 +160,23 @@ export class SimulatedDisk implements Disk {
     return this.perform("stat", file.path, "", () => {
       const node = this.#find(file);
       return node?.kind === "file" ? node.size : undefined;
+    });
+  }
+
+  async modifiedMs(path: string): Promise<number | undefined> {
+    const file = locate(path, "stat");
+    return this.perform("stat", file.path, "", () => {
+      const node = this.#find(file);
+      return node?.kind === "file" ? node.modifiedMs : undefined;
+    });
+  }
+
+  async setModifiedMs(path: string, wallMs: number): Promise<void> {
+    const file = locate(path, "set the time of");
+    return this.perform("utimes", file.path, `to ${wallMs}`, () => {
+      const node = this.#find(file);
+      if (node?.kind !== "file") throw diskError("ENOENT", "utimes", file.path);
+      node.modifiedMs = wallMs;
     });
   }
 
@@ -362,6 +389,7 @@ class SimulatedFile implements DiskFile {
       for (const chunk of chunks) {
         const taken = chunk.subarray(0, left);
         this.#content.write(at, taken);
+        this.#content.modifiedMs = this.#disk.nowMs;
         at += taken.length;
         left -= taken.length;
       }
@@ -379,6 +407,7 @@ class SimulatedFile implements DiskFile {
     return this.#perform("truncate", `to ${size}`, () => {
       this.#checkSize("truncate", size);
       this.#content.truncate(size);
+      this.#content.modifiedMs = this.#disk.nowMs;
     });
   }
 

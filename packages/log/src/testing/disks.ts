@@ -28,6 +28,16 @@ export class WatchedDisk implements Disk {
     return this.#disk.fileSize(path);
   }
 
+  async modifiedMs(path: string): Promise<number | undefined> {
+    await this.note(`stat ${path}`);
+    return this.#disk.modifiedMs(path);
+  }
+
+  async setModifiedMs(path: string, wallMs: number): Promise<void> {
+    await this.note(`utimes ${path} ${wallMs}`);
+    return this.#disk.setModifiedMs(path, wallMs);
+  }
+
   async list(path: string): Promise<readonly DirectoryEntry[]> {
     await this.note(`list ${path}`);
     return this.#disk.list(path);

@@ -15,9 +15,10 @@ export const FOLDER = "/data/t-0";
 export function openLog(
   options: Partial<Omit<LoadLogOptions, "config">> & { config?: Partial<LogConfig>; clock?: Clock; disk?: Disk } = {},
 ): Promise<UnifiedLog> {
+  const clock = options.clock ?? new ManualClock();
   return loadLog({
-    disk: options.disk ?? new MemoryDisk(),
-    clock: options.clock ?? new ManualClock(),
+    disk: options.disk ?? new MemoryDisk({ clock }),
+    clock,
     random: new SeededRandom(),
     directory: FOLDER,
     topicPartition: { topic: "t", partition: 0 },
