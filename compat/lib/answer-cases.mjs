@@ -2,6 +2,7 @@
 // the same way.
 import { setTimeout as sleep } from "node:timers/promises";
 import { RecordBatchBuilder } from "@samsa/protocol";
+import { ADMIN_CASES } from "./admin-answer-cases.mjs";
 
 /** Long ago, which `message.timestamp.before.max.ms` allows. */
 const TIME = 1_700_000_000_000;
@@ -19,7 +20,12 @@ export const API_KEYS = {
   InitProducerId: 22,
   OffsetForLeaderEpoch: 23,
   DescribeConfigs: 32,
+  AlterConfigs: 33,
+  CreatePartitions: 37,
+  IncrementalAlterConfigs: 44,
   DescribeCluster: 60,
+  ListConfigResources: 74,
+  DescribeTopicPartitions: 75,
 };
 
 /** Timestamps of the records of alpha-0, batch by batch: the highest is in the middle. */
@@ -414,6 +420,8 @@ export const CASES = [
   ["DescribeCluster", "controllers", () => ({ endpointType: 2 })],
   ["DescribeCluster", "neither", () => ({ endpointType: 7 })],
   ["DescribeCluster", "fenced brokers, too", () => ({ includeFencedBrokers: true })],
+
+  ...ADMIN_CASES,
 
   [
     "CreateTopics",

@@ -62,9 +62,18 @@ export async function collectAnswers(port) {
   return answers;
 }
 
-const CHANGING = new Set(["clusterId", "port", "topicId", "producerId", "logAppendTimeMs", "finalizedFeaturesEpoch"]);
+const CHANGING = new Set([
+  "clusterId",
+  "port",
+  "topicId",
+  "producerId",
+  "logAppendTimeMs",
+  "finalizedFeaturesEpoch",
+  "sessionId",
+]);
 const TEXTS = new Set(["errorMessage", "batchIndexErrorMessage", "documentation"]);
 const NO_VALUES = new Set([null, -1, "", "AAAAAAAAAAAAAAAAAAAAAA"]);
+const isNoValue = (key, value) => NO_VALUES.has(value) || (key === "sessionId" && value === 0);
 const SERVED = new Set(Object.values(API_KEYS));
 
 /** Plain data; lists in an order of their own, because few answers have one. Of texts it counts whether there is one. */
@@ -77,7 +86,7 @@ function comparable(value, key = "") {
   if (value !== null && typeof value === "object") {
     return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, comparable(field, name)]));
   }
-  return (CHANGING.has(key) || TEXTS.has(key)) && !NO_VALUES.has(value) ? "(some)" : value;
+  return (CHANGING.has(key) || TEXTS.has(key)) && !isNoValue(key, value) ? "(some)" : value;
 }
 
 /** A list of structs as a map by what identifies each of them; several with one identity are numbered. */

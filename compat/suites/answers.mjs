@@ -18,7 +18,6 @@ const KNOWN = [
     what: /^an isolation level that is none$/,
     reason: "Kafka fails with an IllegalArgumentException (-1); we say INVALID_REQUEST",
   },
-  { api: "Fetch", path: /\/sessionId$/, reason: "chance decides it" },
   { api: "Produce", path: /\/errorMessage$/, reason: "Kafka leaves most messages out; ours name the reason" },
   {
     api: "DescribeConfigs",
@@ -35,6 +34,20 @@ const KNOWN = [
     api: "DescribeConfigs",
     what: /^(?:loggers of the broker|client metrics|groups)$/,
     reason: "there are none of these resources yet",
+  },
+  {
+    what: /^(?:client metrics|a group)(?:,.*)?$/,
+    reason: "there are none of these resources yet",
+  },
+  {
+    api: "IncrementalAlterConfigs",
+    what: /^an operation that is none$/,
+    reason: "Kafka fails with a NullPointerException (-1); we say INVALID_REQUEST",
+  },
+  {
+    api: "DescribeTopicPartitions",
+    what: /^impossible names$/,
+    reason: "Kafka fails with a NullPointerException (-1); we say which name is wrong",
   },
   {
     api: "DescribeConfigs",

@@ -11,10 +11,15 @@ import { listOffsets } from "./handlers/list-offsets.ts";
 import { metadata } from "./handlers/metadata.ts";
 import { offsetForLeaderEpoch } from "./handlers/offset-for-leader-epoch.ts";
 import { produce } from "./handlers/produce.ts";
+import { alterConfigs } from "./handlers/alter-configs.ts";
+import { createPartitions } from "./handlers/create-partitions.ts";
+import { describeTopicPartitions } from "./handlers/describe-topic-partitions.ts";
+import { incrementalAlterConfigs } from "./handlers/incremental-alter-configs.ts";
+import { listConfigResources } from "./handlers/list-config-resources.ts";
 import type { ApiEndpoint } from "./request-dispatcher.ts";
 import { endpoint } from "./request-dispatcher.ts";
 
-/** Every API that this broker serves; what is not here is not advertised, and closes the connection. */
+/** Every API that this broker serves, by key; what is not here is not advertised, and closes the connection. */
 export const API_ENDPOINTS: readonly ApiEndpoint[] = [
   endpoint(produce),
   endpoint(fetch),
@@ -28,5 +33,10 @@ export const API_ENDPOINTS: readonly ApiEndpoint[] = [
   endpoint(initProducerId),
   endpoint(offsetForLeaderEpoch),
   endpoint(describeConfigs),
+  endpoint(alterConfigs),
+  endpoint(createPartitions),
+  endpoint(incrementalAlterConfigs),
   endpoint(describeCluster),
+  endpoint(listConfigResources),
+  endpoint(describeTopicPartitions),
 ];

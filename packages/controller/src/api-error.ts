@@ -15,6 +15,12 @@ export function apiErrorOf(error: unknown): ApiError {
   return { errorCode: error.code, errorMessage: error.message };
 }
 
+/** What a request names more than once. */
+export function repeatedIn(names: readonly string[]): ReadonlySet<string> {
+  const seen = new Set<string>();
+  return new Set(names.filter((name) => seen.size === seen.add(name).size));
+}
+
 /** The words of Kafka's Errors table, where it answers with them. */
 export const UNKNOWN_TOPIC_OR_PARTITION_MESSAGE = "This server does not host this topic-partition.";
 export const UNKNOWN_TOPIC_ID_MESSAGE = "This server does not host this topic ID.";

@@ -1,5 +1,5 @@
 import { ErrorCode, KafkaError } from "@samsa/base";
-import type { MetadataRecord } from "@samsa/metadata";
+import type { ConfigDefinition, MetadataRecord } from "@samsa/metadata";
 import {
   brokerConfigDefinition,
   ConfigResourceType,
@@ -12,71 +12,117 @@ import {
   TOPIC_CONFIGS,
   validateTopicConfigs,
 } from "@samsa/metadata";
+import type { AlterConfigsRequest } from "@samsa/protocol/messages/alter-configs-request";
+import {
+  AlterConfigsResponse,
+  createAlterConfigsResponseAlterConfigsResourceResponse,
+} from "@samsa/protocol/messages/alter-configs-response";
 import type {
   IncrementalAlterConfigsRequest,
   IncrementalAlterConfigsRequestAlterableConfig as AlterableConfig,
-  IncrementalAlterConfigsRequestAlterConfigsResource as AlterConfigsResource,
 } from "@samsa/protocol/messages/incremental-alter-configs-request";
 import {
   createIncrementalAlterConfigsResponseAlterConfigsResourceResponse as createResult,
   IncrementalAlterConfigsResponse,
 } from "@samsa/protocol/messages/incremental-alter-configs-response";
-import { apiErrorOf, NO_ERROR } from "./api-error.ts";
+import { apiErrorOf, NO_ERROR, repeatedIn } from "./api-error.ts";
 import type { ControllerContext, ControllerResult } from "./controller-result.ts";
 
 const Operation = { SET: 0, DELETE: 1, APPEND: 2, SUBTRACT: 3 } as const;
 const MIN_INSYNC_REPLICAS = "min.insync.replicas";
+
+/** What a request makes of one resource. */
+interface Alteration {
+  readonly resourceType: number;
+  readonly resourceName: string;
+  /** The keys that the request names. */
+  readonly names: readonly string[];
+  readonly next: ReadonlyMap<string, string>;
+  /** Keys that are written although they stay as they are: so a broker is told to read a changed file behind its value. */
+  readonly setAgain: ReadonlySet<string>;
+}
 
 /** Changes single entries of the configurations of topics and brokers (KIP-339). A resource changes as a whole or not at all. */
 export function incrementalAlterConfigs(
   context: ControllerContext,
   request: IncrementalAlterConfigsRequest,
 ): ControllerResult<IncrementalAlterConfigsResponse> {
+  const { records, results } = alterResources(context, request, ({ resourceType, resourceName, configs }) => {
+    checkEntries(
+      configs.map(({ name, configOperation, value }) => ({
+        name,
+        isMissing: value === null && configOperation !== Operation.DELETE,
+      })),
+    );
+    const current = context.image.configs.configFor(resourceType, resourceName);
+    const set = configs.filter(({ configOperation }) => configOperation === Operation.SET);
+    return {
+      resourceType,
+      resourceName,
+      names: configs.map(({ name }) => name),
+      next: applyOperations(configs, current, LIST_DEFAULTS.get(resourceType) ?? (() => undefined)),
+      setAgain: new Set(set.map(({ name }) => name)),
+    };
+  });
+  return { records, response: IncrementalAlterConfigsResponse.create({ responses: results.map(createResult) }) };
+}
+
+/** Replaces all entries of resources: what is not named goes. */
+export function alterConfigs(
+  context: ControllerContext,
+  request: AlterConfigsRequest,
+): ControllerResult<AlterConfigsResponse> {
+  const { records, results } = alterResources(context, request, ({ resourceType, resourceName, configs }) => {
+    checkEntries(configs.map(({ name, value }) => ({ name, isMissing: value === null })));
+    const names = configs.map(({ name }) => name);
+    const next = new Map(configs.map(({ name, value }) => [name, value ?? ""]));
+    return { resourceType, resourceName, names, next, setAgain: new Set(names) };
+  });
+  const responses = results.map(createAlterConfigsResponseAlterConfigsResourceResponse);
+  return { records, response: AlterConfigsResponse.create({ responses }) };
+}
+
+type Resource = Pick<Alteration, "resourceType" | "resourceName">;
+
+function alterResources<R extends Resource>(
+  context: ControllerContext,
+  request: { readonly resources: readonly R[]; readonly validateOnly: boolean },
+  alterationOf: (resource: R) => Alteration,
+) {
   const records: MetadataRecord[] = [];
-  const seen = new Set<string>();
-  const responses = request.resources.map((resource) => {
+  const keyOf = ({ resourceType, resourceName }: Resource) => `${resourceType}:${resourceName}`;
+  const repeated = repeatedIn(request.resources.map(keyOf));
+  const results = request.resources.map((resource) => {
     const { resourceType, resourceName } = resource;
-    const key = `${resourceType}:${resourceName}`;
     try {
-      if (seen.has(key)) throw invalidRequest("Each resource must appear at most once.");
-      seen.add(key);
-      const changed = alterResource(context, resource);
-      if (!request.validateOnly) records.push(...changed);
-      return createResult({ resourceType, resourceName, ...NO_ERROR });
+      if (repeated.has(keyOf(resource))) throw invalidRequest("Each resource must appear at most once.");
+      const alteration = alterationOf(resource);
+      check(context, alteration);
+      if (!request.validateOnly) records.push(...configRecords(context, alteration));
+      return { resourceType, resourceName, ...NO_ERROR };
     } catch (error) {
-      return createResult({ resourceType, resourceName, ...apiErrorOf(error) });
+      return { resourceType, resourceName, ...apiErrorOf(error) };
     }
   });
-  return { records, response: IncrementalAlterConfigsResponse.create({ responses }) };
+  return { records, results };
 }
 
 /** @throws KafkaError for each reason not to change it */
-function alterResource(context: ControllerContext, resource: AlterConfigsResource): MetadataRecord[] {
-  const { resourceType, resourceName, configs } = resource;
-  checkOperations(configs);
-  const current = context.image.configs.configFor(resourceType, resourceName);
-  switch (resourceType) {
-    case ConfigResourceType.TOPIC: {
-      const next = applyOperations(configs, current, topicListDefault);
-      checkTopic(context, resourceName, next);
-      return configRecords(context, resource, current, next);
-    }
-    case ConfigResourceType.BROKER: {
-      const next = applyOperations(configs, current, brokerListDefault);
-      checkBroker(context, resource, next);
-      return configRecords(context, resource, current, next);
-    }
+function check(context: ControllerContext, alteration: Alteration): void {
+  switch (alteration.resourceType) {
+    case ConfigResourceType.TOPIC:
+      return checkTopic(context, alteration);
+    case ConfigResourceType.BROKER:
+      return checkBroker(context, alteration);
     default:
-      throw invalidRequest(`Unexpected resource type ${resourceType}.`);
+      throw invalidRequest(`Unexpected resource type ${alteration.resourceType}.`);
   }
 }
 
-function checkOperations(configs: readonly AlterableConfig[]): void {
-  const names = new Set(configs.map(({ name }) => name));
-  if (names.size !== configs.length) throw invalidRequest("Error due to duplicate config keys");
-  const missing = configs.filter(
-    ({ configOperation, value }) => configOperation !== Operation.DELETE && value === null,
-  );
+function checkEntries(entries: readonly { readonly name: string; readonly isMissing: boolean }[]): void {
+  const names = new Set(entries.map(({ name }) => name));
+  if (names.size !== entries.length) throw invalidRequest("Error due to duplicate config keys");
+  const missing = entries.filter(({ isMissing }) => isMissing);
   if (missing.length > 0) {
     throw invalidRequest(`Null value not supported for : ${missing.map(({ name }) => name).join(", ")}`);
   }
@@ -85,7 +131,7 @@ function checkOperations(configs: readonly AlterableConfig[]): void {
 function applyOperations(
   configs: readonly AlterableConfig[],
   current: ReadonlyMap<string, string>,
-  listDefault: (name: string) => readonly string[] | undefined,
+  listDefault: ListDefault,
 ): Map<string, string> {
   const next = new Map(current);
   for (const { name, configOperation, value } of configs) {
@@ -120,18 +166,15 @@ function applyOperations(
   return next;
 }
 
-function checkTopic(context: ControllerContext, name: string, next: ReadonlyMap<string, string>): void {
+function checkTopic(context: ControllerContext, { resourceName: name, next }: Alteration): void {
+  if (name === "") throw invalidRequest("Default topic resources are not allowed.");
   if (!context.image.topics.byName.has(name)) {
     throw new KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `The topic '${name}' does not exist.`);
   }
   validateTopicConfigs(next, new EffectiveBrokerConfig(context.image.configs, context.config));
 }
 
-function checkBroker(
-  { image, config }: ControllerContext,
-  { resourceName, configs }: AlterConfigsResource,
-  next: ReadonlyMap<string, string>,
-): void {
+function checkBroker({ image, config }: ControllerContext, { resourceName, names, next }: Alteration): void {
   const isDefault = resourceName === "";
   const nodeId = String(config.value("node.id"));
   if (!isDefault && !/^\d+$/.test(resourceName)) {
@@ -140,7 +183,6 @@ function checkBroker(
   if (!isDefault && !image.cluster.brokers.has(Number(resourceName))) {
     throw invalidRequest(`Unexpected broker id, expected ${nodeId} or empty string, but received ${resourceName}`);
   }
-  const names = configs.map(({ name }) => name);
   const fixed = names.filter(
     (name) => brokerConfigDefinition(name) !== undefined && !DYNAMIC_BROKER_CONFIG_NAMES.has(name),
   );
@@ -160,7 +202,9 @@ function checkBroker(
       throw error instanceof InvalidConfigError ? invalidRequest(error.message) : error;
     }
   }
-  if (!names.includes(MIN_INSYNC_REPLICAS) || !image.features.isElrEnabled) return;
+  const isSet = image.configs.configFor(ConfigResourceType.BROKER, resourceName).has(MIN_INSYNC_REPLICAS);
+  const isAltered = names.includes(MIN_INSYNC_REPLICAS) || (isSet && !next.has(MIN_INSYNC_REPLICAS));
+  if (!isAltered || !image.features.isElrEnabled) return;
   if (!isDefault) {
     throw new InvalidConfigError("Broker-level min.insync.replicas cannot be altered while ELR is enabled.");
   }
@@ -169,17 +213,14 @@ function checkBroker(
   }
 }
 
-function configRecords(
-  context: ControllerContext,
-  { resourceType, resourceName, configs }: AlterConfigsResource,
-  current: ReadonlyMap<string, string>,
-  next: ReadonlyMap<string, string>,
-): MetadataRecord[] {
+function configRecords(context: ControllerContext, alteration: Alteration): MetadataRecord[] {
+  const { resourceType, resourceName, names, next, setAgain } = alteration;
+  const current = context.image.configs.configFor(resourceType, resourceName);
   const records: MetadataRecord[] = [];
-  for (const { name, configOperation } of configs) {
+  const dropped = [...current.keys()].filter((name) => !next.has(name) && !names.includes(name));
+  for (const name of [...names, ...dropped]) {
     const value = next.get(name) ?? null;
-    // A broker's value counts when it is set again: that is how it is told to read a changed file behind it.
-    const isSetAgain = resourceType === ConfigResourceType.BROKER && configOperation === Operation.SET;
+    const isSetAgain = resourceType === ConfigResourceType.BROKER && setAgain.has(name);
     if (!isSetAgain && (current.get(name) ?? null) === value) continue;
     records.push(metadataRecord("ConfigRecord", { resourceType, resourceName, name, value }));
     if (name !== MIN_INSYNC_REPLICAS || !context.image.features.isElrEnabled) continue;
@@ -190,13 +231,15 @@ function configRecords(
   return records;
 }
 
-function topicListDefault(name: string): readonly string[] | undefined {
-  const definition = TOPIC_CONFIGS.get(name);
-  return definition?.type === "list" ? ((definition.defaultValue ?? []) as readonly string[]) : undefined;
-}
+type ListDefault = (name: string) => readonly string[] | undefined;
 
-function brokerListDefault(name: string): readonly string[] | undefined {
-  const definition = brokerConfigDefinition(name);
+/** What APPEND and SUBTRACT begin with where nothing is set. */
+const LIST_DEFAULTS: ReadonlyMap<number, ListDefault> = new Map([
+  [ConfigResourceType.TOPIC, (name: string) => listDefault(TOPIC_CONFIGS.get(name))],
+  [ConfigResourceType.BROKER, (name: string) => listDefault(brokerConfigDefinition(name))],
+]);
+
+function listDefault(definition: ConfigDefinition | undefined): readonly string[] | undefined {
   return definition?.type === "list" ? ((definition.defaultValue ?? []) as readonly string[]) : undefined;
 }
 

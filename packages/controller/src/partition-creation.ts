@@ -9,7 +9,7 @@ import {
   createCreatePartitionsResponseCreatePartitionsTopicResult as createResult,
   CreatePartitionsResponse,
 } from "@samsa/protocol/messages/create-partitions-response";
-import { apiErrorOf, NO_ERROR, UNKNOWN_TOPIC_OR_PARTITION_MESSAGE } from "./api-error.ts";
+import { apiErrorOf, NO_ERROR, repeatedIn, UNKNOWN_TOPIC_OR_PARTITION_MESSAGE } from "./api-error.ts";
 import type { ControllerContext, ControllerResult } from "./controller-result.ts";
 import { newPartition, placePartitions, validateManualAssignment } from "./partition-assignment.ts";
 import { MAX_PARTITIONS_PER_REQUEST } from "./topic-creation.ts";
@@ -22,9 +22,11 @@ export function createPartitions(
   const { topics } = context.image;
   const added = request.topics.map(({ name, count }) => count - (topics.byName.get(name)?.partitions.size ?? count));
   const total = added.reduce((sum, count) => sum + Math.max(0, count), 0);
-  const seen = new Set<string>();
   const records: MetadataRecord[] = [];
-  const results = request.topics.map((topic) => {
+  const repeated = repeatedIn(request.topics.map(({ name }) => name));
+  const byName = new Map(request.topics.map((topic) => [topic.name, topic]));
+  const results = Array.from(byName.values(), (topic) => {
+    const { name } = topic;
     try {
       if (total > MAX_PARTITIONS_PER_REQUEST) {
         throw new KafkaError(
@@ -32,13 +34,16 @@ export function createPartitions(
           "Excessively large number of additional partitions per request.",
         );
       }
-      if (seen.has(topic.name)) throw new KafkaError(ErrorCode.INVALID_REQUEST, "Duplicate topic name.");
-      seen.add(topic.name);
+      const isRepeated = repeated.has(name);
+      if (isRepeated) throw new KafkaError(ErrorCode.INVALID_REQUEST, "Duplicate topic name.");
       const created = partitionRecords(context, topic);
       if (!request.validateOnly) records.push(...created);
-      return createResult({ name: topic.name, ...NO_ERROR });
+      return createResult({ name, ...NO_ERROR });
     } catch (error) {
-      return createResult({ name: topic.name, ...apiErrorOf(error) });
+      const { errorCode, errorMessage } = apiErrorOf(error);
+      // The code says it all, as in Kafka.
+      const isUnknown = errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
+      return createResult({ name, errorCode, errorMessage: isUnknown ? null : errorMessage });
     }
   });
   return { records, response: CreatePartitionsResponse.create({ results }) };

@@ -2,6 +2,8 @@ import type { Random } from "@samsa/base";
 import { ErrorCode, InvariantError, KafkaError, randomUuid } from "@samsa/base";
 import type { BrokerConfig, Endpoint, MetadataImage, MetadataPublisher, MetadataRecord } from "@samsa/metadata";
 import { MetadataDelta } from "@samsa/metadata";
+import type { AlterConfigsRequest } from "@samsa/protocol/messages/alter-configs-request";
+import type { AlterConfigsResponse } from "@samsa/protocol/messages/alter-configs-response";
 import type { CreatePartitionsRequest } from "@samsa/protocol/messages/create-partitions-request";
 import type { CreatePartitionsResponse } from "@samsa/protocol/messages/create-partitions-response";
 import type { CreateTopicsRequest } from "@samsa/protocol/messages/create-topics-request";
@@ -13,7 +15,7 @@ import type { IncrementalAlterConfigsResponse } from "@samsa/protocol/messages/i
 import { activate, registerController } from "./activation.ts";
 import type { BrokerRegistrationRequest } from "./broker-lifecycle.ts";
 import { beginControlledShutdown, fenceBroker, registerBroker, unfenceBroker } from "./broker-lifecycle.ts";
-import { incrementalAlterConfigs } from "./config-alteration.ts";
+import { alterConfigs, incrementalAlterConfigs } from "./config-alteration.ts";
 import type { ControllerContext, ControllerResult } from "./controller-result.ts";
 import { MetadataFeed } from "./metadata-feed.ts";
 import type { LeaderAndEpoch, MetadataLog } from "./metadata-log.ts";
@@ -95,6 +97,10 @@ export class QuorumController {
 
   incrementalAlterConfigs(request: IncrementalAlterConfigsRequest): Promise<IncrementalAlterConfigsResponse> {
     return this.#submit((context) => incrementalAlterConfigs(context, request));
+  }
+
+  alterConfigs(request: AlterConfigsRequest): Promise<AlterConfigsResponse> {
+    return this.#submit((context) => alterConfigs(context, request));
   }
 
   /** Registers a broker, fenced until `unfenceBroker`. */

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { Uuid } from "@samsa/base";
 import { ERRORS, ZERO_UUID } from "@samsa/base";
 import { ConfigResourceType } from "@samsa/metadata";
+import { AlterConfigsRequest } from "@samsa/protocol/messages/alter-configs-request";
 import {
   CreatePartitionsRequest,
   createCreatePartitionsRequestCreatePartitionsAssignment as newAssignment,
@@ -22,7 +23,7 @@ import {
   createIncrementalAlterConfigsRequestAlterConfigsResource as resourceOf,
   IncrementalAlterConfigsRequest,
 } from "@samsa/protocol/messages/incremental-alter-configs-request";
-import { incrementalAlterConfigs } from "./config-alteration.ts";
+import { alterConfigs, incrementalAlterConfigs } from "./config-alteration.ts";
 import { createPartitions } from "./partition-creation.ts";
 import { allocateProducerIds } from "./producer-ids.ts";
 import { DecidedCluster, uuid } from "./testing/contexts.ts";
@@ -125,7 +126,7 @@ function more(name: string, count: number, assignments: number[][] | null = null
 }
 
 const additions = [
-  { topic: more("nosuch", 3), says: "UNKNOWN_TOPIC_OR_PARTITION: This server does not host this topic-partition." },
+  { topic: more("nosuch", 3), says: "UNKNOWN_TOPIC_OR_PARTITION: " },
   { topic: more("golden", 5), says: "INVALID_PARTITIONS: Topic already has 5 partition(s)." },
   {
     topic: more("golden", 1),
@@ -158,6 +159,15 @@ for (const { topic, says } of additions) {
     assert.equal(records.length, 0);
   });
 }
+
+test("a topic that stands twice gets no partitions, and one answer", () => {
+  const request = CreatePartitionsRequest.create({ topics: [more("golden", 6), more("golden", 7)] });
+  const { records, response } = createPartitions(cluster().context, request);
+  assert.deepEqual(
+    [records.length, response.results.map((answer) => say(answer))],
+    [0, ["INVALID_REQUEST: Duplicate topic name."]],
+  );
+});
 
 test("adds partitions behind those there are", () => {
   const decided = cluster();
@@ -314,4 +324,45 @@ test("blocks of producer ids follow each other, and only a registered broker get
   assert.deepEqual(allocate(), { firstProducerId: 1000, length: 1000 });
   assert.throws(() => allocateProducerIds(decided.context, 1, epoch - 1), { codeName: "STALE_BROKER_EPOCH" });
   assert.throws(() => allocateProducerIds(decided.context, 2, epoch), { codeName: "STALE_BROKER_EPOCH" });
+});
+
+test("a resource that stands twice is not altered", () => {
+  const resource = resourceOf({ resourceType: TOPIC, resourceName: "golden", configs: [] });
+  const request = IncrementalAlterConfigsRequest.create({ resources: [resource, resource] });
+  const { responses } = cluster().apply((context) => incrementalAlterConfigs(context, request));
+  const says = "INVALID_REQUEST: Each resource must appear at most once.";
+  assert.deepEqual(
+    responses.map((answer) => say(answer)),
+    [says, says],
+  );
+});
+
+// ---- AlterConfigs
+
+function replaceAll(decided: DecidedCluster, resourceType: number, resourceName: string, values: object): string {
+  const configs = Object.entries(values).map(([name, value]) => ({ name, value: String(value) }));
+  const request = AlterConfigsRequest.create({ resources: [{ resourceType, resourceName, configs }] });
+  return say(decided.apply((context) => alterConfigs(context, request)).responses[0]);
+}
+
+test("replaces all entries of a topic: what is not named goes", () => {
+  const decided = cluster();
+  const entries = () => Object.fromEntries(decided.image.configs.configFor(TOPIC, "golden"));
+  assert.equal(replaceAll(decided, TOPIC, "golden", { "retention.ms": 5, "segment.ms": 7 }), "NONE: ");
+  assert.equal(replaceAll(decided, TOPIC, "golden", { "segment.ms": 8 }), "NONE: ");
+  assert.deepEqual(entries(), { "segment.ms": "8" });
+  assert.equal(
+    replaceAll(decided, TOPIC, "golden", { "segment.ms": "soon", "retention.ms": 1 }).split(":")[0],
+    "INVALID_CONFIG",
+  );
+  assert.deepEqual(entries(), { "segment.ms": "8" });
+});
+
+test("the least ISR of the cluster does not go with what is not named", () => {
+  const decided = cluster();
+  assert.equal(alter(decided, BROKER, "", ["min.insync.replicas", SET, "1"]), "NONE: ");
+  assert.equal(
+    replaceAll(decided, BROKER, "", { "log.retention.ms": 5 }),
+    "INVALID_CONFIG: Cluster-level min.insync.replicas cannot be removed while ELR is enabled.",
+  );
 });

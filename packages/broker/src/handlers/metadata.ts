@@ -1,14 +1,15 @@
 import { ErrorCode, KafkaError, ZERO_UUID } from "@samsa/base";
-import type { PartitionRegistration, TopicImage } from "@samsa/metadata";
+import type { TopicImage } from "@samsa/metadata";
 import { isInternalTopic } from "@samsa/metadata";
 import { topicNameProblem } from "@samsa/protocol";
 import type { MetadataRequestTopic } from "@samsa/protocol/messages/metadata-request";
 import { MetadataRequest } from "@samsa/protocol/messages/metadata-request";
-import type { MetadataResponsePartition, MetadataResponseTopic } from "@samsa/protocol/messages/metadata-response";
+import type { MetadataResponseTopic } from "@samsa/protocol/messages/metadata-response";
 import { createMetadataResponseTopic, MetadataResponse } from "@samsa/protocol/messages/metadata-response";
 import type { ApiHandler } from "../api-handler.ts";
 import { ALL_CLUSTER_OPERATIONS, ALL_TOPIC_OPERATIONS, NO_AUTHORIZED_OPERATIONS } from "../authorized-operations.ts";
 import type { BrokerServices } from "../broker-services.ts";
+import { replicaStatus } from "../replica-status.ts";
 import type { RequestContext } from "../request-context.ts";
 
 const FIRST_VERSION_ASKED_BY_ID = 12;
@@ -122,25 +123,10 @@ function describeTopic(topic: TopicImage, wantsOperations: boolean, services: Br
     name: topic.name,
     topicId: topic.id,
     isInternal: isInternalTopic(topic.name),
-    partitions: [...topic.partitions].map(([index, partition]) => describePartition(index, partition, services)),
+    partitions: Array.from(topic.partitions, ([partitionIndex, partition]) => ({
+      partitionIndex,
+      ...replicaStatus(partition, services.metadata.image.cluster),
+    })),
     topicAuthorizedOperations: wantsOperations ? ALL_TOPIC_OPERATIONS : NO_AUTHORIZED_OPERATIONS,
   });
-}
-
-function describePartition(
-  partitionIndex: number,
-  { leader, leaderEpoch, replicas, isr }: PartitionRegistration,
-  { metadata: cache }: BrokerServices,
-): MetadataResponsePartition {
-  const brokers = cache.image.cluster.brokers;
-  const isOnline = (id: number) => brokers.get(id)?.fenced === false;
-  return {
-    errorCode: isOnline(leader) ? ErrorCode.NONE : ErrorCode.LEADER_NOT_AVAILABLE,
-    partitionIndex,
-    leaderId: isOnline(leader) ? leader : -1,
-    leaderEpoch,
-    replicaNodes: replicas,
-    isrNodes: isr,
-    offlineReplicas: replicas.filter((id) => !isOnline(id)),
-  };
 }

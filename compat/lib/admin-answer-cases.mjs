@@ -1,0 +1,206 @@
+// Requests of administrators at the edges of each API. They run before the cases that make and delete topics, and leave "alpha" with
+// two partitions. Most only validate: Apache Kafka shows what it changed a moment later, and then the next answer depends on the moment.
+
+const [TOPIC, BROKER, LOGGER, METRICS, GROUP] = [2, 4, 8, 16, 32];
+const [SET, DELETE, APPEND, SUBTRACT] = [0, 1, 2, 3];
+
+const set = (name, value, configOperation = SET) => ({ name, value, configOperation });
+const resource = (resourceType, resourceName, configs) => ({ resourceType, resourceName, configs });
+const change = (resources, more = {}) => ({ resources, validateOnly: true, ...more });
+const topicsOf = (...names) => names.map((name) => ({ name }));
+const grow = (name, count, assignments = null) => ({ name, count, assignments });
+
+/** What is wrong with single entries, for both ways to change them. */
+const ENTRIES = [
+  ["a value", TOPIC, "alpha", [set("retention.ms", "60000")]],
+  ["a value that is none", TOPIC, "alpha", [set("retention.ms", "soon")]],
+  ["a value out of range", TOPIC, "alpha", [set("segment.bytes", "3")]],
+  ["a key that is none", TOPIC, "alpha", [set("no.such.key", "1")]],
+  ["a key twice", TOPIC, "alpha", [set("retention.ms", "1"), set("retention.ms", "2")]],
+  ["no value", TOPIC, "alpha", [set("retention.ms", null)]],
+  ["values that contradict", TOPIC, "alpha", [set("min.compaction.lag.ms", "9"), set("max.compaction.lag.ms", "3")]],
+  ["tiered storage", TOPIC, "alpha", [set("remote.storage.enable", "true")]],
+  ["an unknown topic", TOPIC, "unknown", [set("retention.ms", "1")]],
+  ["an empty topic name", TOPIC, "", [set("retention.ms", "1")]],
+  ["no entries", TOPIC, "alpha", []],
+  ["this broker", BROKER, "1", [set("log.cleaner.threads", "2")]],
+  ["this broker, a value that is none", BROKER, "1", [set("log.cleaner.threads", "many")]],
+  ["this broker, a static key", BROKER, "1", [set("num.partitions", "3")]],
+  ["all brokers", BROKER, "", [set("log.retention.ms", "60000")]],
+  ["all brokers, a key of single brokers", BROKER, "", [set("ssl.keystore.type", "JKS")]],
+  ["all brokers, a static key", BROKER, "", [set("broker.rack", "a")]],
+  ["another broker", BROKER, "5", [set("log.cleaner.threads", "2")]],
+  ["a broker that is no number", BROKER, "one", [set("log.cleaner.threads", "2")]],
+  ["a type that is none", 99, "x", [set("a", "b")]],
+  ["type 0", 0, "x", [set("a", "b")]],
+  ["client metrics", METRICS, "mine", [set("interval.ms", "1000")]],
+  ["client metrics, too often", METRICS, "mine", [set("interval.ms", "1")]],
+  ["client metrics, a key that is none", METRICS, "mine", [set("no.such.key", "1")]],
+  ["client metrics, a pattern that is none", METRICS, "mine", [set("match", "nothing")]],
+  ["client metrics without a name", METRICS, "", [set("interval.ms", "1000")]],
+  ["a group", GROUP, "mine", [set("consumer.session.timeout.ms", "50000")]],
+  ["a group, out of range of the broker", GROUP, "mine", [set("consumer.session.timeout.ms", "5")]],
+  ["a group, a key that is none", GROUP, "mine", [set("no.such.key", "1")]],
+  ["a group, a value that is none", GROUP, "mine", [set("share.auto.offset.reset", "sometimes")]],
+  ["a group without a name", GROUP, "", [set("consumer.session.timeout.ms", "50000")]],
+];
+
+const OPERATIONS = [
+  ["append to a list", TOPIC, "alpha", [set("cleanup.policy", "compact", APPEND)]],
+  ["append what is there", TOPIC, "alpha", [set("cleanup.policy", "delete", APPEND)]],
+  ["subtract from a list", TOPIC, "alpha", [set("cleanup.policy", "delete", SUBTRACT)]],
+  ["append to a number", TOPIC, "alpha", [set("retention.ms", "5", APPEND)]],
+  ["subtract from a number", TOPIC, "alpha", [set("retention.ms", "5", SUBTRACT)]],
+  ["append to a key that is none", TOPIC, "alpha", [set("no.such.key", "5", APPEND)]],
+  ["delete what is not set", TOPIC, "alpha", [set("retention.ms", null, DELETE)]],
+  ["delete a key that is none", TOPIC, "alpha", [set("no.such.key", null, DELETE)]],
+  ["an operation that is none", TOPIC, "alpha", [set("retention.ms", "5", 9)]],
+  ["append to a list of a broker", BROKER, "", [set("log.cleanup.policy", "compact", APPEND)]],
+  ["subtract from a list of a broker", BROKER, "1", [set("log.cleanup.policy", "delete", SUBTRACT)]],
+];
+
+const withoutOperations = (entries) => entries.map(({ name, value }) => ({ name, value }));
+
+export const ADMIN_CASES = [
+  ...[...ENTRIES, ...OPERATIONS].map(([what, type, name, entries]) => [
+    "IncrementalAlterConfigs",
+    what,
+    () => change([resource(type, name, entries)]),
+  ]),
+  ["IncrementalAlterConfigs", "nothing", () => change([])],
+  [
+    "IncrementalAlterConfigs",
+    "a resource twice",
+    () =>
+      change([
+        resource(TOPIC, "alpha", [set("retention.ms", "1")]),
+        resource(TOPIC, "alpha", [set("segment.ms", "9")]),
+      ]),
+  ],
+  [
+    "IncrementalAlterConfigs",
+    "for good",
+    () => change([resource(TOPIC, "empty", [set("retention.ms", "777777")])], { validateOnly: false }),
+  ],
+  ...ENTRIES.map(([what, type, name, entries]) => [
+    "AlterConfigs",
+    what,
+    () => change([resource(type, name, withoutOperations(entries))]),
+  ]),
+  [
+    "AlterConfigs",
+    "for good",
+    () => change([resource(TOPIC, "empty", [{ name: "segment.ms", value: "888888" }])], { validateOnly: false }),
+  ],
+
+  ["CreatePartitions", "more", () => ({ topics: [grow("alpha", 5)], timeoutMs: 9000, validateOnly: true })],
+  ["CreatePartitions", "as many", () => ({ topics: [grow("alpha", 2)], timeoutMs: 9000, validateOnly: true })],
+  ["CreatePartitions", "fewer", () => ({ topics: [grow("alpha", 1)], timeoutMs: 9000, validateOnly: true })],
+  ["CreatePartitions", "none", () => ({ topics: [grow("alpha", 0)], timeoutMs: 9000, validateOnly: true })],
+  ["CreatePartitions", "too many", () => ({ topics: [grow("alpha", 50_000)], timeoutMs: 9000, validateOnly: true })],
+  [
+    "CreatePartitions",
+    "an unknown topic",
+    () => ({ topics: [grow("unknown", 5)], timeoutMs: 9000, validateOnly: true }),
+  ],
+  [
+    "CreatePartitions",
+    "a topic twice",
+    () => ({ topics: [grow("alpha", 5), grow("alpha", 6)], timeoutMs: 9000, validateOnly: true }),
+  ],
+  ...[
+    ["assigned", [[1]]],
+    ["assigned, to too few", []],
+    ["assigned, to a broker that is none", [[9]]],
+    ["assigned, to a broker twice", [[1, 1]]],
+    ["assigned, to nobody", [[]]],
+  ].map(([what, assignment]) => [
+    "CreatePartitions",
+    what,
+    () => ({
+      topics: [
+        grow(
+          "alpha",
+          3,
+          assignment.map((brokerIds) => ({ brokerIds })),
+        ),
+      ],
+      timeoutMs: 9000,
+      validateOnly: true,
+    }),
+  ]),
+
+  ["DescribeTopicPartitions", "all topics", () => ({ topics: [], responsePartitionLimit: 2000 })],
+  ["DescribeTopicPartitions", "a topic", () => ({ topics: topicsOf("alpha"), responsePartitionLimit: 2000 })],
+  [
+    "DescribeTopicPartitions",
+    "topics, one twice",
+    () => ({ topics: topicsOf("empty", "alpha", "alpha"), responsePartitionLimit: 2000 }),
+  ],
+  ["DescribeTopicPartitions", "one partition", () => ({ topics: topicsOf("alpha"), responsePartitionLimit: 1 })],
+  ["DescribeTopicPartitions", "no partition", () => ({ topics: topicsOf("alpha"), responsePartitionLimit: 0 })],
+  [
+    "DescribeTopicPartitions",
+    "as many as the first topic has",
+    () => ({ topics: topicsOf("alpha", "empty"), responsePartitionLimit: 2 }),
+  ],
+  [
+    "DescribeTopicPartitions",
+    "unknown names",
+    () => ({ topics: topicsOf("unknown", "__cluster_metadata"), responsePartitionLimit: 2000 }),
+  ],
+  [
+    "DescribeTopicPartitions",
+    "impossible names",
+    () => ({ topics: topicsOf("", "no/name"), responsePartitionLimit: 2000 }),
+  ],
+  [
+    "DescribeTopicPartitions",
+    "from a cursor",
+    () => ({
+      topics: topicsOf("alpha", "empty"),
+      responsePartitionLimit: 9,
+      cursor: { topicName: "alpha", partitionIndex: 1 },
+    }),
+  ],
+  [
+    "DescribeTopicPartitions",
+    "from a cursor beyond the end",
+    () => ({
+      topics: topicsOf("alpha", "empty"),
+      responsePartitionLimit: 9,
+      cursor: { topicName: "alpha", partitionIndex: 7 },
+    }),
+  ],
+  [
+    "DescribeTopicPartitions",
+    "all from a cursor",
+    () => ({ topics: [], responsePartitionLimit: 9, cursor: { topicName: "b", partitionIndex: 3 } }),
+  ],
+  [
+    "DescribeTopicPartitions",
+    "from a cursor that is not asked for",
+    () => ({ topics: topicsOf("alpha"), responsePartitionLimit: 9, cursor: { topicName: "b", partitionIndex: 0 } }),
+  ],
+  [
+    "DescribeTopicPartitions",
+    "from a negative cursor",
+    () => ({
+      topics: topicsOf("alpha"),
+      responsePartitionLimit: 9,
+      cursor: { topicName: "alpha", partitionIndex: -1 },
+    }),
+  ],
+
+  ["ListConfigResources", "all", () => ({})],
+  ...[TOPIC, BROKER, LOGGER, METRICS, GROUP, 0, 3, 99].map((type) => [
+    "ListConfigResources",
+    `type ${type}`,
+    (_ids, version) => (version === 0 ? undefined : { resourceTypes: [type] }),
+  ]),
+  [
+    "ListConfigResources",
+    "a type and one that is none",
+    (_ids, version) => (version === 0 ? undefined : { resourceTypes: [TOPIC, 77] }),
+  ],
+];

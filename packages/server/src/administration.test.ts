@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ErrorCode } from "@samsa/base";
+import { CreatePartitionsRequest } from "@samsa/protocol/messages/create-partitions-request";
+import { CreatePartitionsResponse } from "@samsa/protocol/messages/create-partitions-response";
+import { DescribeTopicPartitionsRequest } from "@samsa/protocol/messages/describe-topic-partitions-request";
+import { DescribeTopicPartitionsResponse } from "@samsa/protocol/messages/describe-topic-partitions-response";
+import { IncrementalAlterConfigsRequest } from "@samsa/protocol/messages/incremental-alter-configs-request";
+import { IncrementalAlterConfigsResponse } from "@samsa/protocol/messages/incremental-alter-configs-response";
+import { ListConfigResourcesRequest } from "@samsa/protocol/messages/list-config-resources-request";
+import { ListConfigResourcesResponse } from "@samsa/protocol/messages/list-config-resources-response";
+import { fetch, produce } from "./testing/produce-and-fetch.ts";
+import type { TestBroker } from "./testing/test-broker.ts";
+import { batchOf, startTestBroker } from "./testing/test-broker.ts";
+
+const TOPIC = 2;
+const BROKER = 4;
+const SET = 0;
+
+async function alter(broker: TestBroker, resourceType: number, resourceName: string, name: string, value: string) {
+  const request = IncrementalAlterConfigsRequest.create({
+    resources: [{ resourceType, resourceName, configs: [{ name, value, configOperation: SET }] }],
+  });
+  const { responses } = await broker.client.request(
+    IncrementalAlterConfigsRequest,
+    IncrementalAlterConfigsResponse,
+    1,
+    request,
+  );
+  return responses[0]?.errorCode;
+}
+
+test("a partition that is added takes records at once", async () => {
+  await using broker = await startTestBroker();
+  await broker.createTopic("orders");
+  const request = CreatePartitionsRequest.create({ topics: [{ name: "orders", count: 3, assignments: null }] });
+  const response = await broker.client.request(CreatePartitionsRequest, CreatePartitionsResponse, 3, request);
+  assert.equal(response.results[0]?.errorCode, ErrorCode.NONE);
+  const answer = await produce(broker.client, batchOf(["a"]), { topic: "orders", partition: 2 });
+  assert.deepEqual([answer.errorCode, answer.baseOffset], [ErrorCode.NONE, 0]);
+});
+
+test("a topic's new limit counts for the next batch", async () => {
+  await using broker = await startTestBroker();
+  await broker.createTopic("orders");
+  assert.equal(await alter(broker, TOPIC, "orders", "max.message.bytes", "50"), ErrorCode.NONE);
+  const answer = await produce(broker.client, batchOf(["x".repeat(100)]), { topic: "orders" });
+  assert.equal(answer.errorCode, ErrorCode.MESSAGE_TOO_LARGE);
+});
+
+test("a new limit of all brokers counts for topics that set none", async () => {
+  await using broker = await startTestBroker();
+  await broker.createTopic("orders");
+  await broker.createTopic("large", { configs: { "max.message.bytes": "5000" } });
+  assert.equal(await alter(broker, BROKER, "", "message.max.bytes", "50"), ErrorCode.NONE);
+  const batch = () => batchOf(["x".repeat(100)]);
+  assert.equal((await produce(broker.client, batch(), { topic: "orders" })).errorCode, ErrorCode.MESSAGE_TOO_LARGE);
+  assert.equal((await produce(broker.client, batch(), { topic: "large" })).errorCode, ErrorCode.NONE);
+});
+
+test("what was altered is still so after a restart", async () => {
+  const first = await startTestBroker();
+  await first.createTopic("orders");
+  await alter(first, TOPIC, "orders", "max.message.bytes", "50");
+  await first.broker.close();
+  await using second = await startTestBroker({ disk: first.disk });
+  const answer = await produce(second.client, batchOf(["x".repeat(100)]), { topic: "orders" });
+  assert.equal(answer.errorCode, ErrorCode.MESSAGE_TOO_LARGE);
+  assert.equal((await fetch(second.client, { topic: "orders" })).highWatermark, 0);
+});
+
+test("partitions are described page by page", async () => {
+  await using broker = await startTestBroker();
+  await broker.createTopic("many", { partitions: 5 });
+  await broker.createTopic("zero");
+  const pages: string[][] = [];
+  let cursor: DescribeTopicPartitionsResponse["nextCursor"] = null;
+  do {
+    const request = DescribeTopicPartitionsRequest.create({ topics: [], responsePartitionLimit: 2, cursor });
+    const response: DescribeTopicPartitionsResponse = await broker.client.request(
+      DescribeTopicPartitionsRequest,
+      DescribeTopicPartitionsResponse,
+      0,
+      request,
+    );
+    pages.push(
+      response.topics.flatMap(({ name, partitions }) => partitions.map((each) => `${name}-${each.partitionIndex}`)),
+    );
+    cursor = response.nextCursor;
+  } while (cursor !== null);
+  assert.deepEqual(pages, [
+    ["many-0", "many-1"],
+    ["many-2", "many-3"],
+    ["many-4", "zero-0"],
+  ]);
+});
+
+test("resources of a kind that is none cannot be listed", async () => {
+  await using broker = await startTestBroker();
+  const ask = (resourceTypes: number[]) =>
+    broker.client.request(
+      ListConfigResourcesRequest,
+      ListConfigResourcesResponse,
+      1,
+      ListConfigResourcesRequest.create({ resourceTypes }),
+    );
+  assert.equal((await ask([77])).errorCode, ErrorCode.UNSUPPORTED_VERSION);
+  const { configResources } = await ask([BROKER]);
+  assert.deepEqual(
+    configResources.map(({ resourceType, resourceName }) => [resourceType, resourceName]),
+    [[BROKER, "1"]],
+  );
+});
