@@ -68,6 +68,7 @@ export class LocalLog {
   #lastFlushMs: number;
   #flushing: Promise<void> = Promise.resolve();
   #isExclusive = false;
+  #truncation: Promise<void> = Promise.resolve();
   #truncationCount = 0;
   #closing: Promise<void> | undefined;
 
@@ -220,27 +221,33 @@ export class LocalLog {
   }
 
   /** Does something that cuts the log: after everything queued, with readers and appends shut out. */
-  async truncating(action: () => Promise<void>): Promise<void> {
+  truncating(action: () => Promise<void>): Promise<void> {
     this.checkWritable();
     this.#isExclusive = true;
-    try {
-      await this.#queue.settled();
-      await this.#flushing;
-      this.#truncationCount++;
-      await this.changeSegments(action);
-    } finally {
-      this.#isExclusive = false;
-    }
+    const truncated = this.#truncate(action);
+    this.#truncation = truncated.catch(() => undefined); // who truncates is told
+    return truncated;
   }
 
-  /** Removes everything at and above the offset, which the first segment reaches. Within `truncating`. */
+  /** Before a truncation: the recovery point may not be noted down above what is left. Within `truncating`. */
+  lowerRecoveryPoint(offset: number): void {
+    this.#recoveryPoint = Math.min(this.#recoveryPoint, offset);
+  }
+
+  /**
+   * Removes everything at and above the offset, which the first segment reaches. Within `truncating`. All of it is synced: what
+   * was cut off must not come back, after a loss of power, behind what takes its place.
+   */
   async truncateTo(offset: number): Promise<void> {
     const removed = this.segments.all.filter((segment) => segment.baseOffset > offset);
     this.segments.remove(removed);
     this.#setEndOffset(offset);
     // The last segments go first: a crash in between must not leave a gap.
     for (const segment of removed.toReversed()) await segment.remove();
-    await this.segments.active.truncateTo(offset, this.#clock.wallMs());
+    if (removed.length > 0) await this.#disk.syncDirectory(this.#directory);
+    const { active } = this.segments;
+    await active.truncateTo(offset, this.#clock.wallMs());
+    await active.flush();
   }
 
   /** Removes everything; the next record gets this offset. Within `truncating`. */
@@ -298,8 +305,15 @@ export class LocalLog {
   /** Syncs everything that has been appended so far, and moves the recovery point there. */
   async flush(): Promise<void> {
     this.fence.check();
-    const endOffset = this.#logEndOffset;
-    await this.#queue.settled();
+    let truncationCount: number;
+    let endOffset: number;
+    do {
+      if (this.#isExclusive) await this.#truncation;
+      truncationCount = this.#truncationCount;
+      endOffset = this.#logEndOffset;
+      await this.#queue.settled();
+      // A truncation in between: the recovery point must not end up above what is left.
+    } while (this.#isExclusive || truncationCount !== this.#truncationCount);
     await this.#flushTo(endOffset);
   }
 
@@ -387,6 +401,17 @@ export class LocalLog {
     this.#reader.forget();
     this.#tail.clear();
     this.#tail.markWritten(offset);
+  }
+
+  async #truncate(action: () => Promise<void>): Promise<void> {
+    try {
+      await this.#queue.settled();
+      await this.#flushing;
+      this.#truncationCount++;
+      await this.changeSegments(action);
+    } finally {
+      this.#isExclusive = false;
+    }
   }
 
   async #close(finish: () => Promise<void>): Promise<void> {

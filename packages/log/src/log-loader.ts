@@ -285,6 +285,9 @@ async function recoverSegments(
       const what = followers.length === 0 ? "a torn tail, cut" : `cut, with ${followers.length} segments after it`;
       options.report(segment.log.path, `${problem.message} at ${problem.position}: ${what}`);
       for (const follower of followers.toReversed()) await follower.remove();
+      // What was cut must not come back, after a loss of power, behind what is appended from now on.
+      await segment.log.sync();
+      await options.disk.syncDirectory(options.directory);
     }
     await segment.flushIndexes(false);
     kept.push(segment);

@@ -131,6 +131,8 @@ export async function loadLog(options: LoadLogOptions): Promise<UnifiedLog> {
     },
     loaded,
   );
+  // What the scan found may be in memory only. Where acknowledged means synced, a producer's retry is about to be acknowledged.
+  if (log.logEndOffset - log.recoveryPoint >= config.flushMessages) await log.flush();
   log.updateHighWatermark(options.highWatermark ?? 0);
   return log;
 }
@@ -268,6 +270,19 @@ export class LogManager {
     });
   }
 
+  /**
+   * Cuts a log as a follower does, and the checkpoints with it. Nothing may be appended meanwhile.
+   * @throws KafkaStorageError also when there is no such log
+   */
+  async truncateTo(topicPartition: TopicPartition, offset: number): Promise<void> {
+    await this.#served(topicPartition).truncateTo(offset, () => this.checkpoint());
+  }
+
+  /** Empties a log, which goes on at this offset. See truncateTo. */
+  async truncateFullyAndStartAt(topicPartition: TopicPartition, offset: number): Promise<void> {
+    await this.#served(topicPartition).truncateFullyAndStartAt(offset, () => this.checkpoint());
+  }
+
   /** Syncs the logs that have waited for `flush.ms`; for the server's scheduler to call (`log.flush.scheduler.interval.ms`). */
   async flushDirtyLogs(): Promise<void> {
     const nowMs = this.#options.clock.wallMs();
@@ -376,6 +391,12 @@ export class LogManager {
     const log = await loadLog({ ...options, topicId, ...(config === undefined ? {} : { config }) });
     await this.#options.disk.syncDirectory(this.directory);
     this.#logs.set(name, log);
+    return log;
+  }
+
+  #served({ topic, partition }: TopicPartition): UnifiedLog {
+    const log = this.get(topic, partition);
+    if (log === undefined) throw new KafkaStorageError(`${logDirName({ topic, partition })} is not here`);
     return log;
   }
 

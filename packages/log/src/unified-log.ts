@@ -402,29 +402,39 @@ export class UnifiedLog {
 
   /**
    * Removes everything at and above the offset. Nothing may be appended meanwhile.
+   *
+   * @param noteOffsets called when the offsets are those of afterwards, and before anything is removed: a crash must not leave
+   *   a checkpoint that speaks of what is gone
    * @returns whether there was anything to remove
    */
-  async truncateTo(offset: number): Promise<boolean> {
+  async truncateTo(offset: number, noteOffsets?: () => Promise<void>): Promise<boolean> {
     assert(offset >= 0, "offsets count from 0");
     if (offset >= this.logEndOffset) return false;
     if (this.#local.segments.firstOffset > offset) {
-      await this.truncateFullyAndStartAt(offset);
+      await this.truncateFullyAndStartAt(offset, noteOffsets);
       return true;
     }
     await this.#local.truncating(async () => {
+      this.#local.lowerRecoveryPoint(offset);
       this.#logStartOffset = Math.min(this.#logStartOffset, offset);
       this.#highWatermark = Math.min(this.#highWatermark, offset);
       this.#epochs.truncateFromEnd(offset);
+      await noteOffsets?.();
       await this.#local.truncateTo(offset);
       await this.#reloadProducers(offset);
+      this.#producers.forgetEndedBelow(this.#highWatermark);
       await this.#writeEpochs();
     });
     return true;
   }
 
-  /** Removes everything; the next record gets this offset. Nothing may be appended meanwhile. */
-  async truncateFullyAndStartAt(offset: number): Promise<void> {
+  /** Removes everything; the next record gets this offset. Nothing may be appended meanwhile. See truncateTo. */
+  async truncateFullyAndStartAt(offset: number, noteOffsets?: () => Promise<void>): Promise<void> {
     await this.#local.truncating(async () => {
+      this.#local.lowerRecoveryPoint(0); // nothing of what is left counts on the way
+      this.#logStartOffset = Math.min(this.#logStartOffset, offset);
+      this.#highWatermark = Math.min(this.#highWatermark, offset);
+      await noteOffsets?.();
       this.#logStartOffset = offset;
       this.#highWatermark = offset;
       this.#epochs.clear();
