@@ -77,6 +77,10 @@ export class ProducerStateManager {
     return this.#producers.get(producerId);
   }
 
+  entries(): Iterable<ProducerStateEntry> {
+    return this.#producers.values();
+  }
+
   /** What compaction may not remove, by producer id. */
   lastRecords(): Map<number, LastRecord> {
     const records = new Map<number, LastRecord>();
