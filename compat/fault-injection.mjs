@@ -11,7 +11,7 @@
 import { spawn } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -35,6 +35,10 @@ const FAULTS = [
 ];
 const RUN_MS = 1200;
 const AFTER_MS = 200;
+/** A broker whose metadata log has failed stops; it may take its time. */
+const STOP_MS = 5000;
+/** KAFKA_STORAGE_ERROR */
+const FENCED = "Produce answered 56";
 /** One thread for all file operations, or each would have a k of its own; and no ring, which strace does not see. */
 const ENV = { UV_THREADPOOL_SIZE: "1", UV_USE_IO_URING: "0" };
 
@@ -83,10 +87,11 @@ async function runCase(template, call, errno, k, index) {
     await broker.start();
     const loop = new KillLoop(broker);
     const trace = join(dir, "strace.txt");
-    const strace = await attach(broker.pid, call, errno, k, trace);
     const linesBefore = broker.lastWords(10_000).split("\n").length;
+    const strace = await attach(broker.pid, call, errno, k, trace);
     const errors = await loop.produceFor(RUN_MS);
-    await sleep(AFTER_MS);
+    const isFencing = errors.every((error) => error === FENCED);
+    for (let waited = 0; broker.isRunning && waited < (isFencing ? AFTER_MS : STOP_MS); waited += 50) await sleep(50);
     const hasEnded = !broker.isRunning;
     const lines = broker.lastWords(10_000).split("\n").slice(linesBefore);
     await broker.kill();
@@ -100,8 +105,8 @@ async function runCase(template, call, errno, k, index) {
     if (injected.length === 0) return { outcome: "never came to that call" };
     const file = fileOf(injected[0]);
     const told = lines.some((line) => line.includes(errno));
-    const fenced = errors.filter((error) => error === "Produce answered 56").length;
-    const unexpected = errors.find((error) => !hasEnded && error !== "Produce answered 56");
+    const fenced = errors.filter((error) => error === FENCED).length;
+    const unexpected = errors.find((error) => !hasEnded && error !== FENCED);
     let problem;
     if (unexpected !== undefined) problem = `a producer was told: ${unexpected}`;
     else if (!told) problem = `no line names ${errno}; last: ${lines.at(-1)}`;
@@ -115,9 +120,14 @@ async function runCase(template, call, errno, k, index) {
   }
 }
 
+/** The file of a call, below the data directory. */
 function fileOf(line) {
-  const path = /[<"](\/[^>"]*)[>"]/.exec(line)?.[1] ?? line;
-  return basename(path).replace(/^\d{20}/, "*");
+  const path =
+    line
+      .match(/[<"]\/[^>"]*[>"]/g)
+      ?.at(-1)
+      ?.slice(1, -1) ?? line;
+  return path.replace(/^.*\/data-\d+\//, "").replace(/\d{20}(?=\.)/, "*");
 }
 
 function dataDirsOf(dir) {
