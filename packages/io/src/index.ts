@@ -1,4 +1,5 @@
 export type { ConnectionOptions } from "./connection-options.ts";
+export { descriptorLimit } from "./descriptor-limit.ts";
 export { MemoryDisk } from "./memory-disk.ts";
 export type { MemoryDiskOptions } from "./memory-disk.ts";
 export { MemoryTransport } from "./memory-transport.ts";

@@ -1,9 +1,9 @@
-import type { Disk } from "@samsa/base";
 import { RECORD_BATCH_OVERHEAD, RecordBatch } from "@samsa/protocol";
 import type { BatchHeader } from "./batch-header.ts";
 import { readBatchHeader } from "./batch-header.ts";
 import { CorruptFileError } from "./errors.ts";
 import { LogFile } from "./log-file.ts";
+import type { PooledDisk } from "./pooled-disk.ts";
 
 const LOOKUP_BYTES = 16 * 1024;
 
@@ -21,7 +21,7 @@ export class FileRecords {
   #size: number;
   #writtenSize: number;
 
-  constructor(disk: Disk, path: string, baseOffset: number, size: number) {
+  constructor(disk: PooledDisk, path: string, baseOffset: number, size: number) {
     this.baseOffset = baseOffset;
     this.file = new LogFile(disk, path);
     this.#size = size;

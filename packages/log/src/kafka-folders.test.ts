@@ -4,6 +4,7 @@ import { RecordBatch } from "@samsa/protocol";
 import { defaultLogConfig } from "./log-config.ts";
 import { defaultLogCaches, LogManager } from "./log-manager.ts";
 import { LogSegment } from "./log-segment.ts";
+import { PooledDisk } from "./pooled-disk.ts";
 import { copyDisk, readFile } from "./testing/disks.ts";
 import { kafkaDataDirectory } from "./testing/fixtures.ts";
 import { ManualClock, SeededRandom } from "./testing/ports.ts";
@@ -91,7 +92,7 @@ describe("the indexes we build from Kafka's log", () => {
         path.endsWith("index") ? new Uint8Array(0) : bytes,
       );
       const segment = new LogSegment(baseOffset, 0, {
-        disk: copy,
+        disk: PooledDisk.of(copy),
         directory: `/data/${folder}`,
         config: defaultLogConfig(),
         createdMs: 0,
@@ -117,7 +118,7 @@ describe("the indexes we build from Kafka's log", () => {
       const copy = await copyDisk(kafka, "/data");
       await copy.remove(name(".index"));
       const segment = new LogSegment(baseOffset, (await copy.fileSize(name(".log"))) ?? 0, {
-        disk: copy,
+        disk: PooledDisk.of(copy),
         directory: `/data/${folder}`,
         config: defaultLogConfig(),
         createdMs: 0,

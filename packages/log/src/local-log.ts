@@ -1,4 +1,4 @@
-import type { Clock, Disk, Random } from "@samsa/base";
+import type { Clock, Random } from "@samsa/base";
 import { assert } from "@samsa/base";
 import type { RecordBatch } from "@samsa/protocol";
 import { KafkaStorageError } from "./errors.ts";
@@ -11,6 +11,7 @@ import { LogReader } from "./log-reader.ts";
 import type { DiskRead, DiskReadResult } from "./log-reader.ts";
 import { LogSegment } from "./log-segment.ts";
 import { LogSegments } from "./log-segments.ts";
+import type { PooledDisk } from "./pooled-disk.ts";
 import type { ProducerSnapshots } from "./producer-snapshot-file.ts";
 import type { ProducerStateFields } from "./producer-state-entry.ts";
 import { ReadWriteGate } from "./read-write-gate.ts";
@@ -20,7 +21,7 @@ import { TailCache } from "./tail-cache.ts";
 import { WriteQueue } from "./write-queue.ts";
 
 export interface LocalLogOptions {
-  readonly disk: Disk;
+  readonly disk: PooledDisk;
   readonly clock: Clock;
   readonly random: Random;
   readonly name: string; // for messages
@@ -49,7 +50,7 @@ export class LocalLog {
   readonly fence: LogFence;
   readonly snapshots: ProducerSnapshots;
   config: LogConfig;
-  readonly #disk: Disk;
+  readonly #disk: PooledDisk;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #name: string;

@@ -1,24 +1,34 @@
-import type { Disk, DiskFile } from "@samsa/base";
+import type { DiskFile } from "@samsa/base";
 import { KafkaStorageError } from "./errors.ts";
+import type { IdleFile } from "./open-files.ts";
+import type { PooledDisk } from "./pooled-disk.ts";
 
 /**
- * One file of a log, opened when it is first used and closed when it is not: all files are opened through here, so that a
- * pool may one day bound how many are open at a time. Methods reject with DiskError.
+ * One file of a log, opened when it is used. It stays open afterwards as long as there is room for it (OpenFiles), and is
+ * opened again when it is used again. Methods reject with DiskError.
  */
-export class LogFile {
-  readonly #disk: Disk;
+export class LogFile implements IdleFile {
+  readonly #disk: PooledDisk;
   #path: string;
-  #file: Promise<DiskFile> | undefined;
+  #file: DiskFile | undefined;
+  #opening: Promise<DiskFile> | undefined;
   #users = 0;
-  #idle: (() => void) | undefined;
+  #whenIdle: (() => void)[] = [];
+  #closing: Promise<void> | undefined; // by the pool
+  #closeFailure: unknown; // of the pool, for the next user
+  #isUnsynced = false;
 
-  constructor(disk: Disk, path: string) {
+  constructor(disk: PooledDisk, path: string) {
     this.#disk = disk;
     this.#path = path;
   }
 
   get path(): string {
     return this.#path;
+  }
+
+  get isUnsynced(): boolean {
+    return this.#isUnsynced;
   }
 
   /** Makes an empty file when there is none. */
@@ -44,23 +54,45 @@ export class LogFile {
   }
 
   write(position: number, chunks: readonly Uint8Array[]): Promise<void> {
+    this.#isUnsynced = true;
     return this.#use((file) => file.write(position, chunks), true);
   }
 
   truncate(size: number): Promise<void> {
+    this.#isUnsynced = true;
     return this.#use((file) => file.truncate(size), true);
   }
 
   sync(): Promise<void> {
+    // Before it, not after: what is written meanwhile is not synced.
+    this.#isUnsynced = false;
     return this.#use((file) => file.sync());
   }
 
   /** Closes after what is under way has ended; the next use opens it again. */
   async close(): Promise<void> {
-    while (this.#users > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
-    const opened = this.#file;
+    while (this.#users > 0) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+    this.#disk.files.busy(this);
+    const file = this.#file;
     this.#file = undefined;
-    if (opened !== undefined) await (await opened).close();
+    if (file !== undefined) await file.close();
+    await this.#closing;
+    this.#throwCloseFailure();
+  }
+
+  /** For the pool: closes a file that nobody uses. The next use opens it again. */
+  closeIdle(): Promise<void> {
+    const file = this.#file;
+    this.#file = undefined;
+    if (file === undefined) return Promise.resolve();
+    const closing = file
+      .close()
+      .catch((error: unknown) => (this.#closeFailure ??= error))
+      .then(() => {
+        if (this.#closing === closing) this.#closing = undefined;
+      });
+    this.#closing = closing;
+    return closing;
   }
 
   /** Closes the file and removes it; content when it is gone already. */
@@ -81,23 +113,34 @@ export class LogFile {
   }
 
   async #use<T>(action: (file: DiskFile) => Promise<T>, create = false): Promise<T> {
-    this.#users++;
+    if (this.#users++ === 0) this.#disk.files.busy(this);
     try {
-      this.#file ??= this.#disk.open(this.#path, { create });
-      let file: DiskFile;
-      try {
-        file = await this.#file;
-      } catch (error) {
-        this.#file = undefined;
-        throw error;
-      }
-      return await action(file);
+      if (this.#closeFailure !== undefined) this.#throwCloseFailure();
+      return await action(this.#file ?? (await this.#open(create)));
     } finally {
-      this.#users--;
-      if (this.#users === 0) {
-        this.#idle?.();
-        this.#idle = undefined;
-      }
+      if (--this.#users === 0) this.#becomeIdle();
     }
+  }
+
+  async #open(create: boolean): Promise<DiskFile> {
+    this.#opening ??= this.#disk.open(this.#path, { create });
+    try {
+      this.#file = await this.#opening;
+    } finally {
+      this.#opening = undefined;
+    }
+    return this.#file;
+  }
+
+  #becomeIdle(): void {
+    if (this.#file !== undefined) this.#disk.files.idle(this);
+    for (const resolve of this.#whenIdle.splice(0)) resolve();
+  }
+
+  /** Some file systems say so late that a write has failed. */
+  #throwCloseFailure(): void {
+    const failure = this.#closeFailure;
+    this.#closeFailure = undefined;
+    if (failure !== undefined) throw failure;
   }
 }

@@ -1,6 +1,6 @@
-import type { Disk } from "@samsa/base";
 import { assert } from "@samsa/base";
 import { LogFile } from "./log-file.ts";
+import type { PooledDisk } from "./pooled-disk.ts";
 
 const INITIAL_ENTRIES = 32;
 
@@ -23,7 +23,7 @@ export abstract class LogIndex {
   #filedEntries = 0; // how many of the file's entries are as in memory
   #fileBytes = 0;
 
-  constructor(disk: Disk, path: string, baseOffset: number, entrySize: number, maxIndexBytes: number) {
+  constructor(disk: PooledDisk, path: string, baseOffset: number, entrySize: number, maxIndexBytes: number) {
     this.baseOffset = baseOffset;
     this.file = new LogFile(disk, path);
     this.entrySize = entrySize;

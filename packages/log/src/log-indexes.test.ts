@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import { MemoryDisk } from "@samsa/io";
 import fc from "fast-check";
 import { OffsetIndex } from "./offset-index.ts";
+import { PooledDisk } from "./pooled-disk.ts";
 import { TimeIndex } from "./time-index.ts";
 import { readFile, writeFile } from "./testing/disks.ts";
 
@@ -16,7 +17,8 @@ const rising = fc
   });
 
 describe("the offset index", () => {
-  const newIndex = (disk = new MemoryDisk()): OffsetIndex => new OffsetIndex(disk, "/0.index", BASE, 800);
+  const newIndex = (disk = new MemoryDisk()): OffsetIndex =>
+    new OffsetIndex(PooledDisk.of(disk), "/0.index", BASE, 800);
 
   test("writes relative offset and position, four bytes each", async () => {
     const disk = new MemoryDisk();
@@ -62,7 +64,7 @@ describe("the offset index", () => {
   });
 
   test("is full when it has the entries that its size allows", () => {
-    const index = new OffsetIndex(new MemoryDisk(), "/0.index", 0, 17);
+    const index = new OffsetIndex(PooledDisk.of(new MemoryDisk()), "/0.index", 0, 17);
     index.reset();
     index.append(1, 1);
     assert.equal(index.isFull, false);
@@ -88,7 +90,8 @@ describe("the offset index", () => {
 });
 
 describe("the time index", () => {
-  const newIndex = (disk = new MemoryDisk()): TimeIndex => new TimeIndex(disk, "/0.timeindex", BASE, 1200);
+  const newIndex = (disk = new MemoryDisk()): TimeIndex =>
+    new TimeIndex(PooledDisk.of(disk), "/0.timeindex", BASE, 1200);
 
   test("writes timestamp and relative offset, eight and four bytes", async () => {
     const disk = new MemoryDisk();
@@ -128,7 +131,7 @@ describe("the time index", () => {
   });
 
   test("keeps a place for its last entry", () => {
-    const index = new TimeIndex(new MemoryDisk(), "/0.timeindex", 0, 36);
+    const index = new TimeIndex(PooledDisk.of(new MemoryDisk()), "/0.timeindex", 0, 36);
     index.reset();
     index.maybeAppend(1, 1);
     assert.equal(index.isFull, false);

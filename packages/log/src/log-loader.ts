@@ -19,6 +19,7 @@ import {
 import type { LogFileName } from "./log-file-names.ts";
 import { LogSegment } from "./log-segment.ts";
 import type { SegmentContext } from "./log-segment.ts";
+import type { PooledDisk } from "./pooled-disk.ts";
 import { ProducerSnapshots } from "./producer-snapshot-file.ts";
 import { loadProducerState, rebuildTransactionIndex, replayBatch } from "./producer-state-loader.ts";
 import type { ProducerStateSources } from "./producer-state-loader.ts";
@@ -28,7 +29,7 @@ import type { ScanProblem } from "./segment-recovery.ts";
 import type { LoadedLog } from "./unified-log.ts";
 
 export interface LogLoaderOptions {
-  readonly disk: Disk;
+  readonly disk: PooledDisk;
   readonly clock: Clock;
   readonly random: Random;
   readonly directory: string;

@@ -12,6 +12,7 @@ import { loadSegments } from "./log-loader.ts";
 import { OffsetCheckpoints } from "./offset-checkpoints.ts";
 import { PartitionMetadataFile } from "./partition-metadata-file.ts";
 import { PeriodicTask } from "./periodic-task.ts";
+import { PooledDisk } from "./pooled-disk.ts";
 import { TailCacheBudget } from "./tail-cache.ts";
 import { logDeleteDirName, logDirName, logStrayDirName, parseLogDirName } from "./topic-partition.ts";
 import type { TopicPartition } from "./topic-partition.ts";
@@ -96,7 +97,8 @@ export interface LogManagerOptions {
  * @throws KafkaStorageError when the log cannot be trusted, DiskError when the disk fails
  */
 export async function loadLog(options: LoadLogOptions): Promise<UnifiedLog> {
-  const { disk, clock, random, directory, topicPartition } = options;
+  const { clock, random, directory, topicPartition } = options;
+  const disk = PooledDisk.of(options.disk);
   const config = options.config ?? defaultLogConfig();
   const caches = options.caches ?? defaultLogCaches();
   const producerIdExpirationMs = options.producerIdExpirationMs ?? DEFAULT_PRODUCER_ID_EXPIRATION_MS;
@@ -195,12 +197,13 @@ export class LogManager {
 
   /** Loads all logs. Those that fail are offline, the others are served. @throws DiskError when the directory itself fails */
   static async open(options: LogManagerOptions): Promise<LogManager> {
-    await options.disk.makeDirectory(options.directory);
-    const marker = new CleanShutdownFile(options.disk, options.directory);
+    const disk = PooledDisk.of(options.disk);
+    await disk.makeDirectory(options.directory);
+    const marker = new CleanShutdownFile(disk, options.directory);
     const hadCleanShutdown = await marker.exists();
     const brokerEpoch = hadCleanShutdown ? await marker.readBrokerEpoch() : NO_BROKER_EPOCH;
     if (hadCleanShutdown) await marker.delete();
-    const manager = new LogManager(options, hadCleanShutdown, brokerEpoch);
+    const manager = new LogManager({ ...options, disk }, hadCleanShutdown, brokerEpoch);
     await manager.#loadAll();
     manager.#checkpoints.start(
       options.highWatermarkCheckpointIntervalMs ?? DEFAULT_HIGH_WATERMARK_CHECKPOINT_INTERVAL_MS,

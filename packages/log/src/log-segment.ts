@@ -1,4 +1,3 @@
-import type { Disk } from "@samsa/base";
 import { assert } from "@samsa/base";
 import { NO_TIMESTAMP } from "@samsa/protocol";
 import type { RecordBatch } from "@samsa/protocol";
@@ -12,6 +11,7 @@ import { maxSegmentMs } from "./log-config.ts";
 import type { LogFile } from "./log-file.ts";
 import { LOG_SUFFIX, logFileName, OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX } from "./log-file-names.ts";
 import { OffsetIndex } from "./offset-index.ts";
+import type { PooledDisk } from "./pooled-disk.ts";
 import { recoverSegment } from "./segment-recovery.ts";
 import type { TimestampOffset } from "./time-index.ts";
 import { TimeIndex } from "./time-index.ts";
@@ -21,7 +21,7 @@ const LARGEST_RELATIVE_OFFSET = 0x7fffffff;
 
 /** What a segment is made in. */
 export interface SegmentContext {
-  readonly disk: Disk;
+  readonly disk: PooledDisk;
   readonly directory: string;
   readonly config: LogConfig;
   readonly createdMs: number; // wall-clock time
@@ -52,7 +52,7 @@ export class LogSegment {
   readonly offsetIndex: OffsetIndex;
   readonly timeIndex: TimeIndex;
   readonly transactionIndex: TransactionIndex;
-  readonly #disk: Disk;
+  readonly #disk: PooledDisk;
   readonly #indexIntervalBytes: number;
   readonly #rollJitterMs: number;
   #bytesSinceLastIndexEntry = 0;

@@ -1,6 +1,6 @@
-import type { Disk } from "@samsa/base";
 import { assert } from "@samsa/base";
 import { LogIndex } from "./log-index.ts";
+import type { PooledDisk } from "./pooled-disk.ts";
 
 const ENTRY_SIZE = 8;
 
@@ -12,7 +12,7 @@ const ENTRY_SIZE = 8;
  * The offset is the last one of the batch that begins at the position.
  */
 export class OffsetIndex extends LogIndex {
-  constructor(disk: Disk, path: string, baseOffset: number, maxIndexBytes: number) {
+  constructor(disk: PooledDisk, path: string, baseOffset: number, maxIndexBytes: number) {
     super(disk, path, baseOffset, ENTRY_SIZE, maxIndexBytes);
   }
 

@@ -1,7 +1,7 @@
-import type { Disk } from "@samsa/base";
 import { assert, ByteReader, ByteWriter } from "@samsa/base";
 import { NO_TIMESTAMP } from "@samsa/protocol";
 import { LogIndex } from "./log-index.ts";
+import type { PooledDisk } from "./pooled-disk.ts";
 
 const ENTRY_SIZE = 12;
 const TWO_32 = 0x1_0000_0000;
@@ -21,7 +21,7 @@ export interface TimestampOffset {
  * closed, and so names the largest timestamp of the segment.
  */
 export class TimeIndex extends LogIndex {
-  constructor(disk: Disk, path: string, baseOffset: number, maxIndexBytes: number) {
+  constructor(disk: PooledDisk, path: string, baseOffset: number, maxIndexBytes: number) {
     super(disk, path, baseOffset, ENTRY_SIZE, maxIndexBytes);
   }
 

@@ -1,8 +1,8 @@
-import type { Disk } from "@samsa/base";
 import { assert, ByteReader, ByteWriter, ProtocolError } from "@samsa/base";
 import { AbortedTxn } from "@samsa/protocol/messages/aborted-txn";
 import { parentOf } from "./atomic-file.ts";
 import { LogFile } from "./log-file.ts";
+import type { PooledDisk } from "./pooled-disk.ts";
 
 const ENTRY_SIZE = 34;
 const VERSION = AbortedTxn.highestVersion;
@@ -17,7 +17,7 @@ const MOST_INDEX_BYTES = 64 * 1024 ** 2;
  */
 export class TransactionIndex {
   readonly file: LogFile;
-  readonly #disk: Disk;
+  readonly #disk: PooledDisk;
   readonly #baseOffset: number;
   #entries: AbortedTxn[] = [];
   #filedEntries = 0;
@@ -26,7 +26,7 @@ export class TransactionIndex {
   #hasFile = false;
   #flushing: Promise<void> = Promise.resolve();
 
-  constructor(disk: Disk, path: string, baseOffset: number) {
+  constructor(disk: PooledDisk, path: string, baseOffset: number) {
     this.file = new LogFile(disk, path);
     this.#disk = disk;
     this.#baseOffset = baseOffset;

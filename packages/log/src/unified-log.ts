@@ -1,4 +1,4 @@
-import type { Clock, Disk, Random, Uuid } from "@samsa/base";
+import type { Clock, Random, Uuid } from "@samsa/base";
 import { assert, ErrorCode, KafkaError } from "@samsa/base";
 import { NO_TIMESTAMP } from "@samsa/protocol";
 import type { RecordBatch } from "@samsa/protocol";
@@ -15,6 +15,7 @@ import type { DiskRead, LogReadOptions, LogReadResult } from "./log-reader.ts";
 import type { LogSegment } from "./log-segment.ts";
 import type { AppendOrigin } from "./log-validator.ts";
 import { validateAndAssignOffsets, validateAssigned } from "./log-validator.ts";
+import type { PooledDisk } from "./pooled-disk.ts";
 import type { ProducerSnapshots } from "./producer-snapshot-file.ts";
 import type { BatchMetadata } from "./producer-state-entry.ts";
 import { loadProducerState } from "./producer-state-loader.ts";
@@ -27,7 +28,7 @@ import type { TopicPartition } from "./topic-partition.ts";
 import { logDirName } from "./topic-partition.ts";
 
 export interface UnifiedLogOptions {
-  readonly disk: Disk;
+  readonly disk: PooledDisk;
   readonly clock: Clock;
   readonly random: Random;
   readonly directory: string;
@@ -66,7 +67,7 @@ export class UnifiedLog {
   onWritten: ((log: UnifiedLog) => void) | undefined;
   /** Called once, when the log is fenced. */
   onFailure: ((log: UnifiedLog, error: KafkaStorageError) => void) | undefined;
-  readonly #disk: Disk;
+  readonly #disk: PooledDisk;
   readonly #clock: Clock;
   readonly #name: string;
   readonly #local: LocalLog;

@@ -4,8 +4,16 @@ import { InvariantError, randomUuid } from "@samsa/base";
 import type { Logger } from "@samsa/broker";
 import { Broker, MetadataCache } from "@samsa/broker";
 import { formatDataDirectory, QuorumController, SingleVoterQuorum } from "@samsa/controller";
-import { MemoryDisk, NodeDisk, SystemClock, SystemRandom, TcpTransport, temporaryDirectory } from "@samsa/io";
-import { LogManager } from "@samsa/log";
+import {
+  descriptorLimit,
+  MemoryDisk,
+  NodeDisk,
+  SystemClock,
+  SystemRandom,
+  TcpTransport,
+  temporaryDirectory,
+} from "@samsa/io";
+import { LogManager, OpenFiles, PooledDisk } from "@samsa/log";
 import { BrokerConfig, SUPPORTED_FEATURES } from "@samsa/metadata";
 import { ReplicaManager } from "@samsa/replication";
 import { refuseForeignDirectory } from "./data-directory.ts";
@@ -54,6 +62,7 @@ const DEFAULT_NODE_ID = 1;
 const PLAINTEXT = 0; // the code of the security protocol
 /** Ours, not Kafka's: allows a listener without authentication on an address that is not loopback. */
 const ALLOW_OPEN_LISTENERS = "samsa.allow.open.listeners";
+const MOST_OPEN_FILES = 16_384;
 const CONTROLLER_LISTENER = { name: "CONTROLLER", host: "localhost", port: 9093 };
 
 /**
@@ -80,7 +89,8 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
   const wantedListeners = clientListeners(config, isOpenAllowed);
   const nodeId = config.number("node.id");
   const storage = await openStorage(options, config, stack);
-  const { disk, directory } = storage;
+  const { directory } = storage;
+  const disk = new PooledDisk(storage.disk, new OpenFiles(mostOpenFiles()));
 
   const gate = new Gate();
   const listening = await listenAll(transport, wantedListeners, gate, stack);
@@ -223,6 +233,11 @@ function brokerConfig({ host, port, properties = {} }: StartBrokerOptions): {
     ["controller.listener.names", CONTROLLER_LISTENER.name],
   ]);
   return { config: new BrokerConfig(new Map([...defaults, ...values])), isOpenAllowed };
+}
+
+/** Half of what the process may have open is for connections. */
+function mostOpenFiles(): number {
+  return Math.min(Math.floor((descriptorLimit() ?? 2048) / 2), MOST_OPEN_FILES);
 }
 
 /** Where the records are kept; the name is what people are told. */

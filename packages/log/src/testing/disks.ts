@@ -10,6 +10,9 @@ export type DiskCall = string;
  */
 export class WatchedDisk implements Disk {
   readonly calls: DiskCall[] = [];
+  /** How many handles are open, and the most there were. */
+  openFiles = 0;
+  mostOpenFiles = 0;
   /** Called before each call is passed on; what it throws is what the call rejects with. */
   before: (call: DiskCall) => void | Promise<void> = () => undefined;
   readonly #disk: Disk;
@@ -20,7 +23,10 @@ export class WatchedDisk implements Disk {
 
   async open(path: string, options?: { readonly create?: boolean }): Promise<DiskFile> {
     await this.note(`open ${path}`);
-    return new WatchedFile(this, path, await this.#disk.open(path, options));
+    const file = new WatchedFile(this, path, await this.#disk.open(path, options));
+    this.openFiles++;
+    this.mostOpenFiles = Math.max(this.mostOpenFiles, this.openFiles);
+    return file;
   }
 
   async fileSize(path: string): Promise<number | undefined> {
@@ -115,7 +121,8 @@ class WatchedFile implements DiskFile {
   }
 
   async close(): Promise<void> {
-    return this.#file.close();
+    await this.#file.close();
+    this.#disk.openFiles--;
   }
 }
 
