@@ -22,6 +22,8 @@ export abstract class LogIndex {
   #entries = 0;
   #filedEntries = 0; // how many of the file's entries are as in memory
   #fileBytes = 0;
+  #isSynced = true; // the file, as far as it was written here
+  #flushing: Promise<void> = Promise.resolve();
 
   constructor(disk: PooledDisk, path: string, baseOffset: number, entrySize: number, maxIndexBytes: number) {
     this.baseOffset = baseOffset;
@@ -76,21 +78,15 @@ export abstract class LogIndex {
     this.#entries = 0;
   }
 
-  /** Brings the file to what memory holds, synced when asked. */
-  async flush(sync: boolean): Promise<void> {
-    if (this.#bytes === undefined) return;
-    const start = this.#filedEntries * this.entrySize;
-    const end = this.#entries * this.entrySize;
-    const isTooLong = this.#fileBytes > end;
-    if (start === end && !isTooLong && !sync) return;
-    // A copy of the range: entries that are appended meanwhile may move the bytes elsewhere.
-    const added = this.#bytes.slice(start, end);
-    this.#filedEntries = this.#entries;
-    this.#fileBytes = end;
-    if (isTooLong) await this.file.truncate(end);
-    if (added.length > 0) await this.file.write(start, [added]);
-    if (sync) await this.file.sync();
-    await this.file.close();
+  /**
+   * Brings the file to what memory holds, synced when asked. One at a time: a sync is of what was written before. What an index
+   * wrote that has been unloaded since is synced, too.
+   */
+  flush(sync: boolean): Promise<void> {
+    if (!this.#isBehind && (this.#isSynced || !sync)) return this.#flushing;
+    const flushed = this.#flushing.then(() => this.#flush(sync));
+    this.#flushing = flushed.catch(() => undefined); // who flushed is told
+    return flushed;
   }
 
   /** Keeps the first entries only. */
@@ -138,6 +134,32 @@ export abstract class LogIndex {
 
   /** Why the loaded bytes cannot be an index of this segment; undefined when they can. */
   protected abstract findProblem(): string | undefined;
+
+  /** Whether memory has something that the file has not, or the other way round. */
+  get #isBehind(): boolean {
+    if (this.#bytes === undefined) return false;
+    return this.#filedEntries !== this.#entries || this.#fileBytes > this.#entries * this.entrySize;
+  }
+
+  async #flush(sync: boolean): Promise<void> {
+    if (this.#isBehind && this.#bytes !== undefined) {
+      const start = this.#filedEntries * this.entrySize;
+      const end = this.#entries * this.entrySize;
+      const isTooLong = this.#fileBytes > end;
+      // A copy of the range: entries that are appended meanwhile may move the bytes elsewhere.
+      const added = this.#bytes.slice(start, end);
+      this.#filedEntries = this.#entries;
+      this.#fileBytes = end;
+      this.#isSynced = false;
+      if (isTooLong) await this.file.truncate(end);
+      if (added.length > 0) await this.file.write(start, [added]);
+    }
+    if (sync && !this.#isSynced) {
+      await this.file.sync();
+      this.#isSynced = true;
+    }
+    await this.file.close();
+  }
 
   #adopt(bytes: Uint8Array): void {
     this.#bytes = bytes;

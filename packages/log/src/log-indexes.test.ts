@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { OffsetIndex } from "./offset-index.ts";
 import { PooledDisk } from "./pooled-disk.ts";
 import { TimeIndex } from "./time-index.ts";
-import { readFile, writeFile } from "./testing/disks.ts";
+import { readFile, WatchedDisk, writeFile } from "./testing/disks.ts";
 
 const BASE = 1000;
 const rising = fc
@@ -15,6 +15,51 @@ const rising = fc
     let other = 0;
     return steps.map(([offsetStep, otherStep]) => [(offset += offsetStep), (other += otherStep)] as const);
   });
+
+describe("an index", () => {
+  async function flushedIndex(): Promise<{
+    watched: WatchedDisk;
+    index: OffsetIndex;
+    callsOf: (act: () => Promise<void>) => Promise<string[]>;
+  }> {
+    const watched = new WatchedDisk();
+    const index = new OffsetIndex(PooledDisk.of(watched), "/0.index", 0, 800);
+    index.reset();
+    index.append(1, 1);
+    await index.flush(false);
+    const callsOf = async (act: () => Promise<void>): Promise<string[]> => {
+      watched.calls.length = 0;
+      await act();
+      return watched.calls.filter((call) => !call.startsWith("open"));
+    };
+    return { watched, index, callsOf };
+  }
+
+  test("is synced though its memory was given back after it was written: no scan would find it torn", async () => {
+    const { index, callsOf } = await flushedIndex();
+    index.unload();
+    assert.deepEqual(await callsOf(() => index.flush(true)), ["sync /0.index"]);
+    assert.deepEqual(await callsOf(() => index.flush(true)), []);
+  });
+
+  test("is not synced again as long as nothing was written to it", async () => {
+    const { index, callsOf } = await flushedIndex();
+    assert.deepEqual(await callsOf(() => index.flush(true)), ["sync /0.index"]);
+    assert.deepEqual(await callsOf(() => index.flush(true)), []);
+    index.append(2, 2);
+    assert.deepEqual(await callsOf(() => index.flush(true)), ["write /0.index 1 chunks at 8", "sync /0.index"]);
+    index.truncateTo(2);
+    assert.deepEqual(await callsOf(() => index.flush(true)), ["truncate /0.index to 8", "sync /0.index"]);
+  });
+
+  test("has its bytes in the file before it is synced, though two ask at once", async () => {
+    const { watched, index, callsOf } = await flushedIndex();
+    index.append(2, 2);
+    watched.before = () => new Promise(setImmediate);
+    const both = async (): Promise<void> => void (await Promise.all([index.flush(false), index.flush(true)]));
+    assert.deepEqual(await callsOf(both), ["write /0.index 1 chunks at 8", "sync /0.index"]);
+  });
+});
 
 describe("the offset index", () => {
   const newIndex = (disk = new MemoryDisk()): OffsetIndex =>

@@ -399,7 +399,7 @@ export class LogSegment {
     if (problem !== undefined) {
       const stopped = await recoverSegment(this);
       if (stopped !== undefined) throw this.corruptAt(stopped.position, stopped.message);
-      await this.flushIndexes(false);
+      await this.flushIndexes(true); // the recovery point may lie above: no scan would find them torn
       problem += "; made anew from the log";
     }
     if (!this.#isActive) this.#indexCache.add(this);
