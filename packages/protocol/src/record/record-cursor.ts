@@ -23,6 +23,10 @@ export interface RecordView {
   readonly headerCount: number;
   readonly key: Uint8Array | null;
   readonly value: Uint8Array | null;
+  /** What the positions speak of: the batch, or its decompressed records. */
+  readonly source: Uint8Array;
+  /** Where the key begins in `source`, for who wants its bytes without an object. */
+  readonly keyStart: number;
   /** Decoded at each call. @throws InvalidRecordError */
   headers(): RecordHeader[];
 }
@@ -46,16 +50,19 @@ const MINIMUM_HEADER_BYTES = 2;
  * @throws InvalidRecordError, InvalidTimestampError
  */
 export class RecordCursor implements RecordView, IterableIterator<RecordView, undefined> {
-  readonly #bytes: Uint8Array;
+  readonly source: Uint8Array;
   readonly #context: RecordContext;
   readonly #yielded: IteratorYieldResult<RecordView> = { done: false, value: this };
   #position: number;
-  #recordStart = 0;
-  #recordEnd: number;
   #remaining: number;
-  #keyAt = 0;
   #valueAt = 0;
   #headersAt = 0;
+  /** Where the record begins in `source`, with its length. */
+  recordStart = 0;
+  /** Where the offset delta begins: what follows does not hang on the timestamps. */
+  offsetDeltaStart = 0;
+  recordEnd: number;
+  keyStart = 0;
   #text: ByteReader | undefined;
   offset = -1;
   offsetDelta = -1;
@@ -66,10 +73,10 @@ export class RecordCursor implements RecordView, IterableIterator<RecordView, un
 
   /** Walks `bytes` from `start` to their end. */
   constructor(bytes: Uint8Array, start: number, context: RecordContext) {
-    this.#bytes = bytes;
+    this.source = bytes;
     this.#context = context;
     this.#position = start;
-    this.#recordEnd = start;
+    this.recordEnd = start;
     this.#remaining = context.recordCount;
     if (context.recordCount < 0 || context.recordCount * MINIMUM_RECORD_BYTES > bytes.length - start) {
       throw new InvalidRecordError(`${context.recordCount} records are announced in ${bytes.length - start} bytes`);
@@ -87,57 +94,56 @@ export class RecordCursor implements RecordView, IterableIterator<RecordView, un
   /** Steps to the next record; false after the last. */
   advance(): boolean {
     if (this.#remaining === 0) {
-      if (this.#recordEnd !== this.#bytes.length) throw new InvalidRecordError("bytes follow the last record");
+      if (this.recordEnd !== this.source.length) throw new InvalidRecordError("bytes follow the last record");
       return false;
     }
     this.#remaining--;
-    this.#recordStart = this.#recordEnd;
-    this.#position = this.#recordStart;
-    this.#recordEnd = this.#bytes.length;
+    this.recordStart = this.recordEnd;
+    this.#position = this.recordStart;
+    this.recordEnd = this.source.length;
     const length = this.#varint();
-    if (length < MINIMUM_RECORD_BYTES - 1 || length > this.#bytes.length - this.#position) {
-      throw new InvalidRecordError(`a record of ${length} bytes where ${this.#bytes.length - this.#position} remain`);
+    if (length < MINIMUM_RECORD_BYTES - 1 || length > this.source.length - this.#position) {
+      throw new InvalidRecordError(`a record of ${length} bytes where ${this.source.length - this.#position} remain`);
     }
-    this.#recordEnd = this.#position + length;
+    this.recordEnd = this.#position + length;
     this.#position++; // attributes: none are in use
     const timestampDelta = this.#varlong();
+    this.offsetDeltaStart = this.#position;
     this.offsetDelta = this.#varint();
     this.offset = this.#context.baseOffset + this.offsetDelta;
     this.timestamp = this.#context.logAppendTime ?? this.#context.baseTimestamp + timestampDelta;
     if (!Number.isSafeInteger(this.timestamp)) throw new InvalidTimestampError("a timestamp outside the safe range");
     this.keyLength = this.#varint();
-    this.#keyAt = this.#position;
+    this.keyStart = this.#position;
     if (this.keyLength > 0) this.#skip(this.keyLength);
     this.valueLength = this.#varint();
     this.#valueAt = this.#position;
     if (this.valueLength > 0) this.#skip(this.valueLength);
     this.headerCount = this.#varint();
     this.#headersAt = this.#position;
-    if (this.headerCount < 0 || this.headerCount * MINIMUM_HEADER_BYTES > this.#recordEnd - this.#position) {
-      throw new InvalidRecordError(
-        `${this.headerCount} headers where ${this.#recordEnd - this.#position} bytes remain`,
-      );
+    if (this.headerCount < 0 || this.headerCount * MINIMUM_HEADER_BYTES > this.recordEnd - this.#position) {
+      throw new InvalidRecordError(`${this.headerCount} headers where ${this.recordEnd - this.#position} bytes remain`);
     }
     if (this.headerCount === 0) this.#checkEnd();
     return true;
   }
 
   get sizeInBytes(): number {
-    return this.#recordEnd - this.#recordStart;
+    return this.recordEnd - this.recordStart;
   }
 
   get key(): Uint8Array | null {
-    return this.keyLength < 0 ? null : this.#bytes.subarray(this.#keyAt, this.#keyAt + this.keyLength);
+    return this.keyLength < 0 ? null : this.source.subarray(this.keyStart, this.keyStart + this.keyLength);
   }
 
   get value(): Uint8Array | null {
-    return this.valueLength < 0 ? null : this.#bytes.subarray(this.#valueAt, this.#valueAt + this.valueLength);
+    return this.valueLength < 0 ? null : this.source.subarray(this.#valueAt, this.#valueAt + this.valueLength);
   }
 
   headers(): RecordHeader[] {
     const headers: RecordHeader[] = [];
     if (this.headerCount === 0) return headers;
-    this.#text ??= new ByteReader(this.#bytes);
+    this.#text ??= new ByteReader(this.source);
     this.#position = this.#headersAt;
     for (let i = 0; i < this.headerCount; i++) {
       const keyLength = this.#headerKeyLength();
@@ -147,7 +153,7 @@ export class RecordCursor implements RecordView, IterableIterator<RecordView, un
       const valueLength = this.#varint();
       const valueAt = this.#position;
       if (valueLength > 0) this.#skip(valueLength);
-      headers.push({ key, value: valueLength < 0 ? null : this.#bytes.subarray(valueAt, this.#position) });
+      headers.push({ key, value: valueLength < 0 ? null : this.source.subarray(valueAt, this.#position) });
     }
     this.#checkEnd();
     return headers;
@@ -172,20 +178,20 @@ export class RecordCursor implements RecordView, IterableIterator<RecordView, un
   }
 
   #checkEnd(): void {
-    if (this.#position === this.#recordEnd) return;
+    if (this.#position === this.recordEnd) return;
     throw new InvalidRecordError("a record ends before or after the length it announces");
   }
 
   #skip(length: number): void {
-    if (length > this.#recordEnd - this.#position) {
-      throw new InvalidRecordError(`${length} bytes are wanted where ${this.#recordEnd - this.#position} remain`);
+    if (length > this.recordEnd - this.#position) {
+      throw new InvalidRecordError(`${length} bytes are wanted where ${this.recordEnd - this.#position} remain`);
     }
     this.#position += length;
   }
 
   #byte(): number {
-    if (this.#position >= this.#recordEnd) throw new InvalidRecordError("a record ends in the middle of a number");
-    return this.#bytes[this.#position++] as number;
+    if (this.#position >= this.recordEnd) throw new InvalidRecordError("a record ends in the middle of a number");
+    return this.source[this.#position++] as number;
   }
 
   #varint(): number {
