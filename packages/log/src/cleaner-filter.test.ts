@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { endTransactionMarker, RecordBatch, RecordBatchBuilder } from "@samsa/protocol";
+import { ControlRecordType, endTransactionMarker, RecordBatch, RecordBatchBuilder } from "@samsa/protocol";
 import type { CompressionType, RecordBatchBuilderOptions } from "@samsa/protocol";
-import { AbortedRanges } from "./aborted-ranges.ts";
-import type { FilterContext } from "./cleaner-filter.ts";
-import { addToOffsetMap, filterBatch } from "./cleaner-filter.ts";
+import { CleanedTransactionMetadata } from "./cleaned-transaction-metadata.ts";
+import type { CleanerFilterOptions } from "./cleaner-filter.ts";
+import { addToOffsetMap, CleanerFilter } from "./cleaner-filter.ts";
 import { OffsetMap } from "./offset-map.ts";
 import { NOW_MS } from "./testing/records.ts";
 import { SeededRandom } from "./testing/ports.ts";
@@ -28,19 +28,36 @@ function batchOf(records: readonly string[], options: RecordBatchBuilderOptions 
   return new RecordBatch(builder.build().slice());
 }
 
-function contextOf(later: Readonly<Record<string, number>>, options: Partial<FilterContext> = {}): FilterContext {
+function contextOf(
+  later: Readonly<Record<string, number>>,
+  options: Partial<CleanerFilterOptions> = {},
+): CleanerFilterOptions {
   const offsets = new OffsetMap(1 << 16, 100, new SeededRandom());
   for (const [key, offset] of Object.entries(later)) offsets.put(encoder.encode(key), offset);
   return {
     offsets,
-    aborted: new AbortedRanges([]),
-    endOffset: 1000,
-    lastBatchEndOffset: 1000,
+    transactions: new CleanedTransactionMetadata(),
+    mapEndOffset: 1000,
+    firstUncleanableOffset: 1000,
     nowMs: NOW_MS,
     deleteRetentionMs: HOUR_MS,
-    lastRecords: new Map(),
+    lastRecordOf: () => undefined,
     ...options,
   };
+}
+
+function filterBatch(batch: RecordBatch, context: CleanerFilterOptions): Uint8Array | undefined {
+  return new CleanerFilter(context).filter(batch);
+}
+
+function markerOf(type: 0 | 1, producerId: number, baseOffset: number): RecordBatch {
+  const marker = { type, coordinatorEpoch: 0, producerId, producerEpoch: 2, timestamp: NOW_MS, baseOffset };
+  return new RecordBatch(endTransactionMarker(marker).slice());
+}
+
+/** Only of producer 7 is anything known. */
+function lastRecord(lastDataOffset: number, producerId = 7): Partial<CleanerFilterOptions> {
+  return { lastRecordOf: (asked) => (asked === producerId ? { lastDataOffset, producerEpoch: 2 } : undefined) };
 }
 
 function textOf(bytes: Uint8Array | undefined): string[] {
@@ -91,22 +108,18 @@ describe("a batch that is compacted", () => {
   });
 
   test("keeps what lies past the part that was looked at", () => {
-    const context = contextOf({ a: 99 }, { endOffset: 11 });
+    const context = contextOf({ a: 99 }, { mapEndOffset: 11 });
     assert.deepEqual(textOf(filterBatch(batchOf(["a=1", "a=2", "-=3"]), context)), ["11 a=2", "12 -=3"]);
     const after = batchOf(["a=1"]);
-    assert.equal(filterBatch(after, contextOf({ a: 99 }, { endOffset: 10 })), after.bytes);
+    assert.equal(filterBatch(after, contextOf({ a: 99 }, { mapEndOffset: 10 })), after.bytes);
   });
 
-  const headers: [string, Partial<FilterContext>, boolean][] = [
-    ["it is where the log ends that was looked at", { lastBatchEndOffset: 12 }, true],
-    ["it is not", { lastBatchEndOffset: 13 }, false],
-    [
-      "its producer is remembered for it",
-      { lastRecords: new Map([[7, { lastDataOffset: 11, producerEpoch: 2 }]]) },
-      true,
-    ],
-    ["its producer has gone on", { lastRecords: new Map([[7, { lastDataOffset: 50, producerEpoch: 2 }]]) }, false],
-    ["its producer is forgotten", { lastRecords: new Map([[8, { lastDataOffset: 11, producerEpoch: 2 }]]) }, false],
+  const headers: [string, Partial<CleanerFilterOptions>, boolean][] = [
+    ["it is where the log ends that was looked at", { firstUncleanableOffset: 12 }, true],
+    ["it is not", { firstUncleanableOffset: 13 }, false],
+    ["its producer is remembered for it", lastRecord(11), true],
+    ["its producer has gone on", lastRecord(50), false],
+    ["its producer is forgotten", lastRecord(11, 8), false],
   ];
   for (const [why, options, stays] of headers) {
     test(`of which nothing is left ${stays ? "keeps" : "loses"} its header: ${why}`, () => {
@@ -160,7 +173,7 @@ describe("of a transaction", () => {
 
   test("records that were committed are as any others", () => {
     const offsets = offsetsOf();
-    addToOffsetMap(data, 0, contextOf({}, { offsets }));
+    addToOffsetMap(data, 0, offsets, new CleanedTransactionMetadata());
     assert.equal(offsets.size, 2);
     const kept = filterBatch(data, contextOf({ a: 99, b: 11 }));
     assert.deepEqual(textOf(kept), ["11 b=2"]);
@@ -177,20 +190,61 @@ describe("of a transaction", () => {
   for (const [goes, what, transactions] of ranges) {
     test(`records ${goes ? "go and hide nothing" : "stay"}: ${what}`, () => {
       const offsets = offsetsOf();
-      const aborted = new AbortedRanges(transactions.map((range) => ({ ...range, lastStableOffset: 0 })));
-      addToOffsetMap(data, 0, contextOf({}, { offsets, aborted }));
+      const read = (): CleanedTransactionMetadata => {
+        const metadata = new CleanedTransactionMetadata();
+        metadata.addAborted(transactions.map((range) => ({ ...range, lastStableOffset: 0 })));
+        for (const { producerId, lastOffset } of transactions) {
+          if (lastOffset < 10) metadata.onControlBatchRead(markerOf(ControlRecordType.ABORT, producerId, lastOffset));
+        }
+        return metadata;
+      };
+      addToOffsetMap(data, 0, offsets, read());
       assert.equal(offsets.size, goes ? 0 : 2);
-      assert.equal(filterBatch(data, contextOf({ a: 10, b: 11 }, { aborted })), goes ? undefined : data.bytes);
+      const kept = filterBatch(data, contextOf({ a: 10, b: 11 }, { transactions: read() }));
+      assert.equal(kept, goes ? undefined : data.bytes);
     });
   }
 
-  test("the marker stays, and hides nothing", () => {
-    const end = { coordinatorEpoch: 0, producerId: 7, producerEpoch: 0, timestamp: NOW_MS, baseOffset: 11 };
-    const marker = new RecordBatch(endTransactionMarker({ type: 0, ...end }).slice());
+  test("the marker hides nothing, and stays as it is while batches of the transaction are there", () => {
+    const marker = markerOf(ControlRecordType.COMMIT, 7, 12);
     const offsets = offsetsOf();
-    addToOffsetMap(marker, 0, contextOf({}, { offsets }));
+    addToOffsetMap(marker, 0, offsets, new CleanedTransactionMetadata());
     assert.equal(offsets.size, 0);
-    assert.equal(filterBatch(marker, contextOf({})), marker.bytes);
+    const filter = new CleanerFilter(contextOf({ a: 99, b: 99 }));
+    assert.equal(filter.filter(data), undefined);
+    assert.equal(filter.filter(marker), marker.bytes);
+  });
+
+  test("the marker gets a delete horizon when no batch is left, and goes when that is over", () => {
+    const marker = markerOf(ControlRecordType.COMMIT, 7, 12);
+    const first = new RecordBatch(filterBatch(marker, contextOf({})) ?? new Uint8Array(0));
+    first.ensureValid();
+    assert.deepEqual([first.deleteHorizonMs, first.isControlBatch, first.recordCount], [NOW_MS + HOUR_MS, true, 1]);
+    for (const { timestamp } of first.records()) assert.equal(timestamp, NOW_MS);
+    assert.equal(filterBatch(first, contextOf({}, { nowMs: NOW_MS + HOUR_MS - 1 })), first.bytes);
+    assert.equal(filterBatch(first, contextOf({}, { nowMs: NOW_MS + HOUR_MS })), undefined);
+  });
+
+  test("the marker keeps its header where nothing else says what epoch its producer has", () => {
+    const marker = markerOf(ControlRecordType.COMMIT, 7, 12);
+    const first = new RecordBatch(filterBatch(marker, contextOf({})) ?? new Uint8Array(0));
+    const context = contextOf({}, { nowMs: NOW_MS + HOUR_MS, ...lastRecord(-1) });
+    const header = new RecordBatch(filterBatch(first, context) ?? new Uint8Array(0));
+    assert.deepEqual([header.recordCount, header.isControlBatch, header.producerEpoch], [0, true, 2]);
+    assert.equal(filterBatch(header, contextOf({}, { nowMs: NOW_MS + HOUR_MS })), undefined);
+  });
+
+  test("the index entry of an aborted transaction stays with its marker, as long as a batch was there", () => {
+    const aborted = { producerId: 7, firstOffset: 10, lastOffset: 12, lastStableOffset: 13 };
+    for (const hasBatches of [true, false]) {
+      const retained: unknown[] = [];
+      const transactions = new CleanedTransactionMetadata((transaction) => retained.push(transaction));
+      transactions.addAborted([aborted]);
+      transactions.addAborted([aborted]); // as of two segments
+      if (hasBatches) assert.equal(transactions.onBatchRead(data), true);
+      assert.equal(transactions.onControlBatchRead(markerOf(ControlRecordType.ABORT, 7, 12)), !hasBatches);
+      assert.deepEqual(retained, hasBatches ? [aborted] : []);
+    }
   });
 });
 
@@ -203,7 +257,7 @@ describe("left as it is", () => {
     const batch = new RecordBatch(bytes);
     new DataView(bytes.buffer).setUint32(17, batch.computeCrc());
     const offsets = new OffsetMap(1 << 16, 100, new SeededRandom());
-    assert.equal(addToOffsetMap(batch, 0, contextOf({}, { offsets })), undefined);
+    assert.equal(addToOffsetMap(batch, 0, offsets, new CleanedTransactionMetadata()), true);
     assert.equal(filterBatch(batch, contextOf({ a: 99 })), batch.bytes);
   });
 });

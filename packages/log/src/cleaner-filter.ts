@@ -1,119 +1,126 @@
 import { KafkaError, ProtocolError } from "@samsa/base";
-import { emptyRecordBatch, RecordBatch, RecordBatchBuilder } from "@samsa/protocol";
-import type { RecordView } from "@samsa/protocol";
-import type { AbortedRanges } from "./aborted-ranges.ts";
+import { emptyRecordBatch, RecordRetention } from "@samsa/protocol";
+import type { RecordBatch, RecordView } from "@samsa/protocol";
+import type { CleanedTransactionMetadata } from "./cleaned-transaction-metadata.ts";
 import type { OffsetMap } from "./offset-map.ts";
 import type { LastRecord } from "./producer-state-manager.ts";
-
-export interface FilterContext {
-  readonly offsets: OffsetMap;
-  /** All transactions that have records below `endOffset` have ended; these were aborted. */
-  readonly aborted: AbortedRanges;
-  /** The map speaks of records below; those from here on stay. */
-  readonly endOffset: number;
-  /** Where the last batch ends that the map speaks of: its header stays, so that the log ends where it did. */
-  readonly lastBatchEndOffset: number;
-  readonly nowMs: number;
-  readonly deleteRetentionMs: number;
-  /** Of the producers that are remembered, by id: the last batch of each keeps its header, for the sequence in it. */
-  readonly lastRecords: ReadonlyMap<number, LastRecord>;
-}
 
 /**
  * Notes the offsets of the keys of a batch from `startOffset` on. Markers, and records of transactions that were aborted, hide
  * nothing.
  *
- * @returns the offset that found no room, if one did
+ * @returns whether all found room
  */
 export function addToOffsetMap(
   batch: RecordBatch,
   startOffset: number,
-  { offsets, aborted }: Pick<FilterContext, "offsets" | "aborted">,
-): number | undefined {
-  if (batch.isControlBatch || isAborted(batch, aborted)) return undefined;
+  offsets: OffsetMap,
+  transactions: CleanedTransactionMetadata,
+): boolean {
   try {
-    for (const { offset, key } of batch.records()) {
-      if (key !== null && offset >= startOffset && !offsets.put(key, offset)) return offset;
-    }
+    if (batch.isControlBatch) transactions.onControlBatchRead(batch);
+    else if (!transactions.onBatchRead(batch)) return addRecords(batch, startOffset, offsets);
   } catch (error) {
     if (!isUnreadable(error)) throw error; // else what was read of it counts, and the batch stays as it is
   }
-  return undefined;
+  return true;
 }
 
-/**
- * What stays of a batch: its own bytes when all does, a batch with the same offsets, producer and sequence when some does,
- * undefined when nothing does, as of an aborted transaction. Markers stay: as long as the transaction index names their
- * transaction, a reader needs them. Where the records are gone and the offsets or the sequence are still needed, the header stays.
- */
-export function filterBatch(batch: RecordBatch, context: FilterContext): Uint8Array | undefined {
-  if (batch.isControlBatch || batch.baseOffset >= context.endOffset) return batch.bytes;
-  try {
-    return filterReadable(batch, context);
-  } catch (error) {
-    if (!isUnreadable(error)) throw error;
-    // The bytes are those that were written, and were no records then: a reader is to see that, as before.
-    return batch.bytes;
+function addRecords(batch: RecordBatch, startOffset: number, offsets: OffsetMap): boolean {
+  const records = batch.records();
+  while (records.advance()) {
+    const { offset, keyLength } = records;
+    if (keyLength < 0 || offset < startOffset) continue;
+    // As in Kafka, not even a key that is known: what the map speaks of ends with the last offset put.
+    if (offsets.isFull) return false;
+    offsets.put(records.source, offset, records.keyStart, records.keyStart + keyLength);
   }
+  return true;
 }
 
-function filterReadable(batch: RecordBatch, context: FilterContext): Uint8Array | undefined {
-  if (isAborted(batch, context.aborted)) return isHeaderKept(batch, context) ? emptyRecordBatch(batch) : undefined;
-  let kept = 0;
-  let hasTombstones = false;
-  for (const record of batch.records()) {
-    if (!isKept(record, batch, context)) continue;
-    kept++;
-    if (record.valueLength < 0 && record.offset < context.endOffset) hasTombstones = true;
+export interface CleanerFilterOptions {
+  readonly offsets: OffsetMap;
+  /** The map speaks of records below; those from here on stay, unless they were aborted. */
+  readonly mapEndOffset: number;
+  /** Where the cleanable part of the log ends: all transactions with records below have ended. */
+  readonly firstUncleanableOffset: number;
+  readonly nowMs: number;
+  readonly deleteRetentionMs: number;
+  readonly transactions: CleanedTransactionMetadata;
+  /** Of a producer that is remembered: its last batch keeps its header, for the sequence in it. */
+  readonly lastRecordOf: (producerId: number) => LastRecord | undefined;
+}
+
+/** What of a log compaction keeps, batch by batch from its start (Kafka's Cleaner.cleanInto). */
+export class CleanerFilter {
+  readonly #options: CleanerFilterOptions;
+  readonly #retention = new RecordRetention();
+  #discardsBatch = false;
+  #isControlBatch = false;
+  #keepsTombstones = false;
+
+  constructor(options: CleanerFilterOptions) {
+    this.#options = options;
   }
-  if (kept === 0) return isHeaderKept(batch, context) ? emptyRecordBatch(batch) : undefined;
-  const oldHorizonMs = batch.deleteHorizonMs;
-  const needsHorizon = hasTombstones && oldHorizonMs === undefined;
-  if (kept === batch.recordCount && !needsHorizon) return batch.bytes;
-  const deleteHorizonMs = needsHorizon ? context.nowMs + context.deleteRetentionMs : oldHorizonMs;
-  return rebuild(batch, deleteHorizonMs, context);
-}
 
-/** A record that is the latest of its key stays; one without a value until its delete horizon (KIP-534). */
-function isKept(record: RecordView, batch: RecordBatch, { offsets, endOffset, nowMs }: FilterContext): boolean {
-  if (record.offset >= endOffset) return true;
-  const { key } = record;
-  if (key === null) return false; // from a time when the topic was not compacted
-  const latest = offsets.get(key);
-  if (latest !== undefined && record.offset < latest) return false;
-  const horizonMs = batch.deleteHorizonMs;
-  return record.valueLength >= 0 || horizonMs === undefined || nowMs < horizonMs;
-}
-
-function isHeaderKept(batch: RecordBatch, { lastBatchEndOffset, lastRecords }: FilterContext): boolean {
-  if (batch.nextOffset === lastBatchEndOffset) return true;
-  return batch.producerId >= 0 && lastRecords.get(batch.producerId)?.lastDataOffset === batch.lastOffset;
-}
-
-function rebuild(batch: RecordBatch, deleteHorizonMs: number | undefined, context: FilterContext): Uint8Array {
-  const builder = new RecordBatchBuilder({
-    baseOffset: batch.baseOffset,
-    compressionType: batch.compressionType,
-    timestampType: batch.timestampType,
-    producerId: batch.producerId,
-    producerEpoch: batch.producerEpoch,
-    baseSequence: batch.baseSequence,
-    isTransactional: batch.isTransactional,
-    partitionLeaderEpoch: batch.partitionLeaderEpoch,
-    ...(deleteHorizonMs === undefined ? {} : { deleteHorizonMs }),
-    initialCapacity: batch.sizeInBytes,
-  });
-  for (const record of batch.records()) {
-    if (!isKept(record, batch, context)) continue;
-    const { timestamp, key, value, offset } = record;
-    builder.append({ timestamp, key, value, offset, headers: record.headers() });
+  /**
+   * What stays of a batch: its own bytes when all does, a batch with the same offsets, producer and sequence when some does,
+   * undefined when nothing does. Where the records are gone and the offsets or the sequence are still needed, the header stays.
+   *
+   * Records of an aborted transaction go at once. A marker goes when none of its transaction's batches is left, and the delete
+   * horizon, which is set in it then, is over (KIP-534).
+   */
+  filter(batch: RecordBatch): Uint8Array | undefined {
+    try {
+      return this.#filter(batch);
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      // The bytes are those that were written, and were no records then: a reader is to see that, as before.
+      return batch.bytes;
+    }
   }
-  builder.overrideLastOffset(batch.lastOffset);
-  return builder.build();
-}
 
-function isAborted(batch: RecordBatch, aborted: AbortedRanges): boolean {
-  return batch.isTransactional && aborted.has(batch.producerId, batch.baseOffset);
+  #filter(batch: RecordBatch): Uint8Array | undefined {
+    const { transactions, nowMs, deleteRetentionMs } = this.#options;
+    const oldHorizonMs = batch.deleteHorizonMs;
+    const isControlBatch = batch.isControlBatch;
+    const canDiscard = isControlBatch ? transactions.onControlBatchRead(batch) : transactions.onBatchRead(batch);
+    const isHorizonOver = oldHorizonMs !== undefined && oldHorizonMs <= nowMs;
+    this.#isControlBatch = isControlBatch;
+    this.#discardsBatch = canDiscard && (!isControlBatch || isHorizonOver);
+    this.#keepsTombstones = !isHorizonOver;
+    const isHeaderKept = this.#isHeaderKept(batch);
+    if (this.#discardsBatch && !isHeaderKept) return undefined;
+
+    const retention = this.#retention;
+    retention.select(batch, this.#isKept);
+    if (retention.keptCount === 0) return isHeaderKept ? emptyRecordBatch(batch) : undefined;
+    const needsHorizon = oldHorizonMs === undefined && (retention.keepsTombstone || (isControlBatch && canDiscard));
+    if (retention.keptCount === batch.recordCount && !needsHorizon) return batch.bytes;
+    return retention.build(batch, needsHorizon ? nowMs + deleteRetentionMs : oldHorizonMs);
+  }
+
+  /** A record that is the latest of its key stays; one without a value until its delete horizon. */
+  readonly #isKept = (record: RecordView): boolean => {
+    if (this.#discardsBatch) return false;
+    if (this.#isControlBatch) return true;
+    const { offset, keyStart, keyLength, valueLength } = record;
+    if (offset >= this.#options.mapEndOffset) return true;
+    if (keyLength < 0) return false; // from a time when the topic was not compacted
+    const latest = this.#options.offsets.get(record.source, keyStart, keyStart + keyLength);
+    return offset >= latest && (valueLength >= 0 || this.#keepsTombstones);
+  };
+
+  #isHeaderKept(batch: RecordBatch): boolean {
+    const { firstUncleanableOffset, lastRecordOf } = this.#options;
+    if (batch.nextOffset === firstUncleanableOffset) return true; // the log ends where it did
+    const { producerId } = batch;
+    if (producerId < 0) return false;
+    const last = lastRecordOf(producerId);
+    if (last === undefined) return false;
+    if (last.lastDataOffset >= 0) return batch.lastOffset === last.lastDataOffset;
+    return batch.isControlBatch && batch.producerEpoch === last.producerEpoch;
+  }
 }
 
 function isUnreadable(error: unknown): boolean {

@@ -1,17 +1,19 @@
 import type { Clock, Random } from "@samsa/base";
-import { CorruptRecordError, peekBatchSize, RecordBatch, recordBatches } from "@samsa/protocol";
-import { AbortedRanges } from "./aborted-ranges.ts";
-import type { FilterContext } from "./cleaner-filter.ts";
-import { addToOffsetMap, filterBatch } from "./cleaner-filter.ts";
+import { CorruptRecordError, peekBatchSize, RecordBatch } from "@samsa/protocol";
+import { CleanedTransactionMetadata } from "./cleaned-transaction-metadata.ts";
+import { addToOffsetMap, CleanerFilter } from "./cleaner-filter.ts";
+import { groupSegments } from "./cleaner-groups.ts";
+import { CleanedSegmentWriter } from "./cleaner-writer.ts";
 import type { LogSegment } from "./log-segment.ts";
 import { OffsetMap } from "./offset-map.ts";
 import type { UnifiedLog } from "./unified-log.ts";
 
-/** So much is read and worked on before others have their turn. */
-const SLICE_BYTES = 256 * 1024;
-const LONGEST_TURN_MS = 4;
-const LARGEST_RELATIVE_OFFSET = 0x7fffffff;
-const TIME_INDEX_ENTRY_BYTES = 12;
+/** Half of `log.cleaner.io.buffer.size`, as much as a cleaner thread of Kafka reads at a time. */
+const DEFAULT_SLICE_BYTES = 256 * 1024;
+/** So long others wait at most, but for what is done with a single batch. */
+const LONGEST_TURN_MS = 2;
+/** One slice is read and one is written while one is worked on. */
+const BUFFERS = 3;
 
 /** The log has changed under the cleaner, or it was told to stop: nothing has come of the cleaning. */
 export class CleaningAbortedError extends Error {
@@ -23,10 +25,16 @@ export interface CleanerOptions {
   readonly random: Random;
   /** Memory for the offsets of the keys (`log.cleaner.dedupe.buffer.size`). */
   readonly dedupeBufferBytes: number;
+  /** How full the table of the keys may be (`log.cleaner.io.buffer.load.factor`). */
+  readonly dedupeBufferLoadFactor?: number;
+  /** So much is read at a time (from `log.cleaner.io.buffer.size`). */
+  readonly sliceBytes?: number;
   /** Asked again and again. */
   readonly isStopped?: () => boolean;
   /** Lets the event loop go round; called every few milliseconds. */
   readonly pause?: () => Promise<void>;
+  /** Told of so many bytes read or written; waits when they were too many (`log.cleaner.io.max.bytes.per.second`). */
+  readonly throttle?: (bytes: number) => Promise<void> | undefined;
 }
 
 export interface CleaningResult {
@@ -36,30 +44,27 @@ export interface CleaningResult {
   readonly bytesWritten: number;
 }
 
-interface Slice {
-  readonly batches: readonly RecordBatch[];
-  readonly bytes: number;
-}
-
 interface Mapped {
   readonly offsets: OffsetMap;
-  readonly aborted: AbortedRanges;
   readonly endOffset: number;
-  readonly lastBatchEndOffset: number;
 }
 
+/** What is done with each batch; `false` ends the walk. */
+type Visit = (batch: RecordBatch) => boolean | void;
+
 /**
- * Compacts one log: of every key below `endOffset` only the latest record stays (Kafka's Cleaner).
+ * Compacts one log: of every key below `firstUncleanableOffset` only the latest record stays (Kafka's Cleaner).
  *
  * First the dirty part, from `firstDirtyOffset` on, is read for the latest offset of each key, as far as memory reaches. Then
  * all segments up to there are written anew without the records that have a later one, several small segments into one. The
  * new one takes their place in steps, each of which a start after a crash either completes or undoes (UnifiedLog.replaceSegments).
- * Offsets never change, and the last batch read keeps its header at least: the log ends where it did.
+ * Offsets never change, and the last batch keeps its header at least: the log ends where it did.
  */
 export class Cleaner {
   readonly #log: UnifiedLog;
   readonly #options: CleanerOptions;
   readonly #truncations: number;
+  readonly #buffers: Uint8Array[] = [];
   #turnBeganMs: number;
   #bytesRead = 0;
   #bytesWritten = 0;
@@ -72,191 +77,184 @@ export class Cleaner {
   }
 
   /**
-   * @param endOffset where a segment begins that is not cleaned
+   * @param firstUncleanableOffset where a segment begins that is not cleaned
    * @throws CleaningAbortedError; KafkaStorageError when the disk failed, which has fenced the log
    */
-  async clean(firstDirtyOffset: number, endOffset: number): Promise<CleaningResult> {
-    const segments = this.#log.segments.filter((segment) => segment.baseOffset < endOffset);
-    const mapped = await this.#mapOffsets(segments, firstDirtyOffset, endOffset);
-    const context: FilterContext = {
-      ...mapped,
+  async clean(firstDirtyOffset: number, firstUncleanableOffset: number): Promise<CleaningResult> {
+    const segments = this.#log.segments.filter((segment) => segment.baseOffset < firstUncleanableOffset);
+    const mapped = await this.#mapOffsets(segments, firstDirtyOffset, firstUncleanableOffset);
+    let writer: CleanedSegmentWriter | undefined;
+    const transactions = new CleanedTransactionMetadata((transaction) => writer?.retainAborted(transaction));
+    const filter = new CleanerFilter({
+      offsets: mapped.offsets,
+      mapEndOffset: mapped.endOffset,
+      firstUncleanableOffset,
       nowMs: this.#options.clock.wallMs(),
       deleteRetentionMs: this.#log.config.deleteRetentionMs,
-      lastRecords: this.#log.lastRecordsOfProducers(),
-    };
+      transactions,
+      lastRecordOf: (producerId) => this.#log.lastRecordOfProducer(producerId),
+    });
     const cleanable = segments.filter((segment) => segment.baseOffset < mapped.endOffset);
-    for (const group of groupSegments(cleanable, endOffset, this.#log.config)) await this.#cleanGroup(group, context);
+    const groups = await this.#locked(() => groupSegments(cleanable, firstUncleanableOffset, this.#log.config));
+    for (const group of groups) {
+      writer = new CleanedSegmentWriter(this.#log, group);
+      await this.#cleanGroup(group, writer, filter, transactions);
+    }
     return { endOffset: mapped.endOffset, bytesRead: this.#bytesRead, bytesWritten: this.#bytesWritten };
   }
 
   async #mapOffsets(segments: readonly LogSegment[], startOffset: number, endOffset: number): Promise<Mapped> {
-    const { dedupeBufferBytes, random } = this.#options;
-    const offsets = new OffsetMap(dedupeBufferBytes, endOffset - startOffset, random);
-    // A transaction may have ended in a segment that is not cleaned.
-    const aborted = new AbortedRanges(this.#log.segments.flatMap(({ transactionIndex }) => transactionIndex.entries));
-    const mapped = { offsets, aborted };
+    const { dedupeBufferBytes, dedupeBufferLoadFactor, random } = this.#options;
+    const offsets = new OffsetMap(dedupeBufferBytes, endOffset - startOffset, random, dedupeBufferLoadFactor);
+    const transactions = new CleanedTransactionMetadata();
+    transactions.addAborted(this.#log.abortedTransactions(startOffset, endOffset));
     const first = segments.findLastIndex((segment) => segment.baseOffset <= startOffset);
-    let lastBatchEndOffset = startOffset;
+    let hasRoom = true;
     for (const segment of segments.slice(Math.max(0, first))) {
-      const firstBatch = await this.#read(segment, async () => ({ header: await segment.findBatch(startOffset) }));
-      let position = firstBatch.header?.position ?? segment.size;
-      while (position < segment.size) {
-        const slice = await this.#readSlice(segment, position);
-        for (const batch of slice.batches) {
-          const withoutRoom = addToOffsetMap(batch, startOffset, mapped);
-          lastBatchEndOffset = batch.nextOffset;
-          if (withoutRoom !== undefined) return { ...mapped, endOffset: withoutRoom, lastBatchEndOffset };
-        }
-        position += slice.bytes;
-        await this.#letOthers();
-      }
+      const header = await this.#read(segment, () => segment.findBatch(startOffset));
+      await this.#walk(segment, header?.position ?? segment.size, (batch) => {
+        hasRoom = addToOffsetMap(batch, startOffset, offsets, transactions);
+        if (hasRoom && batch.lastOffset >= startOffset) offsets.latestOffset = batch.lastOffset;
+        return hasRoom;
+      });
+      if (!hasRoom) return { offsets, endOffset: offsets.latestOffset + 1 };
     }
-    return { ...mapped, endOffset, lastBatchEndOffset };
+    return { offsets, endOffset };
   }
 
   /** Writes a group of segments anew as one, and puts it in their place. */
-  async #cleanGroup(group: readonly LogSegment[], context: FilterContext): Promise<void> {
-    const cleaned = this.#log.newCleanedSegment(group[0]?.baseOffset ?? 0);
+  async #cleanGroup(
+    group: readonly LogSegment[],
+    writer: CleanedSegmentWriter,
+    filter: CleanerFilter,
+    transactions: CleanedTransactionMetadata,
+  ): Promise<void> {
     try {
-      await this.#log.readSegments(async () => {
-        await cleaned.remove(); // what a cleaning that was broken off could not remove
-        await cleaned.transactionIndex.clear();
-        await cleaned.createFiles();
-      });
-      for (const segment of group) {
-        // Their markers stay; so may records that memory did not suffice for, and those in the tail cache.
-        for (const aborted of segment.transactionIndex.entries) {
-          const last = cleaned.transactionIndex.entries.at(-1)?.lastOffset ?? -1;
-          if (aborted.lastOffset > last) cleaned.transactionIndex.append(aborted);
-        }
-        for (let position = 0; position < segment.size;) {
-          position += await this.#cleanSlice(segment, position, cleaned, context);
-          await this.#letOthers();
-        }
+      await writer.begin();
+      for (const [index, segment] of group.entries()) {
+        const endOffset = group[index + 1]?.baseOffset ?? (await this.#read(segment, () => segment.readNextOffset()));
+        transactions.addAborted(this.#log.abortedTransactions(segment.baseOffset, endOffset));
+        const visit = (batch: RecordBatch): void => {
+          const kept = filter.filter(batch);
+          if (kept !== undefined) writer.add(kept === batch.bytes ? batch : new RecordBatch(kept));
+        };
+        await this.#walk(segment, 0, visit, async () => {
+          this.#bytesWritten += writer.waitingBytes;
+          const throttled = this.#options.throttle?.(writer.waitingBytes);
+          await writer.write();
+          if (throttled !== undefined) await throttled;
+        });
       }
-      await this.#log.readSegments(async () => {
-        cleaned.seal();
-        await cleaned.flush();
-      });
-      const isReplaced = await this.#log.replaceSegments(cleaned, group, this.#truncations);
+      await writer.finish();
+      const isReplaced = await this.#log.replaceSegments(writer.segment, group, this.#truncations);
       if (!isReplaced) throw new CleaningAbortedError(`${this.#log.directory} has changed meanwhile`);
     } catch (error) {
-      // What stays, as after a crash, goes with the next start.
-      if (this.#log.isUsable) await cleaned.remove().catch(() => undefined);
-      else await cleaned.close().catch(() => undefined);
+      await writer.discard();
       throw error;
     }
   }
 
-  /** Returns how many bytes of the segment have been dealt with. */
-  async #cleanSlice(
-    segment: LogSegment,
-    position: number,
-    cleaned: LogSegment,
-    context: FilterContext,
-  ): Promise<number> {
-    const { batches, bytes } = await this.#readSlice(segment, position);
-    const start = cleaned.size;
-    const chunks: Uint8Array[] = [];
-    for (const batch of batches) {
-      const kept = filterBatch(batch, context);
-      if (kept === undefined) continue;
-      cleaned.append(new RecordBatch(kept));
-      chunks.push(kept);
+  /**
+   * Goes through the batches of a segment from a position that begins one, each with its CRC checked: a record that is taken
+   * for another would take that other's place. What the batches are views of is overwritten two slices later.
+   */
+  async #walk(segment: LogSegment, from: number, visit: Visit, afterSlice?: () => Promise<void>): Promise<void> {
+    const { clock, pause, throttle } = this.#options;
+    let position = from;
+    let turn = 0;
+    let next = position < segment.size ? this.#readSlice(segment, position, turn) : undefined;
+    while (next !== undefined) {
+      const bytes: Uint8Array = await next;
+      const throttled = throttle?.(bytes.length);
+      if (throttled !== undefined) await throttled;
+      const start = position;
+      position += bytes.length;
+      turn = (turn + 1) % BUFFERS;
+      next = position < segment.size ? this.#readSlice(segment, position, turn) : undefined;
+      next?.catch(() => undefined); // if what follows fails, nobody waits for it
+      for (let at = 0; at < bytes.length;) {
+        const batch = batchAt(segment, bytes, at, start);
+        if (visit(batch) === false) return;
+        at += batch.sizeInBytes;
+        if (clock.monotonicMs() - this.#turnBeganMs < LONGEST_TURN_MS) continue;
+        await pause?.();
+        this.#turnBeganMs = clock.monotonicMs();
+      }
+      await afterSlice?.();
     }
-    if (chunks.length > 0) {
-      await this.#log.readSegments(async () => {
-        await cleaned.log.write(start, [concatenate(chunks)]);
-        cleaned.markWritten(cleaned.size);
-      });
-      this.#bytesWritten += cleaned.size - start;
-    }
+  }
+
+  /** Whole batches from a position that begins one. */
+  async #readSlice(segment: LogSegment, position: number, turn: number): Promise<Uint8Array> {
+    const bytes = await this.#read(segment, async () => {
+      const wanted = this.#options.sliceBytes ?? DEFAULT_SLICE_BYTES;
+      const length = Math.min(wanted, segment.size - position);
+      let read = await segment.records.file.readFully(position, length, this.#buffer(turn, wanted).subarray(0, length));
+      try {
+        const size = peekBatchSize(read) ?? 0;
+        if (size > segment.size - position) throw new CorruptRecordError(`a batch of ${size} bytes`);
+        if (size > length) read = await segment.records.file.readFully(position, size);
+        return read.subarray(0, wholeBatchBytes(read));
+      } catch (error) {
+        throw segment.records.corruptAt(position, error);
+      }
+    });
+    this.#bytesRead += bytes.length;
     return bytes;
   }
 
-  /** Whole batches from a position that begins one, each with its CRC checked. */
-  async #readSlice(segment: LogSegment, position: number): Promise<Slice> {
-    const slice = await this.#read(segment, async () => {
-      let bytes = await segment.log.readFully(position, Math.min(SLICE_BYTES, segment.size - position));
-      try {
-        const size = peekBatchSize(bytes) ?? 0;
-        if (size > bytes.length) bytes = await segment.log.readFully(position, size);
-        return wholeBatches(bytes);
-      } catch (error) {
-        throw segment.corruptAt(position, error);
-      }
+  /** Reads a segment, if it is in use and has not been cut: else positions are not what they were, or files are gone. */
+  async #read<T>(segment: LogSegment, action: () => Promise<T>): Promise<T> {
+    return await this.#locked(async () => {
+      if (!this.#log.segments.includes(segment)) throw new CleaningAbortedError(`${segment.baseOffset} is gone`);
+      return await action();
     });
-    this.#bytesRead += slice.bytes;
-    return slice;
   }
 
-  /** Reads a segment, if it is in use and has not been cut: else positions are not what they were, or files are gone. */
-  async #read<T extends object>(segment: LogSegment, action: () => Promise<T>): Promise<T> {
+  /** Does something with segments that have not been cut. */
+  async #locked<T>(action: () => Promise<T>): Promise<T> {
     if (this.#options.isStopped?.() === true) throw new CleaningAbortedError("the cleaner is stopped");
     const log = this.#log;
-    const read = await log.readSegments(async () => {
-      const isIntact = log.truncationCount === this.#truncations && log.segments.includes(segment);
-      return isIntact ? action() : undefined;
+    let aborted: CleaningAbortedError | undefined;
+    const result = await log.readSegments(async () => {
+      try {
+        if (log.truncationCount === this.#truncations) return { value: await action() };
+        aborted = new CleaningAbortedError(`${log.directory} has changed meanwhile`);
+      } catch (error) {
+        if (!(error instanceof CleaningAbortedError)) throw error; // which fences the log
+        aborted = error;
+      }
+      return undefined;
     });
-    if (read === undefined) throw new CleaningAbortedError(`${log.directory} has changed meanwhile`);
-    return read;
+    if (result === undefined) throw aborted ?? new CleaningAbortedError(log.directory);
+    return result.value;
   }
 
-  /** The event loop goes round when the cleaner has had it for a while. */
-  async #letOthers(): Promise<void> {
-    const { clock, pause } = this.#options;
-    if (clock.monotonicMs() - this.#turnBeganMs < LONGEST_TURN_MS) return;
-    await pause?.();
-    this.#turnBeganMs = clock.monotonicMs();
+  #buffer(turn: number, bytes: number): Uint8Array {
+    this.#buffers[turn] ??= new Uint8Array(bytes);
+    return this.#buffers[turn];
   }
 }
 
-/**
- * Neighbours that fit one segment together: by the size of the log, by what its indexes may hold, and by the offsets that an
- * index can name. Segments shrink, so without this a log would end as many tiny ones.
- *
- * @param endOffset where the last of them ends
- */
-export function groupSegments(
-  segments: readonly LogSegment[],
-  endOffset: number,
-  config: { readonly segmentBytes: number; readonly segmentIndexBytes: number; readonly indexIntervalBytes: number },
-): LogSegment[][] {
-  const mostIndexed = Math.floor(config.segmentIndexBytes / TIME_INDEX_ENTRY_BYTES) * config.indexIntervalBytes;
-  const mostBytes = Math.min(config.segmentBytes, mostIndexed);
-  const groups: LogSegment[][] = [];
-  let bytes = 0;
-  for (const [index, segment] of segments.entries()) {
-    const group = groups.at(-1);
-    const segmentEnd = segments[index + 1]?.baseOffset ?? endOffset;
-    const span = segmentEnd - 1 - (group?.[0]?.baseOffset ?? segment.baseOffset);
-    if (group !== undefined && bytes + segment.size <= mostBytes && span <= LARGEST_RELATIVE_OFFSET) {
-      group.push(segment);
-      bytes += segment.size;
-    } else {
-      groups.push([segment]);
-      bytes = segment.size;
-    }
+/** @throws KafkaStorageError */
+function batchAt(segment: LogSegment, bytes: Uint8Array, at: number, start: number): RecordBatch {
+  try {
+    const batch = new RecordBatch(bytes, at);
+    batch.ensureValid();
+    return batch;
+  } catch (error) {
+    throw segment.records.corruptAt(start + at, error);
   }
-  return groups;
 }
 
-/** @throws KafkaError when one is damaged, or there is none */
-function wholeBatches(bytes: Uint8Array): Slice {
-  const batches = [...recordBatches(bytes)];
-  for (const batch of batches) batch.ensureValid();
-  if (batches.length === 0) throw new CorruptRecordError("no whole batch");
-  return { batches, bytes: batches.reduce((size, batch) => size + batch.sizeInBytes, 0) };
-}
-
-function concatenate(chunks: readonly Uint8Array[]): Uint8Array {
-  const first = chunks[0];
-  if (chunks.length === 1 && first !== undefined) return first;
-  const bytes = new Uint8Array(chunks.reduce((size, chunk) => size + chunk.length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
+/** @throws KafkaError when there is none */
+function wholeBatchBytes(bytes: Uint8Array): number {
+  let end = 0;
+  for (;;) {
+    const size = peekBatchSize(bytes, end);
+    if (size === undefined || size > bytes.length - end) break;
+    end += size;
   }
-  return bytes;
+  if (end === 0) throw new CorruptRecordError("no whole batch");
+  return end;
 }

@@ -3,34 +3,34 @@
  * of its lanes, so that nobody who does not know the seeds can make two keys that collide.
  */
 export class KeyHash {
-  readonly words = new Uint32Array(4);
-  readonly #seeds: Uint32Array;
+  readonly words = new Int32Array(4);
+  readonly #seeds: Int32Array;
 
   /** @param seeds four random words */
-  constructor(seeds: Uint32Array) {
-    this.#seeds = seeds;
+  constructor(seeds: ArrayLike<number>) {
+    this.#seeds = Int32Array.from(seeds);
   }
 
-  /** Leaves the hash of the key in `words`. */
-  update(key: Uint8Array): void {
-    const length = key.length;
+  /** Leaves the hash of the key, which lies in `key` from `start` to `end`, in `words`. */
+  update(key: Uint8Array, start = 0, end: number = key.length): void {
+    const length = end - start;
     let h1 = this.#seeds[0] as number;
     let h2 = this.#seeds[1] as number;
     let h3 = this.#seeds[2] as number;
     let h4 = this.#seeds[3] as number;
-    const blocksEnd = length & ~15;
-    for (let at = 0; at < blocksEnd; at += 16) {
+    const blocksEnd = start + (length & ~15);
+    for (let at = start; at < blocksEnd; at += 16) {
       h1 = Math.imul(rotate(h1 ^ mix1(wordAt(key, at)), 19) + h2, 5) + 0x561ccd1b;
       h2 = Math.imul(rotate(h2 ^ mix2(wordAt(key, at + 4)), 17) + h3, 5) + 0x0bcaa747;
       h3 = Math.imul(rotate(h3 ^ mix3(wordAt(key, at + 8)), 15) + h4, 5) + 0x96cd1c35;
       h4 = Math.imul(rotate(h4 ^ mix4(wordAt(key, at + 12)), 13) + h1, 5) + 0x32ac3b17;
     }
     // The bytes that are left, as words with zeros above them; a word of zeros changes nothing.
-    if (length > blocksEnd) {
-      h1 ^= mix1(tailWord(key, blocksEnd));
-      h2 ^= mix2(tailWord(key, blocksEnd + 4));
-      h3 ^= mix3(tailWord(key, blocksEnd + 8));
-      h4 ^= mix4(tailWord(key, blocksEnd + 12));
+    if (end > blocksEnd) {
+      h1 ^= mix1(tailWord(key, blocksEnd, end));
+      if (end > blocksEnd + 4) h2 ^= mix2(tailWord(key, blocksEnd + 4, end));
+      if (end > blocksEnd + 8) h3 ^= mix3(tailWord(key, blocksEnd + 8, end));
+      if (end > blocksEnd + 12) h4 ^= mix4(tailWord(key, blocksEnd + 12, end));
     }
     h1 ^= length;
     h2 ^= length;
@@ -93,6 +93,10 @@ function wordAt(bytes: Uint8Array, at: number): number {
   );
 }
 
-function tailWord(bytes: Uint8Array, at: number): number {
-  return (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24);
+function tailWord(bytes: Uint8Array, at: number, end: number): number {
+  if (end - at >= 4) return wordAt(bytes, at);
+  let word = bytes[at] as number;
+  if (end - at > 1) word |= (bytes[at + 1] as number) << 8;
+  if (end - at > 2) word |= (bytes[at + 2] as number) << 16;
+  return word;
 }

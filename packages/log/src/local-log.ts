@@ -277,8 +277,8 @@ export class LocalLog {
   }
 
   /** A segment for the cleaner to fill, which is in no use until `replaceSegments`. */
-  newCleanedSegment(baseOffset: number): LogSegment {
-    return this.#newSegment(baseOffset, CLEANED_SUFFIX);
+  newCleanedSegment(baseOffset: number, createdMs: number): LogSegment {
+    return this.#newSegment(baseOffset, CLEANED_SUFFIX, createdMs);
   }
 
   /** See UnifiedLog.replaceSegments. */
@@ -296,6 +296,8 @@ export class LocalLog {
       await this.#disk.syncDirectory(this.#directory);
       for (const segment of sources.slice(1)) await this.snapshots.remove(segment.baseOffset);
       this.segments.replace(sources, cleaned);
+      // Of aborted transactions the index names only those of which a batch is left: what is in memory has to go with the others.
+      this.#tail.evictBelow(this.segments.baseOffsetAfter(cleaned));
       this.#reader.forget();
       cleaned.deactivate();
       this.#removals.removeLater(sources, this.config.fileDeleteDelayMs);
@@ -346,12 +348,12 @@ export class LocalLog {
     for (const segment of this.segments.all) segment.moveTo(directory);
   }
 
-  #newSegment(baseOffset: number, suffix = ""): LogSegment {
+  #newSegment(baseOffset: number, suffix = "", createdMs = this.#clock.wallMs()): LogSegment {
     const segment = new LogSegment(baseOffset, 0, {
       disk: this.#disk,
       directory: this.#directory,
       config: this.config,
-      createdMs: this.#clock.wallMs(),
+      createdMs,
       rollJitterMs: randomJitterMs(this.config, this.#random),
       indexCache: this.#indexCache,
       suffix,

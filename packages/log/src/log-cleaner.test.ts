@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import type { Disk } from "@samsa/base";
 import { RecordBatchBuilder } from "@samsa/protocol";
 import { MemoryDisk } from "@samsa/io";
+import { DEFAULT_LOG_CLEANER_CONFIG } from "./log-cleaner-config.ts";
 import type { LogConfig } from "./log-config.ts";
 import { defaultLogConfig } from "./log-config.ts";
 import { LogManager } from "./log-manager.ts";
@@ -153,7 +154,7 @@ describe("the log cleaner", () => {
   });
 
   test("goes on with the rest where memory does not suffice for all keys of a log", async () => {
-    const cleaner = { isEnabled: true, backoffMs: 15_000, dedupeBufferBytes: 16 * 24 };
+    const cleaner = { ...DEFAULT_LOG_CLEANER_CONFIG, dedupeBufferBytes: 17 * 24 };
     const disk = new MemoryDisk();
     const directory = await Directory.open(disk, { cleaner });
     const log = await directory.log("t", { minCleanableDirtyRatio: 0 });
@@ -193,6 +194,105 @@ describe("the log cleaner", () => {
     let batches = 0;
     for await (const header of log.segments[0]?.headers(0) ?? []) batches += header.sizeInBytes > 0 ? 1 : 0;
     assert.equal(batches, 1);
+  });
+
+  test("takes for dirty what comes in the place of what was cut, and says so before it is cut", async () => {
+    const disk = new WatchedDisk();
+    const directory = await Directory.open(disk);
+    const log = await directory.log("t", { minCleanableDirtyRatio: 0.1 });
+    for (let round = 0; round < 3; round++) await addSegment(log, 4);
+    await directory.manager.cleanDirtyLogs();
+    assert.equal(await textOf(disk), "0\n1\nt 0 12\n");
+    disk.calls.length = 0;
+    await directory.manager.truncateTo(log.topicPartition, 5);
+    assert.equal(await textOf(disk), "0\n1\nt 0 5\n");
+    const written = disk.calls.findIndex((call) => call.startsWith(`rename ${CHECKPOINT}.tmp`));
+    const cut = disk.calls.findIndex((call) => /^(truncate|remove) \/data\/t-0\//.test(call));
+    assert.ok(written >= 0 && written < cut, `${written} and ${cut}`);
+    await addSegment(log, 20);
+    await directory.manager.cleanDirtyLogs();
+    assert.equal(await textOf(disk), `0\n1\nt 0 ${log.logEndOffset}\n`);
+    assert.ok(log.sizeInBytes < 200, `${log.sizeInBytes} bytes`);
+  });
+
+  test("begins with the log start offset where DeleteRecords has passed the checkpoint", async () => {
+    const disk = new MemoryDisk();
+    const directory = await Directory.open(disk);
+    const log = await directory.log("t");
+    await addSegment(log, 4);
+    await directory.manager.cleanDirtyLogs();
+    for (let round = 0; round < 2; round++) await addSegment(log, 4);
+    log.maybeIncrementLogStartOffset(6);
+    await directory.manager.cleanDirtyLogs();
+    assert.equal(await textOf(disk), "0\n1\nt 0 12\n");
+    assert.deepEqual(
+      log.segments.map(({ baseOffset }) => baseOffset),
+      [0, 12],
+      "what lies below the start goes with its segment",
+    );
+  });
+
+  test("takes the segments of compacted logs away that retention does not keep", async () => {
+    const directory = await Directory.open(new MemoryDisk());
+    const log = await directory.log("t", {
+      cleanupPolicy: ["compact", "delete"],
+      retentionMs: 1000,
+      minCleanableDirtyRatio: 1,
+    });
+    await addSegment(log, 4, NOW_MS - 2000);
+    await addSegment(log, 4);
+    await directory.manager.cleanDirtyLogs();
+    assert.equal(log.logStartOffset, 4);
+  });
+
+  test("compacts as many logs at a time as log.cleaner.threads says", async () => {
+    for (const threads of [1, 2]) {
+      const disk = new WatchedDisk();
+      const cleaner = { ...DEFAULT_LOG_CLEANER_CONFIG, threads };
+      const directory = await Directory.open(disk, { cleaner });
+      for (const name of ["a", "b", "c"]) await addSegment(await directory.log(name), 4);
+      let [open, most] = [0, 0];
+      disk.before = (call) => {
+        if (/^open .*\.log\.cleaned$/.test(call)) most = Math.max(most, ++open);
+        if (/^rename .*\.log\.swap /.test(call)) open--;
+        return new Promise(setImmediate);
+      };
+      await directory.manager.cleanDirtyLogs();
+      assert.equal(most, threads);
+      assert.equal(await textOf(disk), "0\n3\na 0 4\nb 0 4\nc 0 4\n");
+    }
+  });
+
+  test("pauses when it reads and writes more than log.cleaner.io.max.bytes.per.second", async () => {
+    const cleaner = { ...DEFAULT_LOG_CLEANER_CONFIG, ioMaxBytesPerSecond: 100 };
+    const disk = new MemoryDisk();
+    const directory = await Directory.open(disk, { cleaner });
+    await addSegment(await directory.log("t"), 20);
+    directory.clock.advance(400); // at which the rate is looked at
+    const cleaning = directory.manager.cleanDirtyLogs();
+    for (let second = 0; second < 5; second++) {
+      directory.clock.advance(1000);
+      await turns();
+    }
+    assert.equal(await disk.fileSize(CHECKPOINT), undefined);
+    directory.manager.reconfigureCleaner(DEFAULT_LOG_CLEANER_CONFIG); // a new rate holds at once
+    for (let turn = 0; turn < 3; turn++) {
+      await turns();
+      directory.clock.advance(0);
+    }
+    await cleaning;
+    assert.equal(await textOf(disk), "0\n1\nt 0 20\n");
+  });
+
+  test("looks as often as log.cleaner.backoff.ms says, also when that changes", async () => {
+    const disk = new MemoryDisk();
+    const directory = await Directory.open(disk);
+    await addSegment(await directory.log("t"), 4);
+    directory.manager.reconfigureCleaner({ ...DEFAULT_LOG_CLEANER_CONFIG, backoffMs: 100 });
+    directory.clock.advance(100);
+    await turns();
+    assert.equal(await textOf(disk), "0\n1\nt 0 4\n");
+    assert.equal(await directory.manager.close(), true);
   });
 
   test("takes a damaged checkpoint for empty, and says so", async () => {
@@ -255,7 +355,7 @@ describe("the log cleaner", () => {
 
   test("does nothing when log.cleaner.enable is false", async () => {
     const disk = new MemoryDisk();
-    const cleaner = { isEnabled: false, backoffMs: 1, dedupeBufferBytes: 1000 };
+    const cleaner = { ...DEFAULT_LOG_CLEANER_CONFIG, isEnabled: false, backoffMs: 1 };
     const directory = await Directory.open(disk, { cleaner });
     await addSegment(await directory.log("t"), 3);
     directory.clock.advance(1000);

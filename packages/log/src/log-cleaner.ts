@@ -1,32 +1,23 @@
-import type { Clock, Disk, Random } from "@samsa/base";
-import type { CleaningResult } from "./cleaner.ts";
+import type { Clock, Disk, Random, Timer } from "@samsa/base";
+import { parentOf } from "./atomic-file.ts";
 import { Cleaner, CleaningAbortedError } from "./cleaner.ts";
-import { CorruptFileError } from "./errors.ts";
-import { CLEANER_OFFSET_CHECKPOINT, OffsetCheckpointFile } from "./offset-checkpoint-file.ts";
+import { CleanerCheckpoint } from "./cleaner-checkpoint.ts";
+import type { LogCleanerConfig } from "./log-cleaner-config.ts";
+import { shareOf } from "./log-cleaner-config.ts";
+import { firstDirtyOffsetOf, logToClean } from "./log-cleaner-manager.ts";
+import type { CleanableSegment, LogToClean } from "./log-cleaner-manager.ts";
+import type { LogSegment } from "./log-segment.ts";
 import { PeriodicTask } from "./periodic-task.ts";
+import { Throttler } from "./throttler.ts";
+import type { TopicPartition } from "./topic-partition.ts";
 import type { UnifiedLog } from "./unified-log.ts";
-
-/** Kafka's `log.cleaner.*`. */
-export interface LogCleanerConfig {
-  /** Whether logs are compacted (`log.cleaner.enable`). */
-  readonly isEnabled: boolean;
-  /** The pause when no log is dirty enough (`log.cleaner.backoff.ms`). */
-  readonly backoffMs: number;
-  /** Memory for the keys of the log that is being compacted (`log.cleaner.dedupe.buffer.size`). */
-  readonly dedupeBufferBytes: number;
-}
-
-export const DEFAULT_LOG_CLEANER_CONFIG: LogCleanerConfig = {
-  isEnabled: true,
-  backoffMs: 15_000,
-  dedupeBufferBytes: 128 * 1024 ** 2,
-};
 
 export interface LogCleanerOptions {
   readonly disk: Disk;
   readonly clock: Clock;
   readonly random: Random;
-  readonly directory: string;
+  /** The data directories; each has a checkpoint of its own. */
+  readonly directories: readonly string[];
   /** By the name of the folder. */
   readonly logs: ReadonlyMap<string, UnifiedLog>;
   readonly config: LogCleanerConfig;
@@ -38,93 +29,153 @@ export interface LogCleanerOptions {
   readonly report: (path: string, message: string) => void;
 }
 
-interface DirtyLog {
+interface DirtyLog extends LogToClean {
   readonly name: string;
   readonly log: UnifiedLog;
-  readonly firstDirtyOffset: number;
-  readonly endOffset: number;
-  readonly dirtyRatio: number;
 }
 
 /**
- * Compacts the logs of a data directory, one at a time, the dirtiest first, and remembers in `cleaner-offset-checkpoint` how far
- * each is clean (Kafka's LogCleaner and LogCleanerManager).
+ * Compacts the logs of a broker, the dirtiest first, and remembers in `cleaner-offset-checkpoint` how far each is clean (Kafka's
+ * LogCleaner). What is to be cleaned next is for log-cleaner-manager.ts to say, how it is done for cleaner.ts.
  */
 export class LogCleaner {
   readonly #options: LogCleanerOptions;
-  readonly #file: OffsetCheckpointFile;
-  readonly #cleanOffsets = new Map<string, number>(); // by the name of the folder
+  readonly #checkpoints: Map<string, CleanerCheckpoint>; // by directory
   readonly #uncleanable = new WeakSet<UnifiedLog>();
-  readonly #task: PeriodicTask;
-  #cleaning: Promise<void> | undefined;
+  readonly #inProgress = new Set<string>(); // by the name of the folder, like what is done in a round
+  readonly #throttler: Throttler;
+  readonly #pauses = new Map<Timer, () => void>();
+  #config: LogCleanerConfig;
+  #task: PeriodicTask;
+  #isStarted = false;
+  #round: Promise<void> | undefined;
   #isStopped = false;
-  #endPause: () => void = () => undefined;
 
   constructor(options: LogCleanerOptions) {
-    const { disk, clock, directory, config } = options;
+    const { disk, clock, directories, config } = options;
     this.#options = options;
-    this.#file = new OffsetCheckpointFile(disk, `${directory}/${CLEANER_OFFSET_CHECKPOINT}`);
-    this.#task = new PeriodicTask(clock, config.backoffMs, () => this.cleanDirtyLogs());
+    this.#config = config;
+    this.#checkpoints = new Map(directories.map((directory) => [directory, new CleanerCheckpoint(disk, directory)]));
+    this.#throttler = new Throttler(config.ioMaxBytesPerSecond, clock.monotonicMs());
+    this.#task = this.#newTask();
   }
 
-  /** Reads the checkpoint; one that is damaged is taken for empty, so that all is compacted again. @throws DiskError */
+  get config(): LogCleanerConfig {
+    return this.#config;
+  }
+
+  /** Reads the checkpoints. @throws DiskError */
   async load(): Promise<void> {
-    try {
-      for (const [name, { offset }] of await this.#file.read()) this.#cleanOffsets.set(name, offset);
-    } catch (error) {
-      if (!(error instanceof CorruptFileError)) throw error;
-      this.#options.report(this.#options.directory, `${error.message}: taken for empty`);
-    }
+    for (const checkpoint of this.#checkpoints.values()) await checkpoint.load(this.#options.report);
   }
 
   /** Compacts from time to time, until `stop`. */
   start(): void {
-    if (this.#options.config.isEnabled) this.#task.start();
+    if (!this.#config.isEnabled) return;
+    this.#isStarted = true;
+    this.#task.start();
   }
 
   /** What is under way is broken off. */
   async stop(): Promise<void> {
     this.#isStopped = true;
-    this.#endPause(); // a timer alone does not keep the process alive until the directory is closed
+    this.#endPauses(); // a timer alone does not keep the process alive until the directories are closed
     await this.#task.stop();
-    await this.#cleaning;
+    await this.#round;
   }
 
-  /** The log has been deleted: another of its name begins anew. */
-  forget(name: string): void {
-    this.#cleanOffsets.delete(name);
+  /**
+   * Takes what may change while the broker runs: all but `isEnabled`. A log that is being compacted goes on with the memory it
+   * has; the rate holds at once.
+   */
+  reconfigure(config: LogCleanerConfig): void {
+    const old = this.#config;
+    this.#config = { ...config, isEnabled: old.isEnabled };
+    this.#throttler.setRate(config.ioMaxBytesPerSecond);
+    if (config.ioMaxBytesPerSecond !== old.ioMaxBytesPerSecond) this.#endPauses();
+    if (config.backoffMs === old.backoffMs || !this.#isStarted || this.#isStopped) return;
+    void this.#task.stop();
+    this.#task = this.#newTask();
+    this.#task.start();
+  }
+
+  /** The log has been deleted, or is about to be made: what the checkpoints say is of another one of its name. @throws DiskError */
+  async forget(topicPartition: TopicPartition): Promise<void> {
+    for (const checkpoint of this.#checkpoints.values()) {
+      if (checkpoint.delete(topicPartition)) await checkpoint.write();
+    }
+  }
+
+  /** The log has been moved to another directory, and is as clean there (Kafka's alterCheckpointDir). @throws DiskError */
+  async moveCheckpoint(topicPartition: TopicPartition, from: string, to: string): Promise<void> {
+    const [source, target] = [this.#checkpoints.get(from), this.#checkpoints.get(to)];
+    const offset = source?.get(topicPartition);
+    if (source === undefined || target === undefined || offset === undefined) return;
+    target.set(topicPartition, offset);
+    await target.write();
+    source.delete(topicPartition);
+    await source.write();
+  }
+
+  /** The directory has failed: nothing is written there any more. */
+  forgetDirectory(directory: string): void {
+    this.#checkpoints.delete(directory);
+  }
+
+  /**
+   * The log is about to be cut: what comes in the place of what goes is not clean (Kafka's maybeTruncateCheckpoint). On the platter
+   * first, or after a crash it would be taken for clean.
+   * @throws DiskError
+   */
+  async truncateCheckpoint(log: UnifiedLog, offset: number): Promise<void> {
+    const checkpoint = this.#checkpointOf(log);
+    if ((checkpoint?.get(log.topicPartition) ?? 0) <= offset) return;
+    checkpoint?.set(log.topicPartition, offset);
+    await checkpoint?.write();
   }
 
   /** Compacts all logs that are dirty enough. What fails is reported, and that log is left alone. */
   cleanDirtyLogs(): Promise<void> {
-    this.#cleaning ??= this.#cleanDirtyLogs().finally(() => (this.#cleaning = undefined));
-    return this.#cleaning;
+    this.#round ??= this.#cleanDirtyLogs().finally(() => (this.#round = undefined));
+    return this.#round;
   }
 
   async #cleanDirtyLogs(): Promise<void> {
     const done = new Set<string>();
-    while (!this.#isStopped) {
-      const dirtiest = await this.#findDirtiest(done);
-      if (dirtiest === undefined) return;
-      done.add(dirtiest.name);
-      await this.#clean(dirtiest, done);
-    }
+    const worker = async (): Promise<void> => {
+      while (!this.#isStopped) {
+        const dirtiest = await this.#grabDirtiest(done);
+        if (dirtiest === undefined) return;
+        await this.#clean(dirtiest, done).finally(() => this.#inProgress.delete(dirtiest.name));
+      }
+    };
+    await Promise.all(Array.from({ length: Math.max(1, this.#config.threads) }, worker));
+    await this.#deleteOldSegments();
   }
 
-  async #clean(dirty: DirtyLog, done: Set<string>): Promise<void> {
-    const { clock, random, config, report, checkpointRecoveryPoints } = this.#options;
-    const { name, log } = dirty;
-    const { dedupeBufferBytes } = config;
+  async #clean({ name, log, ...toClean }: DirtyLog, done: Set<string>): Promise<void> {
+    const { clock, random, report, checkpointRecoveryPoints } = this.#options;
     try {
       await checkpointRecoveryPoints();
-      const isStopped = (): boolean => this.#isStopped;
-      const pause = (): Promise<void> => this.#pause();
-      const cleaner = new Cleaner(log, { clock, random, dedupeBufferBytes, isStopped, pause });
-      const result: CleaningResult = await cleaner.clean(dirty.firstDirtyOffset, dirty.endOffset);
-      if (this.#options.logs.get(name) !== log) return; // deleted meanwhile
-      this.#cleanOffsets.set(name, result.endOffset);
-      await this.#writeCheckpoint();
-      if (result.endOffset < dirty.endOffset) done.delete(name); // memory did not suffice for all keys: on with the rest
+      const cleaner = new Cleaner(log, {
+        clock,
+        random,
+        ...shareOf(this.#config),
+        dedupeBufferLoadFactor: this.#config.dedupeBufferLoadFactor,
+        isStopped: () => this.#isStopped,
+        pause: () => this.#pause(0),
+        throttle: (bytes) => {
+          const pauseMs = this.#throttler.observe(bytes, clock.monotonicMs());
+          return pauseMs === 0 ? undefined : this.#pause(pauseMs);
+        },
+      });
+      const truncations = log.truncationCount;
+      const result = await cleaner.clean(toClean.firstDirtyOffset, toClean.firstUncleanableOffset);
+      if (this.#options.logs.get(name) !== log || log.truncationCount !== truncations) return; // deleted or cut meanwhile
+      const checkpoint = this.#checkpointOf(log);
+      checkpoint?.set(log.topicPartition, result.endOffset);
+      await checkpoint?.write();
+      if (result.endOffset < toClean.firstUncleanableOffset) done.delete(name); // memory did not suffice: on with the rest
     } catch (error) {
       if (error instanceof CleaningAbortedError) return;
       this.#uncleanable.add(log);
@@ -132,73 +183,94 @@ export class LogCleaner {
     }
   }
 
-  #pause(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = this.#options.clock.setTimer(0, resolve);
-      this.#endPause = () => {
-        timer.cancel();
-        resolve();
-      };
-    });
+  /** Of compacted logs, what retention does not keep: Kafka leaves that to the cleaner, which looks more often. */
+  async #deleteOldSegments(): Promise<void> {
+    for (const log of this.#options.logs.values()) {
+      const { cleanupPolicy } = log.config;
+      const isAny =
+        log.segmentCount > 1 && (cleanupPolicy.includes("delete") || log.logStartOffset > log.firstSegmentOffset);
+      if (!isAny || !cleanupPolicy.includes("compact") || this.#isStopped || !log.isUsable) continue;
+      await log.deleteOldSegments().catch(() => undefined); // it is fenced, and says so itself
+    }
   }
 
-  async #writeCheckpoint(): Promise<void> {
-    const { logs } = this.#options;
-    const entries = [...this.#cleanOffsets].flatMap(([name, offset]) => {
-      const topicPartition = logs.get(name)?.topicPartition;
-      return topicPartition === undefined ? [] : [{ ...topicPartition, offset }];
-    });
-    await this.#file.write(entries);
-  }
-
-  async #findDirtiest(done: ReadonlySet<string>): Promise<DirtyLog | undefined> {
+  /** Takes the dirtiest of the logs that are due and that nobody is at. */
+  async #grabDirtiest(done: Set<string>): Promise<DirtyLog | undefined> {
     let dirtiest: DirtyLog | undefined;
     for (const [name, log] of this.#options.logs) {
-      if (done.has(name) || this.#uncleanable.has(log) || !log.config.cleanupPolicy.includes("compact")) continue;
+      if (!log.config.cleanupPolicy.includes("compact") || this.#uncleanable.has(log)) continue;
+      if (done.has(name) || this.#inProgress.has(name)) continue;
       const dirty = await this.#dirtyPartOf(name, log).catch(() => undefined); // fenced or closed meanwhile
-      if (dirty !== undefined && dirty.dirtyRatio > (dirtiest?.dirtyRatio ?? -1)) dirtiest = dirty;
+      if (dirty === undefined || dirty.cleanableRatio <= (dirtiest?.cleanableRatio ?? -1)) continue;
+      if (!this.#inProgress.has(name) && !done.has(name)) dirtiest = dirty;
     }
+    if (dirtiest === undefined) return undefined;
+    if (this.#inProgress.has(dirtiest.name)) return this.#grabDirtiest(done); // another was faster
+    this.#inProgress.add(dirtiest.name);
+    done.add(dirtiest.name);
     return dirtiest;
   }
 
-  /** The dirty segments that may be compacted, when they are enough of the log or have waited for long enough. */
   async #dirtyPartOf(name: string, log: UnifiedLog): Promise<DirtyLog | undefined> {
-    const { minCompactionLagMs, maxCompactionLagMs, minCleanableDirtyRatio } = log.config;
-    const nowMs = this.#options.clock.wallMs();
-    const firstDirtyOffset = this.#firstDirtyOffset(name, log);
-    const boundOffset = Math.min(log.lastStableOffset, log.recoveryPoint);
-    const segments = [...log.segments];
-    let endOffset = firstDirtyOffset;
-    let cleanBytes = 0;
-    let dirtyBytes = 0;
-    let oldestMs = Infinity;
-    for (const [index, segment] of segments.entries()) {
-      const nextBaseOffset = segments[index + 1]?.baseOffset; // undefined: the active one, which is not compacted
-      if (nextBaseOffset === undefined || nextBaseOffset > boundOffset) break;
-      if (nextBaseOffset <= firstDirtyOffset) {
-        cleanBytes += segment.size;
-        continue;
+    const cleanOffset = this.#checkpointOf(log)?.get(log.topicPartition);
+    if (firstDirtyOffsetOf(cleanOffset, log) >= (log.segments.at(-1)?.baseOffset ?? 0)) return undefined; // as mostly
+    const segments = await log.readSegments(async () => {
+      const { minCompactionLagMs, maxCompactionLagMs } = log.config;
+      const read: CleanableSegment[] = [];
+      for (const segment of log.segments) {
+        read.push(await weigh(segment, minCompactionLagMs > 0, maxCompactionLagMs < Number.MAX_SAFE_INTEGER));
       }
-      const read = await log.readSegments(async () => {
-        if (!log.segments.includes(segment)) return undefined; // deleted or truncated meanwhile
-        return { largestMs: await segment.readRetentionTimestamp(), firstMs: await segment.readFirstTimestamp() };
-      });
-      if (read === undefined) return undefined;
-      if (minCompactionLagMs > 0 && read.largestMs > nowMs - minCompactionLagMs) break;
-      oldestMs = Math.min(oldestMs, read.firstMs);
-      dirtyBytes += segment.size;
-      endOffset = nextBaseOffset;
-    }
-    if (dirtyBytes === 0) return undefined;
-    const dirtyRatio = dirtyBytes / (cleanBytes + dirtyBytes);
-    const isOverdue = nowMs - oldestMs > maxCompactionLagMs;
-    if (!isOverdue && dirtyRatio <= minCleanableDirtyRatio) return undefined;
-    return { name, log, firstDirtyOffset, endOffset, dirtyRatio };
+      return read;
+    });
+    const toClean = logToClean(
+      {
+        config: log.config,
+        logStartOffset: log.logStartOffset,
+        logEndOffset: log.logEndOffset,
+        lastStableOffset: log.lastStableOffset,
+        recoveryPoint: log.recoveryPoint,
+        segments,
+      },
+      cleanOffset,
+      this.#options.clock.wallMs(),
+    );
+    return toClean?.isDue === true ? { name, log, ...toClean } : undefined;
   }
 
-  /** What the checkpoint says, if the log still is the one it speaks of. */
-  #firstDirtyOffset(name: string, log: UnifiedLog): number {
-    const cleanOffset = this.#cleanOffsets.get(name) ?? log.logStartOffset;
-    return cleanOffset < log.logStartOffset || cleanOffset > log.logEndOffset ? log.logStartOffset : cleanOffset;
+  #checkpointOf(log: UnifiedLog): CleanerCheckpoint | undefined {
+    return this.#checkpoints.get(parentOf(log.directory));
   }
+
+  #newTask(): PeriodicTask {
+    return new PeriodicTask(this.#options.clock, this.#config.backoffMs, () => this.cleanDirtyLogs());
+  }
+
+  #pause(ms: number): Promise<void> {
+    if (this.#isStopped) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = this.#options.clock.setTimer(ms, () => {
+        this.#pauses.delete(timer);
+        resolve();
+      });
+      this.#pauses.set(timer, resolve);
+    });
+  }
+
+  #endPauses(): void {
+    for (const [timer, resolve] of this.#pauses) {
+      timer.cancel();
+      resolve();
+    }
+    this.#pauses.clear();
+  }
+}
+
+/** Timestamps are only read where they are asked for. */
+async function weigh(segment: LogSegment, needsLargest: boolean, needsFirst: boolean): Promise<CleanableSegment> {
+  return {
+    baseOffset: segment.baseOffset,
+    size: segment.size,
+    largestTimestamp: needsLargest ? await segment.readRetentionTimestamp() : 0,
+    firstTimestamp: needsFirst ? await segment.readFirstTimestamp() : 0,
+  };
 }

@@ -49,6 +49,11 @@ export abstract class LogIndex {
     return this.#bytes?.length ?? 0;
   }
 
+  /** Bytes of the entries, in the file where they are not in memory. */
+  async readSize(): Promise<number> {
+    return this.#bytes === undefined ? ((await this.file.size()) ?? 0) : this.#entries * this.entrySize;
+  }
+
   /** Starts empty, whatever the file holds; the file follows with the next `flush`. */
   reset(): void {
     this.#bytes ??= new Uint8Array(0);

@@ -4,8 +4,9 @@ import { validateTopicName } from "@samsa/protocol";
 import { CleanShutdownFile, NO_BROKER_EPOCH } from "./clean-shutdown-file.ts";
 import { KafkaStorageError } from "./errors.ts";
 import { IndexCache } from "./index-cache.ts";
-import { DEFAULT_LOG_CLEANER_CONFIG, LogCleaner } from "./log-cleaner.ts";
-import type { LogCleanerConfig } from "./log-cleaner.ts";
+import { LogCleaner } from "./log-cleaner.ts";
+import { DEFAULT_LOG_CLEANER_CONFIG } from "./log-cleaner-config.ts";
+import type { LogCleanerConfig } from "./log-cleaner-config.ts";
 import type { LogConfig } from "./log-config.ts";
 import { defaultLogConfig } from "./log-config.ts";
 import { loadSegments } from "./log-loader.ts";
@@ -176,7 +177,7 @@ export class LogManager {
       disk,
       clock,
       random: options.random,
-      directory,
+      directories: [directory],
       logs: this.#logs,
       config: options.cleaner ?? DEFAULT_LOG_CLEANER_CONFIG,
       checkpointRecoveryPoints: () => this.checkpoint(),
@@ -257,12 +258,12 @@ export class LogManager {
       const log = this.#logs.get(name);
       if (log === undefined) return;
       this.#logs.delete(name);
-      this.#cleaner.forget(name);
       await log.abandon();
       const path = `${this.directory}/${logDeleteDirName(topicPartition, random)}`;
       await disk.rename(log.directory, path);
       await disk.syncDirectory(this.directory);
       log.moveTo(path);
+      await this.#cleaner.forget(topicPartition);
       // The name may come back with another topic, for which these offsets would be wrong.
       await this.checkpoint();
       const timer = clock.setTimer(log.config.fileDeleteDelayMs, () => {
@@ -278,12 +279,14 @@ export class LogManager {
    * @throws KafkaStorageError also when there is no such log
    */
   async truncateTo(topicPartition: TopicPartition, offset: number): Promise<void> {
-    await this.#served(topicPartition).truncateTo(offset, () => this.checkpoint());
+    const log = this.#served(topicPartition);
+    await log.truncateTo(offset, () => this.#noteTruncation(log, offset));
   }
 
   /** Empties a log, which goes on at this offset. See truncateTo. */
   async truncateFullyAndStartAt(topicPartition: TopicPartition, offset: number): Promise<void> {
-    await this.#served(topicPartition).truncateFullyAndStartAt(offset, () => this.checkpoint());
+    const log = this.#served(topicPartition);
+    await log.truncateFullyAndStartAt(offset, () => this.#noteTruncation(log, offset));
   }
 
   /** Syncs the logs that have waited for `flush.ms`; for the server's scheduler to call (`log.flush.scheduler.interval.ms`). */
@@ -306,6 +309,11 @@ export class LogManager {
       await log.rollOverdue();
       await log.deleteOldSegments();
     });
+  }
+
+  /** Takes what may change of `log.cleaner.*` while the broker runs. */
+  reconfigureCleaner(config: LogCleanerConfig): void {
+    this.#cleaner.reconfigure(config);
   }
 
   /** Compacts the logs that are dirty enough, which also happens from time to time. */
@@ -390,11 +398,17 @@ export class LogManager {
   ): Promise<UnifiedLog> {
     // A checkpoint that still speaks of a log of this name, now gone, would take the new one for damaged.
     if (this.#checkpoints.mentions(name)) await this.checkpoint();
+    await this.#cleaner.forget(topicPartition); // as would its checkpoint take it for clean
     const options = this.#logOptions(topicPartition);
     const log = await loadLog({ ...options, topicId, ...(config === undefined ? {} : { config }) });
     await this.#options.disk.syncDirectory(this.directory);
     this.#logs.set(name, log);
     return log;
+  }
+
+  async #noteTruncation(log: UnifiedLog, offset: number): Promise<void> {
+    await this.checkpoint();
+    await this.#cleaner.truncateCheckpoint(log, offset);
   }
 
   #served({ topic, partition }: TopicPartition): UnifiedLog {

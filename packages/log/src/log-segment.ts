@@ -97,6 +97,11 @@ export class LogSegment {
     return this.records.writtenSize;
   }
 
+  /** When it was made, or loaded: what counts where no record has a timestamp. */
+  get createdMs(): number {
+    return this.#createdMs;
+  }
+
   get areIndexesLoaded(): boolean {
     return this.offsetIndex.isLoaded && this.timeIndex.isLoaded;
   }
@@ -173,7 +178,8 @@ export class LogSegment {
    * Notes a batch at the end; returns where its bytes are to be written. Of an active segment only.
    *
    * The index entry is Kafka's (LogSegment.append): it is made before the batch counts, so more than the interval lies between
-   * the starts of two indexed batches, and the first batch of a segment has none.
+   * the starts of two indexed batches, and the first batch of a segment has none. Indexes that are full, as those of a segment
+   * made of several may be, get no more: what follows is found by reading on.
    */
   append(batch: RecordBatch): number {
     const position = this.size;
@@ -184,7 +190,11 @@ export class LogSegment {
     if (maxTimestamp > this.#maxTimestamp.timestamp) {
       this.#maxTimestamp = { timestamp: maxTimestamp, offset: lastOffset };
     }
-    if (this.#bytesSinceLastIndexEntry > this.#indexIntervalBytes) {
+    if (
+      this.#bytesSinceLastIndexEntry > this.#indexIntervalBytes &&
+      !this.offsetIndex.isFull &&
+      !this.timeIndex.isFull
+    ) {
       this.offsetIndex.append(lastOffset, position);
       this.timeIndex.maybeAppend(this.#maxTimestamp.timestamp, this.#maxTimestamp.offset);
       this.#bytesSinceLastIndexEntry = 0;

@@ -81,6 +81,11 @@ export class LogSegments {
     return first >= 0 && isInUse && !segments.includes(this.#active);
   }
 
+  /** Where the one after this one begins, which is not the active one. */
+  baseOffsetAfter(segment: LogSegment): number {
+    return (this.#segments[this.#segments.indexOf(segment) + 1] ?? this.#active).baseOffset;
+  }
+
   /** Puts one in the place of these, for which `hasInactive` holds. */
   replace(segments: readonly LogSegment[], replacement: LogSegment): void {
     const first = this.#segments.findIndex((segment) => segment === segments[0]);

@@ -2,71 +2,112 @@ import type { Random } from "@samsa/base";
 import { KeyHash } from "./key-hash.ts";
 
 const BYTES_PER_SLOT = 24;
-const MOST_LOAD = 0.9;
-const FEWEST_SLOTS = 16;
+const WORDS_PER_SLOT = 6;
+const DOUBLES_PER_SLOT = 3;
+const FEWEST_SLOTS = 17;
 
 /**
- * The latest offset of each key, for the cleaner: 24 bytes a key in tables of a fixed size, whatever the keys are. A key is
+ * The latest offset of each key, for the cleaner: 24 bytes a key in a table of a fixed size, whatever the keys are. A key is
  * known by its 128-bit hash only (as in Kafka's SkimpyOffsetMap).
+ *
+ *     | hash: four words | offset + 1: double, 0 where the slot is free |
  */
 export class OffsetMap {
   /** So many keys it takes. */
   readonly capacity: number;
-  readonly #mask: number;
-  readonly #hashes: Uint32Array; // four words a slot
-  readonly #offsets: Float64Array; // plus one; 0 where the slot is free
+  readonly #slots: number; // a prime, so that steps of any length come by every slot
+  readonly #hashes: Int32Array;
+  readonly #offsets: Float64Array;
   readonly #hash: KeyHash;
+  /** The last offset that was put, or what a higher one was set to. */
+  latestOffset = -1;
   #size = 0;
 
   /**
-   * @param maxBytes of memory; the number of slots is a power of two within it
+   * @param maxBytes of memory
    * @param expectedKeys no more room than these need is taken
+   * @param loadFactor how full the table may be, above 0 and at most 1
    */
-  constructor(maxBytes: number, expectedKeys: number, random: Random) {
-    const wanted = Math.max(FEWEST_SLOTS, Math.ceil((expectedKeys + 1) / MOST_LOAD));
-    let slots = FEWEST_SLOTS;
-    while (slots < wanted && 2 * slots * BYTES_PER_SLOT <= maxBytes) slots *= 2;
-    this.capacity = Math.floor(slots * MOST_LOAD);
-    this.#mask = slots - 1;
-    this.#hashes = new Uint32Array(4 * slots);
-    this.#offsets = new Float64Array(slots);
-    this.#hash = new KeyHash(Uint32Array.from({ length: 4 }, () => random.uint32()));
+  constructor(maxBytes: number, expectedKeys: number, random: Random, loadFactor = 0.9) {
+    const load = Math.min(loadFactor, 0.99); // some slots have to be free
+    const wanted = Math.ceil((expectedKeys + 1) / load);
+    const slots = Math.max(FEWEST_SLOTS, Math.min(Math.floor(maxBytes / BYTES_PER_SLOT), wanted));
+    this.#slots = largestPrime(slots);
+    this.capacity = Math.max(1, Math.floor(this.#slots * load));
+    const table = new ArrayBuffer(BYTES_PER_SLOT * this.#slots);
+    this.#hashes = new Int32Array(table);
+    this.#offsets = new Float64Array(table);
+    this.#hash = new KeyHash(Array.from({ length: 4 }, () => random.uint32()));
   }
 
   get size(): number {
     return this.#size;
   }
 
-  /** Notes the offset of a key, over an earlier one. False when there is no room for another key. */
-  put(key: Uint8Array, offset: number): boolean {
-    const slot = this.#find(key);
-    if (this.#offsets[slot] === 0) {
+  get isFull(): boolean {
+    return this.#size >= this.capacity;
+  }
+
+  /**
+   * Notes the offset of a key, which lies in `bytes` from `start` to `end`, over an earlier one. False when there is no room for
+   * another key.
+   */
+  put(bytes: Uint8Array, offset: number, start = 0, end: number = bytes.length): boolean {
+    const slot = this.#find(bytes, start, end);
+    const at = DOUBLES_PER_SLOT * slot + 2;
+    if (this.#offsets[at] === 0) {
       if (this.#size >= this.capacity) return false;
       this.#size++;
-      this.#hashes.set(this.#hash.words, 4 * slot);
+      const hashes = this.#hashes;
+      const { words } = this.#hash;
+      const to = WORDS_PER_SLOT * slot;
+      hashes[to] = words[0] as number;
+      hashes[to + 1] = words[1] as number;
+      hashes[to + 2] = words[2] as number;
+      hashes[to + 3] = words[3] as number;
     }
-    this.#offsets[slot] = offset + 1;
+    this.#offsets[at] = offset + 1;
+    this.latestOffset = offset;
     return true;
   }
 
-  /** The offset last noted of a key. */
-  get(key: Uint8Array): number | undefined {
-    const found = this.#offsets[this.#find(key)] as number;
-    return found === 0 ? undefined : found - 1;
+  /** The offset last noted of a key; -1 when there is none. */
+  get(bytes: Uint8Array, start = 0, end: number = bytes.length): number {
+    return (this.#offsets[DOUBLES_PER_SLOT * this.#find(bytes, start, end) + 2] as number) - 1;
   }
 
-  /** The slot of the key, or the free one that it would get. Some are always free. */
-  #find(key: Uint8Array): number {
-    this.#hash.update(key);
+  /** The slot of the key, or the free one that it would get. */
+  #find(bytes: Uint8Array, start: number, end: number): number {
+    this.#hash.update(bytes, start, end);
     const { words } = this.#hash;
-    const [w0, w1, w2, w3] = [words[0], words[1], words[2], words[3]];
-    const step = (w1 as number) | 1; // odd: it comes by every slot of a power of two
-    let slot = (w0 as number) & this.#mask;
-    for (; this.#offsets[slot] !== 0; slot = (slot + step) & this.#mask) {
-      const at = 4 * slot;
-      const hashes = this.#hashes;
+    const w0 = words[0] as number;
+    const w1 = words[1] as number;
+    const w2 = words[2] as number;
+    const w3 = words[3] as number;
+    const hashes = this.#hashes;
+    const offsets = this.#offsets;
+    const slots = this.#slots;
+    let slot = (w0 >>> 0) % slots;
+    let step = 0;
+    while (offsets[DOUBLES_PER_SLOT * slot + 2] !== 0) {
+      const at = WORDS_PER_SLOT * slot;
       if (hashes[at] === w0 && hashes[at + 1] === w1 && hashes[at + 2] === w2 && hashes[at + 3] === w3) break;
+      if (step === 0) step = 1 + ((w1 >>> 0) % (slots - 1));
+      slot += step;
+      if (slot >= slots) slot -= slots;
     }
     return slot;
   }
+}
+
+function largestPrime(atMost: number): number {
+  let candidate = atMost;
+  while (!isPrime(candidate)) candidate--;
+  return candidate;
+}
+
+function isPrime(number: number): boolean {
+  if (number % 2 === 0) return number === 2;
+  for (let factor = 3; factor * factor <= number; factor += 2) if (number % factor === 0) return false;
+  return number > 1;
 }

@@ -77,19 +77,6 @@ export class ProducerStateManager {
     return this.#producers.get(producerId);
   }
 
-  entries(): Iterable<ProducerStateEntry> {
-    return this.#producers.values();
-  }
-
-  /** What compaction may not remove, by producer id. */
-  lastRecords(): Map<number, LastRecord> {
-    const records = new Map<number, LastRecord>();
-    for (const { producerId, lastDataOffset, producerEpoch } of this.#producers.values()) {
-      records.set(producerId, { lastDataOffset, producerEpoch });
-    }
-    return records;
-  }
-
   /**
    * Whether a leader may append the batch; nothing changes. A producer that is not known, because it is new here or has been
    * forgotten, may begin with any sequence (KIP-360); a new epoch begins with 0.

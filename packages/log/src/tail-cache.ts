@@ -127,6 +127,14 @@ export class TailCache {
     return "evicted";
   }
 
+  /** Forgets what ends at or below an offset: the disk has something else there now. */
+  evictBelow(offset: number): void {
+    for (;;) {
+      const oldest = this.#batches[this.#first];
+      if (oldest === undefined || oldest.nextOffset > offset || this.evictOldest() !== "evicted") return;
+    }
+  }
+
   clear(): void {
     for (let index = this.#first; index < this.#batches.length; index++) {
       this.#budget.release((this.#batches[index] as CachedBatch).bytes.length);

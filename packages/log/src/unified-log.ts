@@ -2,6 +2,7 @@ import type { Clock, Random, Uuid } from "@samsa/base";
 import { assert, ErrorCode, KafkaError } from "@samsa/base";
 import { NO_TIMESTAMP } from "@samsa/protocol";
 import type { RecordBatch } from "@samsa/protocol";
+import type { AbortedTxn } from "@samsa/protocol/messages/aborted-txn";
 import type { KafkaStorageError } from "./errors.ts";
 import { OffsetOutOfRangeError } from "./errors.ts";
 import type { TimestampAndOffset } from "./file-records.ts";
@@ -19,7 +20,6 @@ import type { PooledDisk } from "./pooled-disk.ts";
 import type { ProducerSnapshots } from "./producer-snapshot-file.ts";
 import type { BatchMetadata } from "./producer-state-entry.ts";
 import { loadProducerState } from "./producer-state-loader.ts";
-import type { ProducerStateEntry } from "./producer-state-entry.ts";
 import type { EndMarker, LastRecord, ProducerStateManager } from "./producer-state-manager.ts";
 import { endMarkerOf, hasProducerId } from "./producer-state-manager.ts";
 import { countDeletable } from "./retention.ts";
@@ -199,13 +199,14 @@ export class UnifiedLog {
     return this.#local.fence.isUsable;
   }
 
-  activeProducers(): Iterable<ProducerStateEntry> {
-    return this.#producers.entries();
+  /** What compaction may not remove of a producer that is remembered. */
+  lastRecordOfProducer(producerId: number): LastRecord | undefined {
+    return this.#producers.lastEntry(producerId);
   }
 
-  /** What compaction may not remove, by producer id. */
-  lastRecordsOfProducers(): ReadonlyMap<number, LastRecord> {
-    return this.#producers.lastRecords();
+  /** The aborted transactions that have records from `startOffset` on and below `endOffset`. */
+  abortedTransactions(startOffset: number, endOffset: number): readonly AbortedTxn[] {
+    return this.#local.segments.collectAbortedTransactions(startOffset, endOffset);
   }
 
   /** Does something with segments that nobody cuts, replaces or closes meanwhile. What goes wrong fences the log. */
@@ -213,9 +214,12 @@ export class UnifiedLog {
     return this.#local.readSegments(action);
   }
 
-  /** A segment for the cleaner to fill, which is in no use until `replaceSegments`. */
-  newCleanedSegment(baseOffset: number): LogSegment {
-    return this.#local.newCleanedSegment(baseOffset);
+  /**
+   * A segment for the cleaner to fill, which is in no use until `replaceSegments`.
+   * @param createdMs what counts as its age where no record has a timestamp
+   */
+  newCleanedSegment(baseOffset: number, createdMs: number): LogSegment {
+    return this.#local.newCleanedSegment(baseOffset, createdMs);
   }
 
   /**
