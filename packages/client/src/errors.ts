@@ -123,16 +123,11 @@ export class BufferExhaustedError extends KafkaError {
 export class BrokerError extends KafkaError {
   override readonly name = "BrokerError";
   readonly what: string;
-  readonly broker: string | undefined; // host:port
 
-  constructor(code: ErrorCode, what: string, message?: string | null, broker?: string) {
+  constructor(code: ErrorCode, what: string, message?: string | null) {
     const plain = new KafkaError(code);
-    super(
-      code,
-      `${what}: ${message ?? (plain.message || plain.codeName)}${broker === undefined ? "" : ` (${broker})`}`,
-    );
+    super(code, `${what}: ${message ?? (plain.message || plain.codeName)}`);
     this.what = what;
-    this.broker = broker;
   }
 }
 

@@ -1,4 +1,3 @@
-import { assert } from "@samsa/base";
 import type { RecordBatch } from "@samsa/protocol";
 import type { AbortedTxn } from "@samsa/protocol/messages/aborted-txn";
 import type { LogSegment } from "./log-segment.ts";
@@ -15,12 +14,9 @@ export class CleanedSegmentWriter {
   #waitingBytes = 0;
   #writing: Promise<void> = Promise.resolve();
 
-  /** @param sources of which the last one lends its age to what retention goes by where no record has a timestamp */
-  constructor(log: UnifiedLog, sources: readonly LogSegment[]) {
-    const [first, last] = [sources[0], sources.at(-1)];
-    assert(first !== undefined && last !== undefined, "a group has a segment");
+  constructor(log: UnifiedLog, baseOffset: number) {
     this.#log = log;
-    this.segment = log.newCleanedSegment(first.baseOffset, last.createdMs);
+    this.segment = log.newCleanedSegment(baseOffset);
   }
 
   /** Bytes that were added since the last `write`. */

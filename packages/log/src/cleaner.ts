@@ -97,7 +97,7 @@ export class Cleaner {
     const cleanable = segments.filter((segment) => segment.baseOffset < mapped.endOffset);
     const groups = await this.#locked(() => groupSegments(cleanable, firstUncleanableOffset, this.#log.config));
     for (const group of groups) {
-      writer = new CleanedSegmentWriter(this.#log, group);
+      writer = new CleanedSegmentWriter(this.#log, group[0]?.baseOffset ?? 0);
       await this.#cleanGroup(group, writer, filter, transactions);
     }
     return { endOffset: mapped.endOffset, bytesRead: this.#bytesRead, bytesWritten: this.#bytesWritten };

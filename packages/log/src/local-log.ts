@@ -277,8 +277,8 @@ export class LocalLog {
   }
 
   /** A segment for the cleaner to fill, which is in no use until `replaceSegments`. */
-  newCleanedSegment(baseOffset: number, createdMs: number): LogSegment {
-    return this.#newSegment(baseOffset, CLEANED_SUFFIX, createdMs);
+  newCleanedSegment(baseOffset: number): LogSegment {
+    return this.#newSegment(baseOffset, CLEANED_SUFFIX);
   }
 
   /** See UnifiedLog.replaceSegments. */
@@ -348,12 +348,12 @@ export class LocalLog {
     for (const segment of this.segments.all) segment.moveTo(directory);
   }
 
-  #newSegment(baseOffset: number, suffix = "", createdMs = this.#clock.wallMs()): LogSegment {
+  #newSegment(baseOffset: number, suffix = ""): LogSegment {
     const segment = new LogSegment(baseOffset, 0, {
       disk: this.#disk,
       directory: this.#directory,
       config: this.config,
-      createdMs,
+      createdMs: this.#clock.wallMs(),
       rollJitterMs: randomJitterMs(this.config, this.#random),
       indexCache: this.#indexCache,
       suffix,

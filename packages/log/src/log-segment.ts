@@ -97,11 +97,6 @@ export class LogSegment {
     return this.records.writtenSize;
   }
 
-  /** When it was made, or loaded: what counts where no record has a timestamp. */
-  get createdMs(): number {
-    return this.#createdMs;
-  }
-
   get areIndexesLoaded(): boolean {
     return this.offsetIndex.isLoaded && this.timeIndex.isLoaded;
   }

@@ -214,12 +214,9 @@ export class UnifiedLog {
     return this.#local.readSegments(action);
   }
 
-  /**
-   * A segment for the cleaner to fill, which is in no use until `replaceSegments`.
-   * @param createdMs what counts as its age where no record has a timestamp
-   */
-  newCleanedSegment(baseOffset: number, createdMs: number): LogSegment {
-    return this.#local.newCleanedSegment(baseOffset, createdMs);
+  /** A segment for the cleaner to fill, which is in no use until `replaceSegments`. */
+  newCleanedSegment(baseOffset: number): LogSegment {
+    return this.#local.newCleanedSegment(baseOffset);
   }
 
   /**

@@ -1,3 +1,4 @@
+export { logCleanerConfigOf } from "./broker-log-config.ts";
 export {
   FencedLeaderEpochError,
   NotLeaderOrFollowerError,

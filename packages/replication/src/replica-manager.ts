@@ -9,7 +9,8 @@ import type {
   PartitionRegistration,
   TopicImage,
 } from "@samsa/metadata";
-import { ConfigResourceType, TopicConfig } from "@samsa/metadata";
+import { ConfigResourceType, EffectiveBrokerConfig, TopicConfig } from "@samsa/metadata";
+import { logCleanerConfigOf } from "./broker-log-config.ts";
 import { UnknownTopicOrPartitionError } from "./errors.ts";
 import { Partition } from "./partition.ts";
 import { logConfigOf } from "./topic-log-config.ts";
@@ -127,6 +128,11 @@ export class ReplicaManager implements MetadataPublisher {
   #updateConfig(image: MetadataImage, resourceType: number, resourceName: string): void {
     const isBroker = resourceType === ConfigResourceType.BROKER; // a synonym may reach every topic
     const isTopic = resourceType === ConfigResourceType.TOPIC;
+    if (isBroker) {
+      this.#logs?.reconfigureCleaner(
+        logCleanerConfigOf(new EffectiveBrokerConfig(image.configs, this.#options.config)),
+      );
+    }
     for (const [topic, byIndex] of this.#partitions) {
       if (!isBroker && !(isTopic && topic === resourceName)) continue;
       const config = this.#logConfig(image, topic);

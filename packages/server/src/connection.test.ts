@@ -46,12 +46,6 @@ const SERVED = [
   "CreatePartitions",
   "IncrementalAlterConfigs",
   "DescribeCluster",
-  "DescribeProducers",
-  "ElectLeaders",
-  "AlterPartitionReassignments",
-  "ListPartitionReassignments",
-  "UpdateFeatures",
-  "UnregisterBroker",
   "ListConfigResources",
   "DescribeTopicPartitions",
 ] as const;

@@ -14,8 +14,8 @@ import {
   temporaryDirectory,
 } from "@samsa/io";
 import { LogManager, OpenFiles, PooledDisk } from "@samsa/log";
-import { BrokerConfig, SUPPORTED_FEATURES } from "@samsa/metadata";
-import { ReplicaManager } from "@samsa/replication";
+import { BrokerConfig, EffectiveBrokerConfig, SUPPORTED_FEATURES } from "@samsa/metadata";
+import { logCleanerConfigOf, ReplicaManager } from "@samsa/replication";
 import { refuseForeignDirectory } from "./data-directory.ts";
 import { lockDataDirectory } from "./data-directory-lock.ts";
 import type { ListenerConfig } from "./listeners.ts";
@@ -134,11 +134,7 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
         configFor,
         isStray,
         retentionCheckIntervalMs,
-        cleaner: {
-          isEnabled: config.boolean("log.cleaner.enable"),
-          backoffMs: config.number("log.cleaner.backoff.ms"),
-          dedupeBufferBytes: config.number("log.cleaner.dedupe.buffer.size"),
-        },
+        cleaner: logCleanerConfigOf(new EffectiveBrokerConfig(image.configs, config)),
         producerIdExpirationMs: config.number("producer.id.expiration.ms"),
         producerIdExpirationCheckIntervalMs: config.number("producer.id.expiration.check.interval.ms"),
       });
