@@ -24,7 +24,7 @@ import { ProducerSnapshots } from "./producer-snapshot-file.ts";
 import { loadProducerState, rebuildTransactionIndex, replayBatch } from "./producer-state-loader.ts";
 import type { ProducerStateSources } from "./producer-state-loader.ts";
 import { ProducerStateManager } from "./producer-state-manager.ts";
-import { recoverSegment } from "./segment-recovery.ts";
+import { recoverSegment, rewriteSegment } from "./segment-recovery.ts";
 import type { ScanProblem } from "./segment-recovery.ts";
 import type { LoadedLog } from "./unified-log.ts";
 
@@ -115,6 +115,11 @@ export async function loadSegments(options: LogLoaderOptions): Promise<LoadedLog
     await snapshots.write(logEndOffset, producers.takeSnapshot(logEndOffset));
   }
   const recoveryPoint = options.hadCleanShutdown ? logEndOffset : Math.min(options.recoveryPoint, logEndOffset);
+  if (logEndOffset - recoveryPoint >= options.config.flushMessages) {
+    // Acknowledged means synced here, and what the scan found may be in memory only: see docs/decisions/0013.
+    const first = segments.findLastIndex((segment) => segment.baseOffset <= recoveryPoint);
+    for (const segment of segments.slice(Math.max(0, first))) await rewriteSegment(segment, recoveryPoint);
+  }
   return { segments, epochs, producers, snapshots, logStartOffset, logEndOffset, recoveryPoint };
 }
 

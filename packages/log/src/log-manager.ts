@@ -134,7 +134,7 @@ export async function loadLog(options: LoadLogOptions): Promise<UnifiedLog> {
     },
     loaded,
   );
-  // What the scan found may be in memory only. Where acknowledged means synced, a producer's retry is about to be acknowledged.
+  // Where acknowledged means synced: a producer's retry of what the scan has found is about to be acknowledged.
   if (log.logEndOffset - log.recoveryPoint >= config.flushMessages) await log.flush();
   log.updateHighWatermark(options.highWatermark ?? 0);
   return log;

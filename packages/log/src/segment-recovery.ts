@@ -58,6 +58,18 @@ export async function recoverSegment(
 }
 
 /**
+ * Writes what a segment holds from an offset on once more, over itself. After a sync that failed, the system counts the pages
+ * it could not write as clean: a process that starts anew reads them, and no sync of its own would bring them to the disk.
+ */
+export async function rewriteSegment(segment: LogSegment, fromOffset: number): Promise<void> {
+  const { log, size } = segment;
+  const first = fromOffset <= segment.baseOffset ? 0 : (await segment.findBatch(fromOffset))?.position;
+  for (let position = first ?? size; position < size; position += SCAN_BYTES) {
+    await log.write(position, [await log.readFully(position, Math.min(SCAN_BYTES, size - position))]);
+  }
+}
+
+/**
  * A write that did not finish leaves a batch that reaches beyond the file, or zeros up to its end where the file system had
  * recorded the size before the content.
  */

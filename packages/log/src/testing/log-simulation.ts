@@ -14,9 +14,9 @@ import { TailCacheBudget } from "../tail-cache.ts";
 import type { UnifiedLog } from "../unified-log.ts";
 import { ModelLog } from "./model-log.ts";
 import type { ModelBatch, ModelRecord } from "./model-log.ts";
+import { settles } from "./settles.ts";
 
 const DATA = "/data";
-const HANGS_AFTER_TURNS = 20_000;
 const KEYS = ["a", "b", "c", "d", "e", "f", "g"];
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -744,15 +744,9 @@ export class LogSimulation {
 
   /** Settles as the promise does, unless the disk stops first; what never ends is an error. */
   async #until<T>(promise: Promise<T>): Promise<T> {
-    let isSettled = false;
-    const settled = promise.finally(() => (isSettled = true));
-    settled.catch(() => undefined);
-    for (let turn = 0; turn < HANGS_AFTER_TURNS; turn++) {
-      await new Promise(setImmediate);
-      if (this.#disk.isCrashed) throw new Crashed();
-      if (isSettled) return await settled;
-    }
-    throw new Error("it hangs");
+    const value = await settles(promise, () => this.#disk.isCrashed);
+    if (value === "over") throw new Crashed();
+    return value;
   }
 
   #newSubject(topic: string, config: LogConfig): Subject {
