@@ -1,0 +1,48 @@
+// Small requests: how many a second, and how long each takes at a steady rate.
+import { generate } from "./lib/generate.mjs";
+import { createTopic, withBroker } from "./log.mjs";
+
+const TOPIC = "bench";
+const SINGLE = { batchBytes: 0, recordBytes: 100 }; // one record of 100 bytes a request
+
+/** Requests of one record, five in flight on each connection. */
+function measureRequests(context) {
+  return withBroker(context, {}, async (broker) => {
+    const results = {};
+    for (const connections of [1, 8]) {
+      const topic = `${TOPIC}-${connections}`;
+      const partitions = connections;
+      await createTopic(broker, [{ name: topic, partitions }]);
+      const job = { kind: "produce", port: broker.port, topic, partitions, connections, ...SINGLE };
+      const done = await generate({ ...job, warmMs: 6000 * context.scale, ms: 8000 * context.scale });
+      results[`single-record requests, ${connections} connections (thousand/s)`] = done.requests / done.seconds / 1000;
+    }
+    return results;
+  });
+}
+
+/** Requests of one record at a fixed rate, timed from when they were due. */
+function measureLatency(context) {
+  return withBroker(context, {}, async (broker) => {
+    const results = {};
+    for (const perSecond of [1000, 5000]) {
+      const topic = `${TOPIC}-${perSecond}`;
+      await createTopic(broker, [{ name: topic, partitions: 1 }]);
+      const job = { kind: "produce", port: broker.port, topic, partitions: 1, perSecond, ...SINGLE };
+      const done = await generate({ ...job, warmMs: 8000 * context.scale, ms: 12_000 * context.scale });
+      for (const [name, value] of [
+        ["p50", done.p50],
+        ["p99", done.p99],
+        ["p99.9", done.p999],
+      ]) {
+        results[`${perSecond} requests/s, ${name} (ms)`] = value;
+      }
+    }
+    return results;
+  });
+}
+
+export const benchmarks = {
+  requests: { rounds: 3, measure: measureRequests },
+  latency: { rounds: 3, measure: measureLatency },
+};
