@@ -203,4 +203,101 @@ export const ADMIN_CASES = [
     "a type and one that is none",
     (_ids, version) => (version === 0 ? undefined : { resourceTypes: [TOPIC, 77] }),
   ],
+
+  ["ElectLeaders", "all, preferred", () => elect(0, null)],
+  ["ElectLeaders", "preferred, one that leads", () => elect(0, [{ topic: "alpha", partitions: [0, 1] }])],
+  ["ElectLeaders", "unclean, one that has a leader", () => elect(1, [{ topic: "alpha", partitions: [0] }])],
+  [
+    "ElectLeaders",
+    "unknown partitions",
+    () =>
+      elect(0, [
+        { topic: "alpha", partitions: [9, -1] },
+        { topic: "unknown", partitions: [0] },
+      ]),
+  ],
+  ["ElectLeaders", "a kind that is none", () => elect(7, [{ topic: "alpha", partitions: [0] }])],
+  ["ElectLeaders", "nothing", () => elect(0, [])],
+
+  ...[
+    ["to where it is", "alpha", 0, [1]],
+    ["to a broker that is none", "alpha", 0, [2]],
+    ["to one more", "alpha", 0, [1, 2]],
+    ["to a broker twice", "alpha", 0, [1, 1]],
+    ["to nobody", "alpha", 0, []],
+    ["back, where nothing moves", "alpha", 0, null],
+    ["an unknown partition", "alpha", 9, [1]],
+    ["an unknown topic", "unknown", 0, [1]],
+  ].flatMap(([what, name, partitionIndex, replicas]) =>
+    [true, false].map((allowReplicationFactorChange) => [
+      "AlterPartitionReassignments",
+      `${what}${allowReplicationFactorChange ? "" : ", as many"}`,
+      () => ({
+        timeoutMs: 9000,
+        allowReplicationFactorChange,
+        topics: [{ name, partitions: [{ partitionIndex, replicas }] }],
+      }),
+    ]),
+  ),
+  ["AlterPartitionReassignments", "nothing", () => ({ timeoutMs: 9000, topics: [] })],
+
+  ["ListPartitionReassignments", "all", () => ({ timeoutMs: 9000, topics: null })],
+  [
+    "ListPartitionReassignments",
+    "some, known and not",
+    () => ({
+      timeoutMs: 9000,
+      topics: [
+        { name: "alpha", partitionIndexes: [0, 9] },
+        { name: "unknown", partitionIndexes: [0] },
+      ],
+    }),
+  ],
+
+  ...[
+    ["nothing new", "group.version", 1, 1],
+    ["lower, as an upgrade", "group.version", 0, 1],
+    ["lower, safely", "group.version", 0, 2],
+    ["lower, unsafely", "group.version", 0, 3],
+    ["higher than supported", "group.version", 9, 1],
+    ["higher, as a downgrade", "group.version", 9, 2],
+    ["a negative level", "group.version", -1, 2],
+    ["a kind of change that is none", "group.version", 1, 9],
+    ["a feature that is none", "no.such.feature", 1, 1],
+    ["no feature", "", 1, 1],
+    ["the quorum's", "kraft.version", 1, 1],
+    ["the quorum's, lower", "kraft.version", 0, 2],
+    ...[34, 33, 32, 31, 30, 29, 28, 27, 26, 25, 20, 7, 6, 0].flatMap((level) => [
+      [`metadata ${level}`, "metadata.version", level, level > 33 ? 1 : 2],
+      [`metadata ${level}, unsafely`, "metadata.version", level, 3],
+    ]),
+  ].map(([what, feature, maxVersionLevel, upgradeType]) => [
+    "UpdateFeatures",
+    what,
+    (_ids, version) =>
+      version === 0
+        ? undefined // it cannot only validate
+        : { timeoutMs: 9000, validateOnly: true, featureUpdates: [{ feature, maxVersionLevel, upgradeType }] },
+  ]),
+  ["UpdateFeatures", "nothing", () => ({ timeoutMs: 9000, featureUpdates: [] })],
+
+  ["DescribeProducers", "a partition", () => ({ topics: [{ name: "alpha", partitionIndexes: [0] }] })],
+  [
+    "DescribeProducers",
+    "known and unknown",
+    () => ({
+      topics: [
+        { name: "alpha", partitionIndexes: [0, 9, -1, 0] },
+        { name: "unknown", partitionIndexes: [0] },
+      ],
+    }),
+  ],
+  ["DescribeProducers", "names that are none", () => ({ topics: [{ name: "no/name", partitionIndexes: [0] }] })],
+
+  ["UnregisterBroker", "one that is none", () => ({ brokerId: 9 })],
+  ["UnregisterBroker", "a negative one", () => ({ brokerId: -1 })],
 ];
+
+function elect(electionType, topicPartitions) {
+  return { electionType, topicPartitions, timeoutMs: 9000 };
+}

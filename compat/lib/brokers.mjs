@@ -22,9 +22,9 @@ async function freePort() {
 /** How each target is started: `prepare` once for a directory, `command` for each start. */
 const TARGETS = {
   samsa: {
-    async prepare(dir) {
+    async prepare(_dir, _settings, dataDir) {
       if (!existsSync(CLI)) throw new Error("packages/cli/dist/main.js is not built; run npm run build");
-      return { port: await freePort(), dataDir: join(dir, "data") };
+      return { port: await freePort(), dataDir };
     },
     command({ port, dataDir, settings }) {
       const overrides = Object.entries(settings).flatMap(([key, value]) => ["-X", `${key}=${value}`]);
@@ -32,12 +32,12 @@ const TARGETS = {
     },
   },
   apache: {
-    async prepare(dir, settings) {
+    async prepare(dir, settings, dataDir) {
       let port = await freePort();
       if (port === 65_535) port = await freePort(); // the controller listens one above
-      const file = writeProperties(dir, singleNodeProperties(dir, port, settings));
+      const file = writeProperties(dir, singleNodeProperties(dir, port, { "log.dirs": dataDir, ...settings }));
       formatStorage(file, ["--standalone"]);
-      return { port, dataDir: join(dir, "data"), file };
+      return { port, dataDir, file };
     },
     command({ file }) {
       return ["java", serverArguments(file)];
@@ -140,10 +140,14 @@ export class Broker {
   }
 }
 
-/** @param settings broker configuration by Kafka's names; each wins over the default */
-export async function createBroker(targetName, dir, settings = {}) {
+/**
+ * @param dir for the properties, the log of the process, and the data
+ * @param settings broker configuration by Kafka's names; each wins over the default
+ * @param options.dataDir where the data goes instead of `dir`
+ */
+export async function createBroker(targetName, dir, settings = {}, { dataDir } = {}) {
   const target = TARGETS[targetName];
   if (target === undefined) throw new Error(`no target ${targetName}; there are ${Object.keys(TARGETS).join(", ")}`);
-  const setup = await target.prepare(dir, settings);
+  const setup = await target.prepare(dir, settings, dataDir ?? join(dir, "data"));
   return new Broker(target, { ...setup, settings }, join(dir, "broker.log"));
 }

@@ -1,4 +1,4 @@
-// Kills a broker with SIGKILL again and again while ten producers with acks=all write to it, and reads back what they wrote.
+// Kills a broker again and again while ten producers with acks=all write to it, and reads back what they wrote.
 import { setTimeout as sleep } from "node:timers/promises";
 import { until } from "./bare-client.mjs";
 import { NumberedPartition } from "./numbered-records.mjs";
@@ -26,9 +26,12 @@ export class KillLoop {
   #broker;
   #partitions;
   #startLimitMs;
+  #crash;
 
-  constructor(broker, { codecs = CODECS, partitionsPerTopic = 2, startLimitMs = 30_000 } = {}) {
+  /** @param options.crash ends the broker, and leaves things so that it can be started again; SIGKILL when left out */
+  constructor(broker, { codecs = CODECS, partitionsPerTopic = 2, startLimitMs = 30_000, crash } = {}) {
     this.#broker = broker;
+    this.#crash = crash ?? (() => broker.kill());
     this.#startLimitMs = startLimitMs;
     this.#partitions = codecs.flatMap((codec) =>
       Array.from({ length: partitionsPerTopic }, (_, partition) => {
@@ -61,7 +64,7 @@ export class KillLoop {
     if (!broker.isRunning && Math.random() < 0.15) {
       broker.spawn();
       await sleep(Math.random() * MOST_START_MS);
-      await broker.kill();
+      await this.#crash();
       this.kills++;
       this.killsWhileStarting++;
     }
@@ -76,10 +79,20 @@ export class KillLoop {
       await broker.stop(); // under load: nothing may be lost by this either
       this.stops++;
     } else {
-      await broker.kill();
+      await this.#crash();
       this.kills++;
     }
     await Promise.all(producing);
+  }
+
+  /** Writes to every partition for a while. Resolves with what each producer was told last, of those that had to give up. */
+  async produceFor(ms) {
+    const stopping = new AbortController();
+    const producing = Promise.all(this.#partitions.map((each) => each.produce(this.#broker.port, stopping.signal)));
+    const timer = setTimeout(() => stopping.abort(), ms);
+    await producing;
+    clearTimeout(timer);
+    return this.#partitions.map(({ lastError }) => lastError).filter((error) => error !== undefined);
   }
 
   /** Waits for the broker and reads what has come since the last time, or everything. */

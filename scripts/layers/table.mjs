@@ -33,7 +33,12 @@ export const LAYERS = {
   replication: { ...PURE, imports: METADATA_AND_BELOW },
   coordinator: { ...PURE, imports: METADATA_AND_BELOW },
   broker: { ...PURE, imports: ALL_ABOVE_BROKER_BUT_IO },
-  client: { imports: ["base", "protocol", "io", "security"], node: [], pure: false, ambient: false },
+  client: {
+    imports: ["base", "protocol", "io", "security"],
+    node: ["diagnostics_channel"],
+    pure: false,
+    ambient: false,
+  },
   streams: { imports: ["base", "client"], node: [], pure: false, ambient: false },
   server: {
     imports: [...ALL_ABOVE_BROKER_BUT_IO, "io", "broker", "client", "streams"],

@@ -16,6 +16,12 @@ import { createPartitions } from "./handlers/create-partitions.ts";
 import { describeTopicPartitions } from "./handlers/describe-topic-partitions.ts";
 import { incrementalAlterConfigs } from "./handlers/incremental-alter-configs.ts";
 import { listConfigResources } from "./handlers/list-config-resources.ts";
+import { electLeaders } from "./handlers/elect-leaders.ts";
+import { alterPartitionReassignments } from "./handlers/alter-partition-reassignments.ts";
+import { listPartitionReassignments } from "./handlers/list-partition-reassignments.ts";
+import { updateFeatures } from "./handlers/update-features.ts";
+import { describeProducers } from "./handlers/describe-producers.ts";
+import { unregisterBroker } from "./handlers/unregister-broker.ts";
 import type { ApiEndpoint } from "./request-dispatcher.ts";
 import { endpoint } from "./request-dispatcher.ts";
 
@@ -35,8 +41,14 @@ export const API_ENDPOINTS: readonly ApiEndpoint[] = [
   endpoint(describeConfigs),
   endpoint(alterConfigs),
   endpoint(createPartitions),
+  endpoint(electLeaders),
   endpoint(incrementalAlterConfigs),
+  endpoint(alterPartitionReassignments),
+  endpoint(listPartitionReassignments),
+  endpoint(updateFeatures),
   endpoint(describeCluster),
+  endpoint(describeProducers),
+  endpoint(unregisterBroker),
   endpoint(listConfigResources),
   endpoint(describeTopicPartitions),
 ];

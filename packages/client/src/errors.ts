@@ -123,11 +123,16 @@ export class BufferExhaustedError extends KafkaError {
 export class BrokerError extends KafkaError {
   override readonly name = "BrokerError";
   readonly what: string;
+  readonly broker: string | undefined; // host:port
 
-  constructor(code: ErrorCode, what: string, message?: string | null) {
+  constructor(code: ErrorCode, what: string, message?: string | null, broker?: string) {
     const plain = new KafkaError(code);
-    super(code, `${what}: ${message ?? (plain.message || plain.codeName)}`);
+    super(
+      code,
+      `${what}: ${message ?? (plain.message || plain.codeName)}${broker === undefined ? "" : ` (${broker})`}`,
+    );
     this.what = what;
+    this.broker = broker;
   }
 }
 

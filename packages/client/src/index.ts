@@ -25,11 +25,20 @@ export {
 } from "./errors.ts";
 export { Kafka } from "./kafka.ts";
 export type { KafkaOptions } from "./kafka.ts";
+export type { OpenTelemetryApi } from "./observability/open-telemetry.ts";
+export { traceContextOf } from "./observability/open-telemetry.ts";
+export type {
+  PartitionExplanation,
+  PartitionerFunction,
+  PartitionerInput,
+  PartitionerName,
+} from "./producer/partitioner.ts";
 export { Producer } from "./producer/producer.ts";
-export type { DeliveryCallback } from "./producer/producer-batch.ts";
+export type { SendOptions } from "./producer/producer.ts";
+export type { ProducerCounters } from "./producer/producer-counters.ts";
 export type { ProducerOptions } from "./producer/producer-options.ts";
 export { UNKNOWN_OFFSET } from "./producer/record.ts";
-export type { ProducerHeader, ProducerRecord, RecordMetadata } from "./producer/record.ts";
+export type { Data, DeliveryCallback, ProducerHeader, ProducerRecord, RecordMetadata } from "./producer/record.ts";
 export { serializers } from "./serialisers/serialisers.ts";
 export type {
   DeserialisationContext,

@@ -8,11 +8,13 @@ import { resolveConsumerOptions } from "./consumer/consumer-options.ts";
 import { Consumer } from "./consumer/consumer.ts";
 import { ClosedError, ConfigurationError } from "./errors.ts";
 import { HoldingClock } from "./holding-clock.ts";
+import type { OpenTelemetryApi } from "./observability/open-telemetry.ts";
 import type { OptionRule } from "./options.ts";
 import { anything, milliseconds, resolveOptions, text, whole } from "./options.ts";
 import type { ProducerOptions } from "./producer/producer-options.ts";
 import { resolveProducerOptions } from "./producer/producer-options.ts";
 import { Producer } from "./producer/producer.ts";
+import type { Data } from "./producer/record.ts";
 import { VERSION } from "./version.ts";
 
 /** What all of a client's parts share. Kafka's names in camelCase, with Kafka's defaults. */
@@ -21,6 +23,8 @@ export interface KafkaOptions {
   readonly bootstrapServers: string | readonly string[];
   /** Shown in the brokers' logs and metrics. Default "samsa". */
   readonly clientId?: string;
+  /** The rack, zone or room this client stands in, for leaders and followers near by. Default none. */
+  readonly clientRack?: string;
   /** For one request. Default 30000. */
   readonly requestTimeoutMs?: number;
   /** For administrative and other calls as a whole, retries included. Default 60000. */
@@ -43,6 +47,8 @@ export interface KafkaOptions {
   readonly maxResponseBytes?: number;
   /** Told of failures that are tried again by themselves, and so reach no caller. */
   readonly onRetry?: (error: KafkaError) => void;
+  /** `@opentelemetry/api` itself: trace headers are added to records, and read from them. Default none. */
+  readonly openTelemetry?: OpenTelemetryApi;
   /** How bytes travel. Default TCP. */
   readonly transport?: Transport;
   readonly clock?: Clock;
@@ -52,12 +58,14 @@ export interface KafkaOptions {
 /** Waiting requests of others do not delay each other by much, and order within a partition is the producer's care. */
 const MAX_IN_FLIGHT_REQUESTS = 100;
 
-type Resolved = Required<Omit<KafkaOptions, "transport" | "clock" | "random">> &
-  Pick<{ [Name in keyof KafkaOptions]-?: KafkaOptions[Name] | undefined }, "transport" | "clock" | "random">;
+type Absent = "openTelemetry" | "transport" | "clock" | "random";
+type Resolved = Required<Omit<KafkaOptions, Absent>> &
+  Pick<{ [Name in keyof KafkaOptions]-?: KafkaOptions[Name] | undefined }, Absent>;
 
 const RULES: { readonly [Name in keyof Resolved]: OptionRule } = {
   bootstrapServers: anything,
   clientId: text,
+  clientRack: text,
   requestTimeoutMs: whole(1, 0x7fffffff),
   defaultApiTimeoutMs: milliseconds,
   bootstrapTimeoutMs: milliseconds,
@@ -69,6 +77,7 @@ const RULES: { readonly [Name in keyof Resolved]: OptionRule } = {
   metadataMaxAgeMs: milliseconds,
   maxResponseBytes: whole(1024, 0x7fffffff),
   onRetry: (value) => (typeof value === "function" ? undefined : "a function"),
+  openTelemetry: anything,
   transport: anything,
   clock: anything,
   random: anything,
@@ -81,7 +90,7 @@ const RULES: { readonly [Name in keyof Resolved]: OptionRule } = {
 export class Kafka {
   readonly #cluster: Cluster;
   readonly #options: Resolved;
-  readonly #parts = new Set<Producer | Consumer>();
+  readonly #parts = new Set<{ close(): Promise<void> }>();
   #partCount = 0;
   #isClosed = false;
 
@@ -90,6 +99,7 @@ export class Kafka {
     const defaults: Resolved = {
       bootstrapServers: [],
       clientId: "samsa",
+      clientRack: "",
       requestTimeoutMs: 30_000,
       defaultApiTimeoutMs: 60_000,
       bootstrapTimeoutMs: 60_000,
@@ -101,6 +111,7 @@ export class Kafka {
       metadataMaxAgeMs: 300_000,
       maxResponseBytes: 268_435_456,
       onRetry: () => {},
+      openTelemetry: undefined,
       transport: undefined,
       clock: undefined,
       random: undefined,
@@ -119,11 +130,20 @@ export class Kafka {
     });
   }
 
-  /** @throws ConfigurationError, ClosedError */
-  producer(options: ProducerOptions = {}): Producer {
+  /**
+   * A producer of records whose keys and values have the types of its serialisers.
+   * @throws ConfigurationError, ClosedError
+   */
+  producer<K = Data, V = Data>(options: ProducerOptions<K, V> = {}): Producer<K, V> {
     this.#checkOpen();
-    const resolved = resolveProducerOptions(options, this.#options.requestTimeoutMs);
-    const producer = new Producer(this.#cluster, resolved, `producer-${++this.#partCount}`);
+    const resolved = resolveProducerOptions(options, this.#options);
+    const { clientRack, openTelemetry } = this.#options;
+    const purpose = `producer-${++this.#partCount}`;
+    const onClosed = (): void => void this.#parts.delete(producer);
+    const producer = new Producer<K, V>(
+      { cluster: this.#cluster, purpose, clientRack, openTelemetry, onClosed },
+      resolved,
+    );
     this.#parts.add(producer);
     return producer;
   }

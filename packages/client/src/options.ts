@@ -20,6 +20,11 @@ export function oneOf(...allowed: readonly unknown[]): OptionRule {
   return (value) => (allowed.includes(value) ? undefined : `one of ${allowed.map(String).join(", ")}`);
 }
 
+/** What `resolveOptions` leaves undefined when nobody says it. */
+export function optional(rule: OptionRule): OptionRule {
+  return (value) => (value === undefined ? undefined : rule(value));
+}
+
 export const boolean = oneOf(true, false);
 export const text: OptionRule = (value) => (typeof value === "string" ? undefined : "a string");
 /** Checked where it is used. */

@@ -111,6 +111,16 @@ export function fenceBroker(
   return { records: [...removeFromIsr(context, brokerId, true), fence], response: undefined, maySplit: true };
 }
 
+/** Forgets a broker that does not come back. @throws KafkaError BROKER_ID_NOT_REGISTERED */
+export function unregisterBroker(context: ControllerContext, brokerId: number): ControllerResult<undefined> {
+  const broker = context.image.cluster.brokers.get(brokerId);
+  if (broker === undefined) {
+    throw new KafkaError(ErrorCode.BROKER_ID_NOT_REGISTERED, `Broker ID ${brokerId} is not currently registered`);
+  }
+  const record = metadataRecord("UnregisterBrokerRecord", { brokerId, brokerEpoch: broker.epoch });
+  return { records: [...removeFromIsr(context, brokerId, true), record], response: undefined, maySplit: true };
+}
+
 /** @throws KafkaError STALE_BROKER_EPOCH when another registration has come since, or there is none */
 export function checkBrokerEpoch(
   { image }: ControllerContext,

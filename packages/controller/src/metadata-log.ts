@@ -27,6 +27,8 @@ export interface MetadataLogListener {
 export interface MetadataLog {
   /** The offset that the next appended record gets. */
   readonly endOffset: number;
+  /** The level of the feature kraft.version, which the quorum keeps and the image does not. */
+  readonly kraftVersion: number;
   /** Records of formatting, which the first controller writes. */
   readonly bootstrapRecords: readonly MetadataRecord[];
   /** Begins to tell the listener; resolves when it knows what was committed before. */

@@ -77,7 +77,7 @@ export function placePartitions(
 }
 
 /** The directory of a new replica: the broker's own while it has one, otherwise the broker's choice (KIP-858). */
-function defaultDirectory(image: MetadataImage, brokerId: number): Uuid {
+export function defaultDirectory(image: MetadataImage, brokerId: number): Uuid {
   const broker = image.cluster.brokers.get(brokerId);
   assert(broker !== undefined, "replicas are on registered brokers");
   const [first, second] = broker.directories;

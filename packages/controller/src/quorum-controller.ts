@@ -12,14 +12,31 @@ import type { DeleteTopicsRequest } from "@samsa/protocol/messages/delete-topics
 import type { DeleteTopicsResponse } from "@samsa/protocol/messages/delete-topics-response";
 import type { IncrementalAlterConfigsRequest } from "@samsa/protocol/messages/incremental-alter-configs-request";
 import type { IncrementalAlterConfigsResponse } from "@samsa/protocol/messages/incremental-alter-configs-response";
+import type { AlterPartitionReassignmentsRequest } from "@samsa/protocol/messages/alter-partition-reassignments-request";
+import type { AlterPartitionReassignmentsResponse } from "@samsa/protocol/messages/alter-partition-reassignments-response";
+import type { ElectLeadersRequest } from "@samsa/protocol/messages/elect-leaders-request";
+import type { ElectLeadersResponse } from "@samsa/protocol/messages/elect-leaders-response";
+import type { ListPartitionReassignmentsRequest } from "@samsa/protocol/messages/list-partition-reassignments-request";
+import type { ListPartitionReassignmentsResponse } from "@samsa/protocol/messages/list-partition-reassignments-response";
+import type { UpdateFeaturesRequest } from "@samsa/protocol/messages/update-features-request";
+import type { UpdateFeaturesResponse } from "@samsa/protocol/messages/update-features-response";
 import { activate, registerController } from "./activation.ts";
 import type { BrokerRegistrationRequest } from "./broker-lifecycle.ts";
-import { beginControlledShutdown, fenceBroker, registerBroker, unfenceBroker } from "./broker-lifecycle.ts";
+import {
+  beginControlledShutdown,
+  fenceBroker,
+  registerBroker,
+  unfenceBroker,
+  unregisterBroker,
+} from "./broker-lifecycle.ts";
 import { alterConfigs, incrementalAlterConfigs } from "./config-alteration.ts";
 import type { ControllerContext, ControllerResult } from "./controller-result.ts";
+import { updateFeatures } from "./feature-update.ts";
+import { electLeaders } from "./leader-election.ts";
 import { MetadataFeed } from "./metadata-feed.ts";
 import type { LeaderAndEpoch, MetadataLog } from "./metadata-log.ts";
 import { createPartitions } from "./partition-creation.ts";
+import { alterPartitionReassignments, listPartitionReassignments } from "./partition-reassignment.ts";
 import type { ProducerIdsBlock } from "./producer-ids.ts";
 import { allocateProducerIds } from "./producer-ids.ts";
 import { createTopics } from "./topic-creation.ts";
@@ -101,6 +118,30 @@ export class QuorumController {
 
   alterConfigs(request: AlterConfigsRequest): Promise<AlterConfigsResponse> {
     return this.#submit((context) => alterConfigs(context, request));
+  }
+
+  electLeaders(request: ElectLeadersRequest): Promise<ElectLeadersResponse> {
+    return this.#submit((context) => electLeaders(context, request));
+  }
+
+  alterPartitionReassignments(
+    request: AlterPartitionReassignmentsRequest,
+  ): Promise<AlterPartitionReassignmentsResponse> {
+    return this.#submit((context) => alterPartitionReassignments(context, request));
+  }
+
+  listPartitionReassignments(request: ListPartitionReassignmentsRequest): Promise<ListPartitionReassignmentsResponse> {
+    return this.#submit(({ image }) => ({ records: [], response: listPartitionReassignments(image, request) }));
+  }
+
+  updateFeatures(request: UpdateFeaturesRequest): Promise<UpdateFeaturesResponse> {
+    const { kraftVersion } = this.#options.metadataLog;
+    return this.#submit((context) => updateFeatures(context, request, kraftVersion));
+  }
+
+  /** Forgets a broker that does not come back. */
+  unregisterBroker(brokerId: number): Promise<void> {
+    return this.#submit((context) => unregisterBroker(context, brokerId));
   }
 
   /** Registers a broker, fenced until `unfenceBroker`. */

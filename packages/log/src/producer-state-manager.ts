@@ -77,6 +77,10 @@ export class ProducerStateManager {
     return this.#producers.get(producerId);
   }
 
+  entries(): Iterable<ProducerStateEntry> {
+    return this.#producers.values();
+  }
+
   /**
    * Whether a leader may append the batch; nothing changes. A producer that is not known, because it is new here or has been
    * forgotten, may begin with any sequence (KIP-360); a new epoch begins with 0.

@@ -20,6 +20,7 @@ import type { PooledDisk } from "./pooled-disk.ts";
 import type { ProducerSnapshots } from "./producer-snapshot-file.ts";
 import type { BatchMetadata } from "./producer-state-entry.ts";
 import { loadProducerState } from "./producer-state-loader.ts";
+import type { ProducerStateEntry } from "./producer-state-entry.ts";
 import type { EndMarker, LastRecord, ProducerStateManager } from "./producer-state-manager.ts";
 import { endMarkerOf, hasProducerId } from "./producer-state-manager.ts";
 import { countDeletable } from "./retention.ts";
@@ -197,6 +198,10 @@ export class UnifiedLog {
   /** Neither fenced nor closed. */
   get isUsable(): boolean {
     return this.#local.fence.isUsable;
+  }
+
+  activeProducers(): Iterable<ProducerStateEntry> {
+    return this.#producers.entries();
   }
 
   /** What compaction may not remove of a producer that is remembered. */

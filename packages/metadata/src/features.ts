@@ -34,12 +34,31 @@ export const BOOTSTRAP_FEATURE_LEVELS: readonly (readonly [name: string, level: 
   ["transaction.version", 2],
 ];
 
+type FeatureRequirement = readonly [feature: string, atLeast: number];
+
+/** What a level of a feature needs of other features, by feature and level. */
+export const FEATURE_DEPENDENCIES: ReadonlyMap<string, ReadonlyMap<number, readonly FeatureRequirement[]>> = new Map<
+  string,
+  ReadonlyMap<number, readonly FeatureRequirement[]>
+>([
+  [KRAFT_VERSION_FEATURE, new Map([[1, [[METADATA_VERSION_FEATURE, 21]]]])],
+  [ELIGIBLE_LEADER_REPLICAS_FEATURE, new Map([[1, [[METADATA_VERSION_FEATURE, 23]]]])],
+]);
+
+/** Levels of metadata.version that brought new records or fields: going back over one of them might lose what they hold. */
+const LEVELS_WITH_NEW_METADATA: readonly number[] = [LATEST_METADATA_VERSION];
+
 /** What a level of metadata.version allows to be written, so that the oldest node of the cluster can read it. */
 export class MetadataVersion {
   readonly level: number;
 
   constructor(level: number) {
     this.level = level;
+  }
+
+  /** Whether records that the higher level may have written cannot be kept at the lower one. */
+  static isMetadataChanged(lower: number, higher: number): boolean {
+    return LEVELS_WITH_NEW_METADATA.some((level) => level > lower && level <= higher);
   }
 
   /** Brokers tell in which directory a replica lies (KIP-858, 3.7-IV2). */

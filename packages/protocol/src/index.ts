@@ -51,7 +51,7 @@ export {
 } from "./record/record-batch.ts";
 export type { RecordsOptions, RecordsSummary } from "./record/record-batch.ts";
 export { RecordBatchBuilder, recordSizeUpperBound } from "./record/record-batch-builder.ts";
-export type { NewRecord, RecordBatchBuilderOptions } from "./record/record-batch-builder.ts";
+export type { NewHeader, NewRecord, ProducerState, RecordBatchBuilderOptions } from "./record/record-batch-builder.ts";
 export type { RecordHeader, RecordView } from "./record/record-cursor.ts";
 export { RecordRetention } from "./record/record-retention.ts";
 export { InvalidTopicError, topicNameProblem, validateTopicName } from "./topic-name.ts";

@@ -3,12 +3,16 @@ import { test } from "node:test";
 import { ErrorCode } from "@samsa/base";
 import { CreatePartitionsRequest } from "@samsa/protocol/messages/create-partitions-request";
 import { CreatePartitionsResponse } from "@samsa/protocol/messages/create-partitions-response";
+import { DescribeProducersRequest } from "@samsa/protocol/messages/describe-producers-request";
+import { DescribeProducersResponse } from "@samsa/protocol/messages/describe-producers-response";
 import { DescribeTopicPartitionsRequest } from "@samsa/protocol/messages/describe-topic-partitions-request";
 import { DescribeTopicPartitionsResponse } from "@samsa/protocol/messages/describe-topic-partitions-response";
 import { IncrementalAlterConfigsRequest } from "@samsa/protocol/messages/incremental-alter-configs-request";
 import { IncrementalAlterConfigsResponse } from "@samsa/protocol/messages/incremental-alter-configs-response";
 import { ListConfigResourcesRequest } from "@samsa/protocol/messages/list-config-resources-request";
 import { ListConfigResourcesResponse } from "@samsa/protocol/messages/list-config-resources-response";
+import { UnregisterBrokerRequest } from "@samsa/protocol/messages/unregister-broker-request";
+import { UnregisterBrokerResponse } from "@samsa/protocol/messages/unregister-broker-response";
 import { fetch, produce } from "./testing/produce-and-fetch.ts";
 import type { TestBroker } from "./testing/test-broker.ts";
 import { batchOf, startTestBroker } from "./testing/test-broker.ts";
@@ -110,4 +114,30 @@ test("resources of a kind that is none cannot be listed", async () => {
     configResources.map(({ resourceType, resourceName }) => [resourceType, resourceName]),
     [[BROKER, "1"]],
   );
+});
+
+test("the producers of a partition are described, with their last sequence", async () => {
+  await using broker = await startTestBroker();
+  await broker.createTopic("orders");
+  await produce(broker.client, batchOf(["a", "b"], { producerId: 7, producerEpoch: 0, baseSequence: 0 }), {
+    topic: "orders",
+  });
+  const request = DescribeProducersRequest.create({ topics: [{ name: "orders", partitionIndexes: [0, 5] }] });
+  const { topics } = await broker.client.request(DescribeProducersRequest, DescribeProducersResponse, 0, request);
+  const [known, unknown] = topics[0]?.partitions ?? [];
+  const producers = known?.activeProducers.map((p) => [p.producerId, p.lastSequence, p.currentTxnStartOffset]);
+  assert.deepEqual([producers, unknown?.errorCode], [[[7, 1, -1]], ErrorCode.UNKNOWN_TOPIC_OR_PARTITION]);
+});
+
+test("a running broker does not forget itself", async () => {
+  await using broker = await startTestBroker();
+  const ask = (brokerId: number) =>
+    broker.client.request(
+      UnregisterBrokerRequest,
+      UnregisterBrokerResponse,
+      0,
+      UnregisterBrokerRequest.create({ brokerId }),
+    );
+  assert.equal((await ask(1)).errorCode, ErrorCode.INVALID_REQUEST);
+  assert.equal((await ask(2)).errorCode, ErrorCode.BROKER_ID_NOT_REGISTERED);
 });

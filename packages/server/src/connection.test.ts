@@ -46,6 +46,12 @@ const SERVED = [
   "CreatePartitions",
   "IncrementalAlterConfigs",
   "DescribeCluster",
+  "DescribeProducers",
+  "ElectLeaders",
+  "AlterPartitionReassignments",
+  "ListPartitionReassignments",
+  "UpdateFeatures",
+  "UnregisterBroker",
   "ListConfigResources",
   "DescribeTopicPartitions",
 ] as const;

@@ -17,6 +17,8 @@ export class MetadataCache {
   #brokers = new Map<number, BrokerNode>();
   clusterId: string | null = null;
   controllerId = -1;
+  /** Counts the changes: whoever keeps something from here knows by it when to look again. */
+  version = 0;
 
   get brokers(): ReadonlyMap<number, BrokerNode> {
     return this.#brokers;
@@ -41,6 +43,7 @@ export class MetadataCache {
    */
   update(response: MetadataResponse, nowMs: number): ReadonlyMap<string, BrokerError> {
     const errors = new Map<string, BrokerError>();
+    this.version++;
     this.#brokers = new Map(
       response.brokers.map(({ nodeId, host, port, rack }) => [nodeId, { nodeId, host, port, rack }]),
     );
@@ -79,6 +82,7 @@ export class MetadataCache {
     const cached = this.#topics.get(name);
     const known = cached?.metadata.partitions[partition];
     if (cached === undefined || known === undefined || leaderEpoch <= known.leaderEpoch || leaderId < 0) return false;
+    this.version++;
     const partitions = cached.metadata.partitions.with(partition, { ...known, leaderId, leaderEpoch });
     this.#topics.set(name, { ...cached, metadata: { ...cached.metadata, partitions } });
     return true;
@@ -91,6 +95,7 @@ export class MetadataCache {
   forget(name: string): void {
     const known = this.topic(name);
     if (known === undefined) return;
+    this.version++;
     this.#topics.delete(name);
     this.#namesById.delete(known.topicId);
   }

@@ -65,6 +65,8 @@ export class BrokerConnection implements ConnectionHandler {
   #whenClosed: (() => void)[] = [];
   #isWriteBlocked = false;
   #whenWritable: (() => void)[] = [];
+  /** The broker asked to be left alone until then (monotonic, KIP-219). */
+  throttledUntilMs = 0;
 
   private constructor(address: Address, options: BrokerConnectionOptions) {
     this.address = formatAddress(address);

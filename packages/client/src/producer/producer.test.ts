@@ -3,10 +3,7 @@ import { test } from "node:test";
 import { ErrorCode, KafkaError } from "@samsa/base";
 import { RecordBatch } from "@samsa/protocol";
 import type { ProduceRequest } from "@samsa/protocol/messages/produce-request";
-import {
-  createProduceResponsePartitionProduceResponse,
-  ProduceResponse,
-} from "@samsa/protocol/messages/produce-response";
+import { ProduceResponse } from "@samsa/protocol/messages/produce-response";
 import fc from "fast-check";
 import {
   BrokerError,
@@ -16,32 +13,8 @@ import {
   RecordTooLargeError,
   TimeLimitError,
 } from "../errors.ts";
-import type { TestBed } from "../testing/client-test.ts";
 import { testBed, text } from "../testing/client-test.ts";
-import type { Intercepted, Received } from "../testing/fake-cluster.ts";
-
-function valuesOf(bed: TestBed, topic: string, partition: number): (string | null)[] {
-  return bed.cluster.partition(topic, partition).batches.flatMap((bytes) => {
-    const values: (string | null)[] = [];
-    for (const { value } of new RecordBatch(bytes).records()) values.push(text(value));
-    return values;
-  });
-}
-
-/** Refuses all of a produce request. */
-function refusal(code: ErrorCode, message: string | null = null): (received: Received) => Intercepted {
-  return ({ request }) => ({
-    answer: ProduceResponse.create({
-      responses: (request as ProduceRequest).topicData.map(({ name, topicId, partitionData }) => ({
-        name,
-        topicId,
-        partitionResponses: partitionData.map(({ index }) =>
-          createProduceResponsePartitionProduceResponse({ index, errorCode: code, errorMessage: message }),
-        ),
-      })),
-    }),
-  });
-}
+import { refusal, valuesOf } from "../testing/produced.ts";
 
 test("a record comes to rest where its promise says", async () => {
   const bed = await testBed();
@@ -319,12 +292,13 @@ test("a broker that never answers costs the request its time, and the record is 
   assert.equal(bed.cluster.requests("ProduceRequest").length, 2);
 });
 
-test("an answer that does not speak of the partition is an error and no hang", async () => {
+test("an answer that does not speak of the partition says nothing, and the record is sent again", async () => {
   const bed = await testBed();
   bed.cluster.createTopic("t", [1]);
   await using kafka = bed.kafka();
   bed.cluster.interceptNext("ProduceRequest", { answer: ProduceResponse.create() });
-  await assert.rejects(bed.run(kafka.producer().send({ topic: "t", value: "1" })), /does not speak of it/);
+  assert.equal((await bed.run(kafka.producer().send({ topic: "t", value: "1" }))).offset, 0);
+  assert.equal(bed.cluster.requests("ProduceRequest").length, 2);
 });
 
 test("a record too large is refused before it is sent", async () => {
@@ -383,7 +357,7 @@ test("write says when the buffer is full, and ready when it is not any more", as
   await using kafka = bed.kafka();
   const producer = kafka.producer({ bufferMemory: 5000, batchSize: 1000 });
   await bed.run(producer.send({ topic: "t", value: "warm" }));
-  bed.cluster.interceptNext("ProduceRequest", "no answer");
+  const answerAgain = bed.cluster.intercept(({ name }) => (name === "ProduceRequest" ? "no answer" : undefined));
   let written = 0;
   let done = 0;
   while (producer.write({ topic: "t", value: "x".repeat(500) }, () => done++)) written++;
@@ -394,6 +368,7 @@ test("write says when the buffer is full, and ready when it is not any more", as
   });
   await bed.clock.advance(100);
   assert.equal(isReady, false);
+  answerAgain();
   await bed.run(ready);
   await bed.run(producer.flush());
   assert.equal(done, written + 1);

@@ -1,121 +1,160 @@
 import type { KafkaError, Timer } from "@samsa/base";
-import { ErrorCode } from "@samsa/base";
-import type { RecordHeader } from "@samsa/protocol";
+import { ErrorCode, utf8Length } from "@samsa/base";
 import { RECORD_BATCH_OVERHEAD, recordSizeUpperBound } from "@samsa/protocol";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { TopicMetadata } from "../cluster/topic-metadata.ts";
-import { BrokerError, BufferExhaustedError, ClosedError, RecordTooLargeError, toKafkaError } from "../errors.ts";
-import type { Partitioner } from "./partitioner.ts";
-import { DefaultPartitioner } from "./partitioner.ts";
-import type { DeliveryCallback, ProducerBatch } from "./producer-batch.ts";
+import {
+  BrokerError,
+  BufferExhaustedError,
+  ClosedError,
+  RecordTooLargeError,
+  SerialisationError,
+  toKafkaError,
+} from "../errors.ts";
+import type { OpenTelemetryApi } from "../observability/open-telemetry.ts";
+import { withTrace } from "../observability/open-telemetry.ts";
+import type { Serializer } from "../serialisers/serialiser.ts";
+import type { DeliverySink, Waiter } from "./delivery.ts";
+import type { PartitionExplanation, PartitionerInput } from "./partitioner.ts";
+import { recordPartitioner, sizeUpperBound, toBytes } from "./partitioner.ts";
+import type { ProducerCounters } from "./producer-counters.ts";
+import { newProducerCounters } from "./producer-counters.ts";
 import type { ResolvedProducerOptions } from "./producer-options.ts";
+import { compressionLevelOf } from "./producer-options.ts";
 import { RecordAccumulator } from "./record-accumulator.ts";
-import type { ProducerRecord, RecordMetadata } from "./record.ts";
-import { toBytes, toHeaders } from "./record.ts";
+import type { Data, DeliveryCallback, ProducerHeader, ProducerRecord, RecordMetadata } from "./record.ts";
+import { NO_HEADERS } from "./record.ts";
 import { Sender } from "./sender.ts";
-
-/** A record that cannot be put into a batch yet. */
-interface EncodedRecord {
-  readonly topic: string;
-  readonly partition: number | undefined;
-  readonly timestamp: number;
-  readonly key: Uint8Array | null;
-  readonly value: Uint8Array | null;
-  readonly headers: readonly RecordHeader[];
-  readonly sizeInBytes: number;
-  readonly callback: DeliveryCallback | undefined;
-}
-
-/** Records of one topic that wait for its metadata or for room, in order. */
-interface Waiting {
-  readonly records: { readonly record: EncodedRecord; readonly deadlineMs: number }[];
-  isFetching: boolean;
-  readonly whenEmpty: (() => void)[];
-}
+import type { TopicQueuesOptions } from "./topic-queues.ts";
+import { TopicQueues } from "./topic-queues.ts";
+import { TransactionManager } from "./transaction-manager.ts";
+import type { WaitingRecord, WaitingTopic } from "./waiting-records.ts";
 
 const MAX_RECORD_OVERHEAD = recordSizeUpperBound({ key: null, value: null });
 
 /** Records that may wait for room before more are refused; their callers hold them anyway, so this only ends a runaway loop. */
 const MAX_WAITING_RECORDS = 1_000_000;
 
+/** What the client hands its producers beside their options. */
+export interface ProducerContext {
+  readonly cluster: Cluster;
+  readonly purpose: string; // of the connections
+  readonly clientRack: string;
+  readonly openTelemetry: OpenTelemetryApi | undefined;
+  readonly onClosed: () => void;
+}
+
+export interface SendOptions {
+  /**
+   * Ends the wait. A record that has not got into a batch yet is not sent; one that has, may arrive all the same, for what has left
+   * cannot be called back.
+   */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Sends records. `send` batches behind the promise; records of one partition arrive in the order of the calls, retries
- * included.
+ * included, and once each (unless `enableIdempotence` is off).
  *
- *   send ─→ partitioner ─→ accumulator (a batch per partition) ─→ sender ─→ leader
+ *   send ─→ serialisers ─→ partitioner ─→ accumulator (a batch per partition) ─→ sender ─→ leader
  *     └─ waits: metadata unknown, bufferMemory full
  */
-export class Producer {
+export class Producer<K = Data, V = Data> {
+  readonly #context: ProducerContext;
   readonly #cluster: Cluster;
   readonly #options: ResolvedProducerOptions;
   readonly #accumulator: RecordAccumulator;
+  readonly #manager: TransactionManager;
   readonly #sender: Sender;
-  readonly #partitioners = new Map<string, Partitioner>();
-  readonly #waiting = new Map<string, Waiting>(); // by topic
-  #waitingRecords = 0;
+  readonly #counters = newProducerCounters();
+  readonly #topicOptions: TopicQueuesOptions;
+  readonly #topics = new Map<string, TopicQueues>();
+  #lastTopic: TopicQueues | undefined;
+  readonly #waiting = new Map<string, WaitingTopic>(); // by topic
   #waitTimer: Timer | undefined;
-  #usedBytes = 0; // of bufferMemory
   #whenReady: (() => void)[] = [];
   #isClosed = false;
 
   /** Made by `kafka.producer()`. */
-  constructor(cluster: Cluster, options: ResolvedProducerOptions, purpose: string) {
+  constructor(context: ProducerContext, options: ResolvedProducerOptions) {
+    const { cluster, purpose, clientRack } = context;
     const { clock } = cluster.options;
+    const acks = options.acks === "all" ? -1 : options.acks;
+    this.#context = context;
     this.#cluster = cluster;
     this.#options = options;
-    this.#accumulator = new RecordAccumulator({ ...options, clock });
-    this.#sender = new Sender(cluster, this.#accumulator, {
+    const compressionLevel = compressionLevelOf(options);
+    this.#accumulator = new RecordAccumulator({ ...options, compressionLevel, clock });
+    this.#manager = new TransactionManager(options.enableIdempotence);
+    this.#sender = new Sender(cluster, this.#accumulator, this.#manager, this.#counters, {
       ...options,
-      acks: options.acks === "all" ? -1 : options.acks,
+      acks,
       purpose,
-      retryBackoffMs: cluster.options.retryBackoffMs,
-      retryBackoffMaxMs: cluster.options.retryBackoffMaxMs,
-      onBatchDone: (batch) => this.#release(batch),
+      isExhausted: () => this.#waiting.size > 0,
+      onBatchDone: () => this.#onRoom(),
     });
+    const { partitionerAvailabilityTimeoutMs: timeoutMs } = options;
+    this.#topicOptions = {
+      cluster,
+      rack: options.partitionerRackAware ? clientRack : undefined,
+      isReachable: (nodeId) => {
+        const sinceMs = timeoutMs === 0 ? undefined : this.#sender.unreadySinceMs(nodeId);
+        return sinceMs === undefined || clock.monotonicMs() - sinceMs <= timeoutMs;
+      },
+      hasRoomInBatch: (queue, sizeInBytes) => this.#accumulator.hasRoomInBatch(queue, sizeInBytes),
+      makePartitioner: (topic) =>
+        recordPartitioner(topic, {
+          partitioner: typeof options.partitioner === "function" ? "default" : options.partitioner,
+          partitionerIgnoreKeys: options.partitionerIgnoreKeys,
+          stickyBytes: options.batchSize,
+          isAdaptive: options.partitionerAdaptivePartitioningEnable,
+          random: cluster.options.random,
+        }),
+    };
   }
 
   /**
    * Sends one record and resolves when it has the acknowledgements that `acks` asks for.
-   * @throws RecordTooLargeError, BufferExhaustedError, TimeLimitError, ClosedError, BrokerError (what the broker answered)
+   * @throws RecordTooLargeError, SerialisationError, BufferExhaustedError, TimeLimitError, ClosedError, BrokerError (what the broker
+   *   answered); the signal's reason
    */
-  send(record: ProducerRecord): Promise<RecordMetadata> {
+  send(record: ProducerRecord<K, V>, options: SendOptions = {}): Promise<RecordMetadata> {
+    const { signal } = options;
+    if (signal !== undefined) return this.#abortable(signal, () => this.#send(record, signal));
+    return this.#send(record, undefined);
+  }
+
+  #send(record: ProducerRecord<K, V>, signal: AbortSignal | undefined): Promise<RecordMetadata> {
     return new Promise((resolve, reject) => {
-      this.write(record, (error, metadata) => {
+      const waiter: DeliveryCallback = (error, metadata) => {
         if (metadata === undefined) reject(error);
         else resolve(metadata);
-      });
+      };
+      this.#accept(record, waiter, 0, signal);
     });
   }
 
   /** Sends many and resolves when all have arrived; rejects with the first error, when all are done with. */
-  sendBatch(records: readonly ProducerRecord[]): Promise<RecordMetadata[]> {
+  sendBatch(records: readonly ProducerRecord<K, V>[], options: SendOptions = {}): Promise<RecordMetadata[]> {
+    const { signal } = options;
+    if (signal !== undefined) return this.#abortable(signal, () => this.#sendBatch(records, signal));
+    return this.#sendBatch(records, undefined);
+  }
+
+  #sendBatch(records: readonly ProducerRecord<K, V>[], signal: AbortSignal | undefined): Promise<RecordMetadata[]> {
     return new Promise((resolve, reject) => {
-      const results = Array.from<RecordMetadata>({ length: records.length });
-      let left = records.length;
-      let failure: KafkaError | undefined;
-      if (left === 0) resolve(results);
-      for (const [index, record] of records.entries()) {
-        this.write(record, (error, metadata) => {
-          if (metadata !== undefined) results[index] = metadata;
-          failure ??= error;
-          if (--left > 0) return;
-          if (failure === undefined) resolve(results);
-          else reject(failure);
-        });
-      }
+      if (records.length === 0) return resolve([]);
+      const sink = new BatchSink(records.length, resolve, reject);
+      for (let i = 0; i < records.length; i++) this.#accept(records[i] as ProducerRecord<K, V>, sink, i, signal);
     });
   }
 
   /**
-   * Sends one record without a promise. Failures go to the callback alone.
+   * Sends one record without a promise. Failures go to the callback alone; what the callback throws is an unhandled rejection.
    * @returns false when the buffer is full: wait for `ready()` before the next, or records pile up
    */
-  write(record: ProducerRecord, callback?: DeliveryCallback): boolean {
-    try {
-      this.#accept(record, callback);
-    } catch (error) {
-      callback?.(toKafkaError(error), undefined);
-    }
+  write(record: ProducerRecord<K, V>, callback?: DeliveryCallback): boolean {
+    this.#accept(record, callback, 0, undefined);
     return !this.#isFull;
   }
 
@@ -128,13 +167,19 @@ export class Producer {
   }
 
   /** Sends what has been handed over so far without lingering, and resolves when it is done with, for better or worse. */
-  async flush(): Promise<void> {
+  async flush(options: SendOptions = {}): Promise<void> {
+    const { signal } = options;
+    if (signal === undefined) await this.#flush();
+    else await this.#abortable(signal, () => this.#flush());
+  }
+
+  async #flush(): Promise<void> {
     const endFlush = this.#sender.beginFlush();
     try {
       await Promise.all(
         Array.from(this.#waiting.values(), ({ whenEmpty }) => new Promise<void>((resolve) => whenEmpty.push(resolve))),
       );
-      const batches = [...this.#accumulator.busy].flatMap((queue) => queue.batches);
+      const batches = [...this.#accumulator.busy].flatMap((queue) => [...queue.underWay, ...queue.waiting]);
       await Promise.all(batches.map((batch) => new Promise<void>((resolve) => batch.onceDone(resolve))));
     } finally {
       endFlush();
@@ -142,14 +187,62 @@ export class Producer {
   }
 
   /**
+   * A web stream of records, with back-pressure by `bufferMemory`. The first record that fails fails the stream; closing it flushes.
+   * The producer stays open.
+   */
+  writable(): WritableStream<ProducerRecord<K, V>> {
+    let fail = (_error: KafkaError): void => {};
+    const onDelivery: DeliveryCallback = (error) => {
+      if (error !== undefined) fail(error);
+    };
+    return new WritableStream<ProducerRecord<K, V>>({
+      start: (controller) => {
+        fail = (error) => controller.error(error);
+      },
+      write: async (record) => {
+        if (!this.write(record, onDelivery)) await this.ready();
+      },
+      close: () => this.#flush(),
+    });
+  }
+
+  /** Which partition a record would go to now, by which rule, and the numbers that led there. It sends nothing. */
+  async explainPartition(record: ProducerRecord<K, V>): Promise<PartitionExplanation> {
+    const { topic } = record;
+    await this.#cluster.topic(topic, this.#topicLimits());
+    const queues = this.#topic(topic);
+    if (queues === undefined) throw new BrokerError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `topic ${topic}`);
+    const { partitionCount } = queues;
+    const common = { topic, partitionCount };
+    if (record.partition !== undefined) {
+      const arithmetic = `the record names partition ${record.partition}`;
+      return { ...common, partition: record.partition, rule: "partition given", arithmetic };
+    }
+    const key = await this.#serialised(this.#options.keySerializer, record.key ?? null, topic, true);
+    if (typeof this.#options.partitioner === "function") {
+      const partition = this.#askFunction(queues, record, key);
+      return { ...common, partition, rule: "custom function", arithmetic: `the function said ${partition}` };
+    }
+    return { ...common, ...queues.partitioner.explain(key) };
+  }
+
+  /** What this producer has done so far. */
+  get counters(): Readonly<ProducerCounters> {
+    const counters = { ...this.#counters };
+    counters.epochBumps = this.#manager.epochBumps;
+    counters.bufferedBytes = this.#accumulator.usedBytes;
+    return counters;
+  }
+
+  /**
    * Takes no more records, sends those it has, and closes.
    * @param options.timeoutMs after this what is left fails; `deliveryTimeoutMs` bounds it in any case
    */
-  async close(options: { readonly timeoutMs?: number } = {}): Promise<void> {
+  async close(options: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     const { timeoutMs = Number.POSITIVE_INFINITY } = options;
-    const flushed = this.flush();
+    const flushed = this.#flush();
     if (timeoutMs === Number.POSITIVE_INFINITY) await flushed;
     else await this.#within(timeoutMs, flushed);
     this.#sender.close();
@@ -157,6 +250,7 @@ export class Producer {
     const error = new ClosedError("the producer");
     for (const topic of this.#waiting.keys()) this.#failWaiting(topic, error);
     for (const batch of this.#accumulator.takeAll()) batch.fail(error);
+    this.#context.onClosed();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -164,113 +258,214 @@ export class Producer {
   }
 
   get #isFull(): boolean {
-    return this.#usedBytes >= this.#options.bufferMemory || this.#waiting.size > 0;
+    return this.#accumulator.isFull || this.#waiting.size > 0;
   }
 
-  #hasRoom(sizeInBytes: number): boolean {
-    // A record larger than all of the buffer may go alone.
-    return this.#usedBytes + sizeInBytes <= this.#options.bufferMemory || this.#usedBytes === 0;
+  #accept(record: ProducerRecord<K, V>, waiter: Waiter | undefined, tag: number, signal?: AbortSignal): void {
+    this.#counters.records++;
+    try {
+      this.#take(record, waiter, tag, signal);
+    } catch (thrown) {
+      this.#refuse(waiter, tag, toKafkaError(thrown));
+    }
   }
 
   /** Into a batch at once where nothing stands in the way; this is the path of every record, and makes no object. */
-  #accept(record: ProducerRecord, callback: DeliveryCallback | undefined): void {
+  #take(record: ProducerRecord<K, V>, waiter: Waiter | undefined, tag: number, signal: AbortSignal | undefined): void {
     if (this.#isClosed) throw new ClosedError("the producer");
-    const key = toBytes(record.key);
-    const value = toBytes(record.value);
-    const headers = toHeaders(record.headers);
-    const sizeInBytes = sizeUpperBound(key, value, headers);
-    const { maxRequestSize } = this.#options;
-    if (sizeInBytes + RECORD_BATCH_OVERHEAD > maxRequestSize) {
-      throw new RecordTooLargeError(sizeInBytes + RECORD_BATCH_OVERHEAD, maxRequestSize);
-    }
+    const { fatalError } = this.#manager;
+    if (fatalError !== undefined) throw fatalError;
+    const { keySerializer, valueSerializer } = this.#options;
+    const name = record.topic;
+    const key = serialise(keySerializer, record.key ?? null, name, true);
+    const value = serialise(valueSerializer, record.value ?? null, name, false);
+    const { openTelemetry } = this.#context;
+    const given = record.headers ?? NO_HEADERS;
+    const headers = openTelemetry === undefined ? given : withTrace(openTelemetry, given);
     const timestamp = record.timestamp ?? this.#cluster.options.clock.wallMs();
-    const { topic: name, partition } = record;
+    if (key instanceof Promise || value instanceof Promise) {
+      const waiting = this.#wait(record, timestamp, null, null, headers, 0, waiter, tag, signal, false);
+      this.#finishSerialising(waiting, key, value);
+      return;
+    }
+    const sizeInBytes = this.#checkedSize(key, value, headers);
     const mustWait = this.#waiting.size > 0 && this.#waiting.has(name);
-    const topic = mustWait ? undefined : this.#cluster.metadata.topic(name);
-    if (topic !== undefined && this.#hasRoom(sizeInBytes)) {
-      this.#append(topic, partition, timestamp, key, value, headers, sizeInBytes, callback);
+    const topic = mustWait ? undefined : this.#topic(name);
+    if (topic !== undefined && this.#accumulator.hasRoom(sizeInBytes)) {
+      this.#append(topic, record, timestamp, key, value, headers, sizeInBytes, waiter, tag);
     } else {
-      this.#wait({ topic: name, partition, timestamp, key, value, headers, sizeInBytes, callback });
+      this.#wait(record, timestamp, key, value, headers, sizeInBytes, waiter, tag, signal, true);
+      this.#drain(name);
     }
   }
 
   /** @throws BrokerError for a partition that the topic does not have, InvalidTimestampError */
   #append(
-    topic: TopicMetadata,
-    wantedPartition: number | undefined,
+    topic: TopicQueues,
+    record: ProducerRecord<unknown, unknown>,
     timestamp: number,
-    key: Uint8Array | null,
-    value: Uint8Array | null,
-    headers: readonly RecordHeader[],
+    key: Data | null,
+    value: Data | null,
+    headers: readonly ProducerHeader[],
     sizeInBytes: number,
-    callback: DeliveryCallback | undefined,
+    waiter: Waiter | undefined,
+    tag: number,
   ): void {
-    const count = topic.partitions.length;
-    const partition = wantedPartition ?? this.#partitioner(topic.name).partition(key, count, sizeInBytes);
-    if (topic.partitions[partition] === undefined) {
-      const have = `the topic has partitions 0 to ${count - 1}`;
+    let { partition } = record;
+    if (partition === undefined) {
+      partition =
+        typeof this.#options.partitioner === "function"
+          ? this.#askFunction(topic, record, key)
+          : topic.partitioner.partition(key, sizeInBytes);
+    }
+    const queue = topic.queue(partition);
+    if (queue === undefined) {
+      const have = `the topic has partitions 0 to ${topic.partitionCount - 1}`;
       throw new BrokerError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `${topic.name}-${partition}`, have);
     }
-    const { name } = topic;
-    const mayBeDue = this.#accumulator.append(name, partition, timestamp, key, value, headers, sizeInBytes, callback);
-    this.#usedBytes += sizeInBytes;
-    if (mayBeDue) this.#sender.wake();
+    if (this.#accumulator.append(queue, timestamp, key, value, headers, sizeInBytes, waiter, tag)) this.#sender.wake();
   }
 
-  #partitioner(topic: string): Partitioner {
-    let partitioner = this.#partitioners.get(topic);
-    if (partitioner === undefined) {
-      partitioner = new DefaultPartitioner(this.#cluster.options.random, this.#options.batchSize);
-      this.#partitioners.set(topic, partitioner);
+  #askFunction(topic: TopicQueues, record: ProducerRecord<unknown, unknown>, key: Data | null): number {
+    const { partitioner } = this.#options;
+    if (typeof partitioner !== "function") return 0;
+    if (this.#options.partitionerAvailabilityTimeoutMs > 0) topic.forgetAvailable();
+    const input: PartitionerInput = {
+      topic: topic.name,
+      key: record.key ?? null,
+      value: record.value,
+      keyBytes: key === null ? null : toBytes(key),
+      headers: record.headers ?? NO_HEADERS,
+      partitionCount: topic.partitionCount,
+      availablePartitions: topic.availablePartitions(),
+    };
+    return partitioner(input);
+  }
+
+  /** The topic if its metadata is known. */
+  #topic(name: string): TopicQueues | undefined {
+    let topic = this.#lastTopic;
+    if (topic === undefined || topic.name !== name) {
+      topic = this.#topics.get(name);
+      if (topic === undefined) {
+        const metadata: TopicMetadata | undefined = this.#cluster.metadata.topic(name);
+        if (metadata === undefined) return undefined;
+        topic = new TopicQueues(metadata, this.#topicOptions);
+        this.#topics.set(name, topic);
+      }
+      this.#lastTopic = topic;
     }
-    return partitioner;
+    return topic.refresh() ? topic : undefined;
   }
 
-  #wait(record: EncodedRecord): void {
-    if (this.#waitingRecords >= MAX_WAITING_RECORDS) {
+  /** Bytes the record takes of a batch before compression, at most. @throws RecordTooLargeError */
+  #checkedSize(key: Data | null, value: Data | null, headers: readonly ProducerHeader[]): number {
+    let bound = MAX_RECORD_OVERHEAD + sizeUpperBound(key) + sizeUpperBound(value);
+    for (const header of headers) bound += 10 + sizeUpperBound(header.key) + sizeUpperBound(header.value);
+    const { maxRequestSize } = this.#options;
+    if (bound + RECORD_BATCH_OVERHEAD <= maxRequestSize) return bound;
+    let size = MAX_RECORD_OVERHEAD + sizeOf(key) + sizeOf(value);
+    for (const header of headers) size += 10 + sizeOf(header.key) + sizeOf(header.value);
+    if (size + RECORD_BATCH_OVERHEAD <= maxRequestSize) return size;
+    throw new RecordTooLargeError(size + RECORD_BATCH_OVERHEAD, maxRequestSize);
+  }
+
+  #wait(
+    record: ProducerRecord<K, V>,
+    timestamp: number,
+    key: Data | null,
+    value: Data | null,
+    headers: readonly ProducerHeader[],
+    sizeInBytes: number,
+    waiter: Waiter | undefined,
+    tag: number,
+    signal: AbortSignal | undefined,
+    isReady: boolean,
+  ): WaitingRecord {
+    if (this.#counters.waitingRecords >= MAX_WAITING_RECORDS) {
       const message = `${MAX_WAITING_RECORDS} records wait for room already: await send(), or ready() after write()`;
-      record.callback?.(new BufferExhaustedError(message), undefined);
-      return;
+      throw new BufferExhaustedError(message);
     }
-    let waiting = this.#waiting.get(record.topic);
-    if (waiting === undefined) {
-      waiting = { records: [], isFetching: false, whenEmpty: [] };
-      this.#waiting.set(record.topic, waiting);
+    let topic = this.#waiting.get(record.topic);
+    if (topic === undefined) {
+      topic = { records: [], isFetching: false, whenEmpty: [] };
+      this.#waiting.set(record.topic, topic);
     }
     const deadlineMs = this.#cluster.options.clock.monotonicMs() + this.#options.maxBlockMs;
-    waiting.records.push({ record, deadlineMs });
-    this.#waitingRecords++;
-    if (waiting.records.length === 1) this.#drain(record.topic);
+    const waiting = { record, timestamp, headers, waiter, tag, signal, deadlineMs, key, value, sizeInBytes, isReady };
+    topic.records.push(waiting);
+    this.#counters.waitingRecords++;
+    this.#sender.wake(); // what lingers makes room
+    return waiting;
+  }
+
+  /** Records behind it wait, or they would overtake it. */
+  #finishSerialising(
+    waiting: WaitingRecord,
+    key: Data | null | Promise<Data>,
+    value: Data | null | Promise<Data>,
+  ): void {
+    const { topic } = waiting.record;
+    Promise.all([key, value])
+      .then(([keyData, valueData]) => {
+        waiting.key = keyData;
+        waiting.value = valueData;
+        waiting.sizeInBytes = this.#checkedSize(keyData, valueData, waiting.headers);
+        waiting.isReady = true;
+      })
+      .catch((thrown: unknown) => {
+        this.#drop(waiting, serialisationError(thrown, topic));
+      })
+      .finally(() => this.#drain(topic));
+    this.#drain(topic); // asks for the metadata meanwhile
   }
 
   /** Moves records from waiting into batches as far as metadata and room allow. */
   #drain(name: string): void {
     const waiting = this.#waiting.get(name);
     if (waiting === undefined) return;
-    const topic = this.#cluster.metadata.topic(name);
+    if (waiting.records.length === 0) return this.#endWaiting(name, waiting);
+    const topic = this.#topic(name);
     if (topic === undefined) return this.#fetchTopic(name, waiting);
     let taken = 0;
     for (; taken < waiting.records.length; taken++) {
-      const { record } = waiting.records[taken] as Waiting["records"][number];
-      if (!this.#hasRoom(record.sizeInBytes)) break;
-      const { partition, timestamp, key, value, headers, sizeInBytes, callback } = record;
+      const next = waiting.records[taken] as WaitingRecord;
+      if (!next.isReady || !this.#accumulator.hasRoom(next.sizeInBytes)) break;
+      if (next.signal?.aborted === true) continue; // its caller has been told
+      const { record, timestamp, key, value, headers, sizeInBytes, waiter, tag } = next;
       try {
-        this.#append(topic, partition, timestamp, key, value, headers, sizeInBytes, callback);
+        this.#append(topic, record, timestamp, key, value, headers, sizeInBytes, waiter, tag);
       } catch (error) {
-        callback?.(toKafkaError(error), undefined);
+        this.#refuse(waiter, tag, toKafkaError(error));
       }
     }
     waiting.records.splice(0, taken);
-    this.#waitingRecords -= taken;
+    this.#counters.waitingRecords -= taken;
     if (waiting.records.length === 0) this.#endWaiting(name, waiting);
     else this.#armWaitTimer();
   }
 
-  #fetchTopic(name: string, waiting: Waiting): void {
+  #drop(waiting: WaitingRecord, error: KafkaError): void {
+    const topic = this.#waiting.get(waiting.record.topic);
+    const at = topic?.records.indexOf(waiting) ?? -1;
+    if (topic === undefined || at < 0) return;
+    topic.records.splice(at, 1);
+    this.#counters.waitingRecords--;
+    this.#refuse(waiting.waiter, waiting.tag, error);
+  }
+
+  #topicLimits(): {
+    readonly timeoutMs: number;
+    readonly timeoutOption: string;
+    readonly allowAutoTopicCreation: boolean;
+  } {
+    return { timeoutMs: this.#options.maxBlockMs, timeoutOption: "maxBlockMs", allowAutoTopicCreation: true };
+  }
+
+  #fetchTopic(name: string, waiting: WaitingTopic): void {
     if (waiting.isFetching) return;
     waiting.isFetching = true;
-    const limits = { timeoutMs: this.#options.maxBlockMs, timeoutOption: "maxBlockMs", allowAutoTopicCreation: true };
-    this.#cluster.topic(name, limits).then(
+    this.#cluster.topic(name, this.#topicLimits()).then(
       () => {
         waiting.isFetching = false;
         this.#drain(name);
@@ -282,26 +477,32 @@ export class Producer {
   #failWaiting(name: string, error: KafkaError): void {
     const waiting = this.#waiting.get(name);
     if (waiting === undefined) return;
-    this.#waitingRecords -= waiting.records.length;
     const records = waiting.records.splice(0);
+    this.#counters.waitingRecords -= records.length;
     this.#endWaiting(name, waiting);
-    for (const { record } of records) record.callback?.(error, undefined);
+    for (const { waiter, tag } of records) this.#refuse(waiter, tag, error);
   }
 
-  #endWaiting(name: string, waiting: Waiting): void {
+  #endWaiting(name: string, waiting: WaitingTopic): void {
     this.#waiting.delete(name);
     for (const callback of waiting.whenEmpty.splice(0)) callback();
     this.#tellReady();
   }
 
-  #release(batch: ProducerBatch): void {
-    this.#usedBytes -= batch.reservedBytes;
+  /** A record that got into no batch. */
+  #refuse(waiter: Waiter | undefined, tag: number, error: KafkaError): void {
+    this.#counters.recordsFailed++;
+    if (typeof waiter === "function") waiter(error, undefined);
+    else waiter?.onDelivery(tag, error, undefined);
+  }
+
+  #onRoom(): void {
     for (const name of this.#waiting.keys()) this.#drain(name);
     this.#tellReady();
   }
 
   #tellReady(): void {
-    if (this.#isFull) return;
+    if (this.#isFull || this.#whenReady.length === 0) return;
     for (const callback of this.#whenReady.splice(0)) callback();
   }
 
@@ -309,23 +510,45 @@ export class Producer {
   #armWaitTimer(): void {
     if (this.#waitTimer !== undefined) return;
     const { clock } = this.#cluster.options;
-    const first = Math.min(...Array.from(this.#waiting.values(), ({ records }) => records[0]?.deadlineMs ?? Infinity));
-    if (first === Infinity) return;
-    this.#waitTimer = clock.setTimer(Math.max(0, first - clock.monotonicMs()), () => {
+    let firstMs = Number.POSITIVE_INFINITY;
+    for (const { records } of this.#waiting.values()) firstMs = Math.min(firstMs, records[0]?.deadlineMs ?? firstMs);
+    if (firstMs === Number.POSITIVE_INFINITY) return;
+    this.#waitTimer = clock.setTimer(Math.max(0, firstMs - clock.monotonicMs()), () => {
       this.#waitTimer = undefined;
       const nowMs = clock.monotonicMs();
       for (const [name, waiting] of this.#waiting) {
         const late = waiting.records.findIndex(({ deadlineMs }) => deadlineMs > nowMs);
         const expired = waiting.records.splice(0, late < 0 ? waiting.records.length : late);
-        this.#waitingRecords -= expired.length;
+        this.#counters.waitingRecords -= expired.length;
         if (waiting.records.length === 0) this.#endWaiting(name, waiting);
         const { maxBlockMs, bufferMemory } = this.#options;
         const error = new BufferExhaustedError(
           `no room in bufferMemory (${bufferMemory} bytes) for ${maxBlockMs} ms (maxBlockMs)`,
         );
-        for (const { record } of expired) record.callback?.(error, undefined);
+        for (const { waiter, tag } of expired) this.#refuse(waiter, tag, error);
       }
       this.#armWaitTimer();
+    });
+  }
+
+  async #serialised(
+    serializer: Serializer<unknown> | undefined,
+    data: unknown,
+    topic: string,
+    isKey: boolean,
+  ): Promise<Data | null> {
+    return await serialise(serializer, data, topic, isKey);
+  }
+
+  /** Work that its caller may stop waiting for. */
+  #abortable<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason as Error);
+      const onAbort = (): void => reject(signal.reason as Error);
+      signal.addEventListener("abort", onAbort, { once: true });
+      work()
+        .then(resolve, reject)
+        .finally(() => signal.removeEventListener("abort", onAbort));
     });
   }
 
@@ -343,8 +566,56 @@ export class Producer {
   }
 }
 
-/** What a record takes of a batch before compression, at most. */
-function sizeUpperBound(key: Uint8Array | null, value: Uint8Array | null, headers: readonly RecordHeader[]): number {
-  if (headers.length > 0) return recordSizeUpperBound({ key, value, headers });
-  return MAX_RECORD_OVERHEAD + (key?.length ?? 0) + (value?.length ?? 0);
+/** Gathers what becomes of the records of one `sendBatch`. */
+class BatchSink implements DeliverySink {
+  readonly #results: RecordMetadata[];
+  readonly #resolve: (results: RecordMetadata[]) => void;
+  readonly #reject: (error: KafkaError) => void;
+  #left: number;
+  #failure: KafkaError | undefined;
+
+  constructor(count: number, resolve: (results: RecordMetadata[]) => void, reject: (error: KafkaError) => void) {
+    this.#results = Array.from<RecordMetadata>({ length: count });
+    this.#left = count;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  onDelivery(tag: number, error: KafkaError | undefined, metadata: RecordMetadata | undefined): void {
+    if (metadata !== undefined) this.#results[tag] = metadata;
+    this.#failure ??= error;
+    if (--this.#left > 0) return;
+    if (this.#failure === undefined) this.#resolve(this.#results);
+    else this.#reject(this.#failure);
+  }
+}
+
+function serialise(
+  serializer: Serializer<unknown> | undefined,
+  data: unknown,
+  topic: string,
+  isKey: boolean,
+): Data | null | Promise<Data> {
+  if (data === null) return null;
+  if (serializer === undefined) {
+    if (typeof data === "string" || data instanceof Uint8Array) return data;
+    const what = isKey ? "key" : "value";
+    throw new SerialisationError(`a ${what} of type ${typeof data} needs a ${what}Serializer`);
+  }
+  try {
+    return serializer.serialize(data, { topic, isKey });
+  } catch (thrown) {
+    throw serialisationError(thrown, topic);
+  }
+}
+
+function serialisationError(thrown: unknown, topic: string): KafkaError {
+  if (thrown instanceof SerialisationError || thrown instanceof RecordTooLargeError) return thrown;
+  const reason = thrown instanceof Error ? thrown.message : String(thrown);
+  return new SerialisationError(`a record for ${topic}: ${reason}`, { cause: thrown });
+}
+
+function sizeOf(data: Data | null): number {
+  if (data === null) return 0;
+  return typeof data === "string" ? utf8Length(data) : data.length;
 }

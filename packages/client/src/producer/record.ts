@@ -1,21 +1,28 @@
-import type { RecordHeader } from "@samsa/protocol";
+import type { KafkaError } from "@samsa/base";
 
-/** A record as the application hands it over. Text is sent as UTF-8. */
-export interface ProducerRecord {
+/** What needs no serialiser: bytes as they are, text as UTF-8. */
+export type Data = Uint8Array | string;
+
+/**
+ * A record as the application hands it over. Key and value have the types of the producer's serialisers. Bytes must not change
+ * until the record has been put into its batch, which is when `send` or `write` returns, unless the record had to wait.
+ */
+export interface ProducerRecord<K = Data, V = Data> {
   readonly topic: string;
   /** Chosen by the partitioner when left out. */
-  readonly partition?: number;
-  readonly key?: Uint8Array | string | null;
+  readonly partition?: number | undefined;
+  readonly key?: K | null | undefined;
   /** `null` is a tombstone: in a compacted topic it deletes the key. */
-  readonly value: Uint8Array | string | null;
+  readonly value: V | null;
   /** Milliseconds since 1970; now when left out. */
-  readonly timestamp?: number;
-  readonly headers?: readonly ProducerHeader[];
+  readonly timestamp?: number | undefined;
+  /** In order, and a name may stand there more than once. */
+  readonly headers?: readonly ProducerHeader[] | undefined;
 }
 
 export interface ProducerHeader {
   readonly key: string;
-  readonly value: Uint8Array | string | null;
+  readonly value: Data | null;
 }
 
 /** Where a record has gone. */
@@ -26,19 +33,13 @@ export interface RecordMetadata {
   readonly timestamp: number; // the broker's where the topic has log append time
 }
 
-/** With acks=0 nobody says which offset a record got. */
+/** Told once what became of a record: an error or where it is. */
+export type DeliveryCallback = (error: KafkaError | undefined, metadata: RecordMetadata | undefined) => void;
+
+/**
+ * With acks=0 nobody says which offset a record got; and an answer that was lost may come to be "you sent that before", without
+ * the offset.
+ */
 export const UNKNOWN_OFFSET = -1;
 
-const encoder = new TextEncoder();
-const NO_HEADERS: readonly RecordHeader[] = [];
-
-/** Text as UTF-8, bytes as they are. */
-export function toBytes(data: Uint8Array | string | null | undefined): Uint8Array | null {
-  if (data === null || data === undefined) return null;
-  return typeof data === "string" ? encoder.encode(data) : data;
-}
-
-export function toHeaders(headers: readonly ProducerHeader[] | undefined): readonly RecordHeader[] {
-  if (headers === undefined || headers.length === 0) return NO_HEADERS;
-  return headers.map(({ key, value }) => ({ key, value: toBytes(value) }));
-}
+export const NO_HEADERS: readonly ProducerHeader[] = [];

@@ -1,18 +1,26 @@
 import type { Timer } from "@samsa/base";
-import { ErrorCode, ERRORS, KafkaError, ZERO_UUID } from "@samsa/base";
+import { ErrorCode, ERRORS, KafkaError, ProtocolError, ZERO_UUID } from "@samsa/base";
+import { InitProducerIdRequest } from "@samsa/protocol/messages/init-producer-id-request";
+import { InitProducerIdResponse } from "@samsa/protocol/messages/init-producer-id-response";
 import { ProduceRequest } from "@samsa/protocol/messages/produce-request";
 import type { ProduceResponsePartitionProduceResponse } from "@samsa/protocol/messages/produce-response";
 import { ProduceResponse } from "@samsa/protocol/messages/produce-response";
 import type { Cluster } from "../cluster/cluster.ts";
 import { api } from "../connection/api.ts";
 import type { BrokerConnection } from "../connection/connection.ts";
-import { BrokerError, TimeLimitError, toKafkaError } from "../errors.ts";
+import { BrokerError, ConnectionError, TimeLimitError, toKafkaError } from "../errors.ts";
+import { batchDelivered, batchFailed, batchSent } from "../observability/channels.ts";
 import { backoffDelayMs } from "../retry.ts";
+import type { PartitionQueue } from "./partition-queue.ts";
 import type { ProducerBatch } from "./producer-batch.ts";
-import type { PartitionQueue, RecordAccumulator } from "./record-accumulator.ts";
+import type { ProducerCounters } from "./producer-counters.ts";
+import type { RecordAccumulator } from "./record-accumulator.ts";
 import { UNKNOWN_OFFSET } from "./record.ts";
+import type { TransactionManager } from "./transaction-manager.ts";
 
 const PRODUCE = api(ProduceRequest, ProduceResponse);
+const INIT_PRODUCER_ID = api(InitProducerIdRequest, InitProducerIdResponse);
+const NEVER = Number.POSITIVE_INFINITY;
 
 export interface SenderOptions {
   readonly acks: -1 | 0 | 1;
@@ -24,8 +32,10 @@ export interface SenderOptions {
   readonly retryBackoffMaxMs: number;
   readonly maxRequestSize: number;
   readonly maxInFlightRequestsPerConnection: number;
+  /** Records wait for room, so what there is should leave. */
+  readonly isExhausted: () => boolean;
   /** A batch is done with: its part of `bufferMemory` is free. */
-  readonly onBatchDone: (batch: ProducerBatch) => void;
+  readonly onBatchDone: () => void;
 }
 
 /**
@@ -35,17 +45,31 @@ export interface SenderOptions {
 export class Sender {
   readonly #cluster: Cluster;
   readonly #accumulator: RecordAccumulator;
+  readonly #manager: TransactionManager;
+  readonly #counters: ProducerCounters;
   readonly #options: SenderOptions;
   readonly #connecting = new Set<number>(); // node ids
+  readonly #unreadySinceMs = new Map<number, number>(); // by node id
   #isAwake = false;
+  #isAskingForId = false;
+  #idAttempts = 0;
+  #idRetryAtMs = 0;
   #timer: Timer | undefined;
-  #timerAtMs = Number.POSITIVE_INFINITY;
+  #timerAtMs = NEVER;
   #flushes = 0;
   #isClosed = false;
 
-  constructor(cluster: Cluster, accumulator: RecordAccumulator, options: SenderOptions) {
+  constructor(
+    cluster: Cluster,
+    accumulator: RecordAccumulator,
+    manager: TransactionManager,
+    counters: ProducerCounters,
+    options: SenderOptions,
+  ) {
     this.#cluster = cluster;
     this.#accumulator = accumulator;
+    this.#manager = manager;
+    this.#counters = counters;
     this.#options = options;
   }
 
@@ -53,7 +77,7 @@ export class Sender {
   wake(): void {
     if (this.#isAwake || this.#isClosed) return;
     this.#isAwake = true;
-    queueMicrotask(() => this.#run());
+    queueMicrotask(this.#run);
   }
 
   /** While one of these is open nothing lingers. @returns closes it */
@@ -65,29 +89,38 @@ export class Sender {
     };
   }
 
+  /** Since when a node has had work that it could not be given (monotonic); undefined when it takes what there is. */
+  unreadySinceMs(nodeId: number): number | undefined {
+    return this.#unreadySinceMs.get(nodeId);
+  }
+
   close(): void {
     this.#isClosed = true;
     this.#timer?.cancel();
   }
 
-  #run(): void {
+  readonly #run = (): void => {
     this.#isAwake = false;
     if (this.#isClosed) return;
+    const { busy } = this.#accumulator;
     const nowMs = this.#cluster.options.clock.monotonicMs();
     const due = new Map<number, PartitionQueue[]>(); // by leader
     const leaderless = new Set<string>(); // topics
-    let nextMs = Number.POSITIVE_INFINITY;
-    for (const queue of this.#accumulator.busy) {
-      if (this.#expire(queue, nowMs)) continue;
-      const dueMs = this.#accumulator.dueMs(queue, this.#flushes > 0);
-      if (dueMs > nowMs) {
-        nextMs = Math.min(nextMs, dueMs);
+    let nextMs = NEVER;
+    if (this.#manager.fatalError !== undefined) this.#failAll(this.#manager.fatalError);
+    this.#manager.poll(busy);
+    if (this.#manager.needsProducerId && busy.size > 0) nextMs = this.#askForProducerId(nowMs);
+    for (const queue of busy) {
+      nextMs = Math.min(nextMs, this.#expire(queue, nowMs));
+      const readyMs = this.#readyMs(queue);
+      if (readyMs > nowMs) {
+        nextMs = Math.min(nextMs, readyMs);
         continue;
       }
       const leader = this.#cluster.leaderOf(queue.topic, queue.partition);
       if (leader === undefined) {
         leaderless.add(queue.topic);
-        nextMs = Math.min(nextMs, this.#backOff(queue, nowMs, 0));
+        nextMs = Math.min(nextMs, this.#backOff(queue, nowMs));
         continue;
       }
       const queues = due.get(leader.leaderId);
@@ -95,41 +128,137 @@ export class Sender {
       else queues.push(queue);
     }
     if (leaderless.size > 0) this.#refreshMetadata(leaderless);
-    for (const [nodeId, queues] of due) this.#sendTo(nodeId, queues);
+    for (const [nodeId, queues] of due) nextMs = Math.min(nextMs, this.#sendTo(nodeId, queues, nowMs));
     this.#armTimer(nextMs);
+  };
+
+  /** When something of the queue may leave (monotonic): infinite while it waits for an answer. */
+  #readyMs(queue: PartitionQueue): number {
+    const { underWay } = queue;
+    const first = underWay[0];
+    const isRetrying = first !== undefined && underWay.some(({ isOnWire }) => !isOnWire);
+    if (isRetrying) {
+      // The first alone, or a later one that overtakes it would be taken for a gap.
+      if (first.isOnWire || !this.#manager.mayRetry(queue)) return NEVER;
+      return Math.max(first.retryAtMs, queue.retryAtMs);
+    }
+    if (queue.waiting.length === 0 || !this.#manager.mayDrain(queue)) return NEVER;
+    const isUrgent = this.#flushes > 0 || this.#options.isExhausted();
+    return Math.max(this.#accumulator.lingersUntilMs(queue, isUrgent), queue.retryAtMs);
   }
 
-  /** Gives batches up whose time is over. @returns whether the queue has none left */
-  #expire(queue: PartitionQueue, nowMs: number): boolean {
+  /** Gives batches up whose time is over. @returns when the next one's will be */
+  #expire(queue: PartitionQueue, nowMs: number): number {
     const { deliveryTimeoutMs } = this.#options;
-    while (!queue.isInFlight) {
-      const batch = queue.batches[0];
-      if (batch === undefined) return true;
-      if (nowMs < batch.createdMs + deliveryTimeoutMs) return false;
-      const what = `${batch.recordCount} records to ${batch.topic}-${batch.partition}`;
-      this.#finish(queue, batch, new TimeLimitError(what, deliveryTimeoutMs, "deliveryTimeoutMs", batch.lastError));
+    for (;;) {
+      const batch = queue.underWay[0] ?? queue.waiting[0];
+      if (batch === undefined) return NEVER;
+      const atMs = batch.createdMs + deliveryTimeoutMs;
+      if (nowMs < atMs) return atMs;
+      const what = `${batch.recordCount} records to ${queue.topic}-${queue.partition}`;
+      const error = new TimeLimitError(what, deliveryTimeoutMs, "deliveryTimeoutMs", batch.lastError);
+      this.#finish(batch, error, false);
     }
-    return false;
   }
 
-  #sendTo(nodeId: number, queues: readonly PartitionQueue[]): void {
-    const { purpose, maxInFlightRequestsPerConnection, maxRequestSize } = this.#options;
-    const connection = this.#cluster.liveConnection(nodeId, purpose);
-    if (connection === undefined) return this.#connect(nodeId, queues);
-    let from = 0;
-    while (from < queues.length) {
-      if (connection.pendingRequests >= maxInFlightRequestsPerConnection) return; // an answer wakes us
-      if (!connection.isWritable) return connection.onceWritable(() => this.wake());
-      let bytes = 0;
-      let to = from;
-      for (; to < queues.length; to++) {
-        const size = queues[to]?.batches[0]?.sizeInBytes ?? 0;
-        if (to > from && bytes + size > maxRequestSize) break;
-        bytes += size;
-      }
-      this.#send(connection, queues.slice(from, to));
-      from = to;
+  #failAll(error: KafkaError): void {
+    for (const queue of this.#accumulator.busy) {
+      for (const batch of [...queue.underWay, ...queue.waiting]) this.#finish(batch, error, false);
     }
+  }
+
+  #askForProducerId(nowMs: number): number {
+    if (this.#isAskingForId) return NEVER;
+    if (nowMs < this.#idRetryAtMs) return this.#idRetryAtMs;
+    this.#isAskingForId = true;
+    this.#initProducerId()
+      .then(
+        () => {
+          this.#idAttempts = 0;
+        },
+        (thrown: unknown) => {
+          const error = toKafkaError(thrown);
+          if (!error.isRetriable && !(error instanceof ProtocolError)) this.#manager.fail(error);
+          for (const queue of this.#accumulator.busy) {
+            const first = queue.waiting[0];
+            if (first !== undefined) first.lastError = error;
+          }
+          const { clock, random } = this.#cluster.options;
+          this.#idRetryAtMs = clock.monotonicMs() + backoffDelayMs(this.#backoff(), this.#idAttempts++, random);
+        },
+      )
+      .finally(() => {
+        this.#isAskingForId = false;
+        this.wake();
+      });
+    return NEVER;
+  }
+
+  async #initProducerId(): Promise<void> {
+    const connection = await this.#cluster.anyConnection();
+    const request = InitProducerIdRequest.create({ transactionalId: null, transactionTimeoutMs: 0x7fffffff });
+    const { errorCode, producerId, producerEpoch } = await connection.send(INIT_PRODUCER_ID, request);
+    if (errorCode !== 0) {
+      const what = `InitProducerId to ${connection.address}`;
+      throw new BrokerError(errorCode as ErrorCode, what, null, connection.address);
+    }
+    this.#manager.onProducerId(producerId, producerEpoch);
+  }
+
+  /** @returns when to look again for what had to stay */
+  #sendTo(nodeId: number, queues: readonly PartitionQueue[], nowMs: number): number {
+    const { purpose, maxInFlightRequestsPerConnection } = this.#options;
+    const connection = this.#cluster.liveConnection(nodeId, purpose);
+    if (connection === undefined) {
+      this.#noteUnready(nodeId, nowMs);
+      this.#connect(nodeId, queues);
+      return NEVER;
+    }
+    for (;;) {
+      const throttledUntilMs = connection.throttledUntilMs;
+      if (throttledUntilMs > nowMs) return throttledUntilMs;
+      if (connection.pendingRequests >= maxInFlightRequestsPerConnection) break; // an answer wakes us
+      if (!connection.isWritable) {
+        connection.onceWritable(() => this.wake());
+        break;
+      }
+      const batches = this.#take(queues, nowMs);
+      if (batches.length === 0) {
+        this.#unreadySinceMs.delete(nodeId);
+        return NEVER;
+      }
+      this.#send(connection, batches);
+    }
+    this.#noteUnready(nodeId, nowMs);
+    return NEVER;
+  }
+
+  /** A batch of each queue that has one due, as many as make a request. */
+  #take(queues: readonly PartitionQueue[], nowMs: number): readonly ProducerBatch[] {
+    const { maxRequestSize } = this.#options;
+    const batches: ProducerBatch[] = [];
+    let bytes = 0;
+    for (const queue of queues) {
+      if (this.#readyMs(queue) > nowMs) continue;
+      const next = queue.underWay.length > 0 && !queue.underWay[0]?.isOnWire ? queue.underWay[0] : queue.waiting[0];
+      if (next === undefined) continue;
+      if (batches.length > 0 && bytes + next.sizeInBytes > maxRequestSize) continue;
+      if (next.attempts === 0) {
+        this.#manager.assign(queue, next);
+        this.#accumulator.beginFirst(queue);
+        next.seal();
+        this.#accumulator.noteCompression(next);
+      } else {
+        this.#counters.retries++;
+      }
+      next.attempts++;
+      next.isOnWire = true;
+      queue.onWire++;
+      bytes += next.sizeInBytes;
+      batches.push(next);
+    }
+    this.#counters.bytesSent += bytes;
+    return batches;
   }
 
   #connect(nodeId: number, queues: readonly PartitionQueue[]): void {
@@ -145,14 +274,14 @@ export class Sender {
         const error = toKafkaError(thrown);
         const nowMs = this.#cluster.options.clock.monotonicMs();
         for (const queue of queues) {
-          const batch = queue.batches[0];
-          if (batch === undefined || queue.isInFlight) continue;
-          if (!error.isRetriable) {
-            this.#finish(queue, batch, error);
+          const batch = queue.underWay[0] ?? queue.waiting[0];
+          if (batch === undefined || batch.isOnWire) continue;
+          if (!isWorthRetrying(error)) {
+            this.#finish(batch, error, false);
             continue;
           }
           batch.lastError = error;
-          this.#backOff(queue, nowMs, 0); // the connection has its own back-off, which grows
+          this.#backOff(queue, nowMs); // the connection has its own back-off, which grows
         }
         // Perhaps the leader is another by now.
         this.#refreshMetadata(new Set(queues.map(({ topic }) => topic)));
@@ -161,131 +290,166 @@ export class Sender {
     );
   }
 
-  #send(connection: BrokerConnection, queues: readonly PartitionQueue[]): void {
+  #send(connection: BrokerConnection, batches: readonly ProducerBatch[]): void {
     const { acks, requestTimeoutMs } = this.#options;
-    const topics = new Map<string, PartitionQueue[]>();
-    for (const queue of queues) {
-      queue.isInFlight = true;
-      const batch = queue.batches[0] as ProducerBatch;
-      batch.attempts++;
-      const sameTopic = topics.get(queue.topic);
-      if (sameTopic === undefined) topics.set(queue.topic, [queue]);
-      else sameTopic.push(queue);
+    const topics = new Map<string, ProducerBatch[]>();
+    for (const batch of batches) {
+      const { topic } = batch.queue;
+      const sameTopic = topics.get(topic);
+      if (sameTopic === undefined) topics.set(topic, [batch]);
+      else sameTopic.push(batch);
+      if (batchSent.hasSubscribers) batchSent.publish(facts(batch, connection));
     }
+    this.#counters.requests++;
     const request = ProduceRequest.create({
+      transactionalId: null,
       acks,
       timeoutMs: requestTimeoutMs,
-      topicData: [...topics].map(([name, topicQueues]) => ({
+      topicData: Array.from(topics, ([name, sameTopic]) => ({
         name,
         topicId: this.#topicId(name),
-        partitionData: topicQueues.map(({ partition, batches }) => ({
-          index: partition,
-          records: batches[0]?.seal() ?? null,
-        })),
+        partitionData: sameTopic.map((batch) => ({ index: batch.queue.partition, records: batch.seal() })),
       })),
     });
-    if (acks === 0) return this.#sendWithoutAnswer(connection, request, queues);
+    if (acks === 0) return this.#sendWithoutAnswer(connection, request, batches);
     connection.send(PRODUCE, request, { timeoutMs: requestTimeoutMs }).then(
-      (response) => this.#onResponse(request, response, topics),
-      (error: unknown) => this.#onFailure(queues, toKafkaError(error)),
+      (response) => this.#onResponse(connection, request, response, topics),
+      (error: unknown) => this.#onFailure(batches, toKafkaError(error)),
     );
   }
 
-  #sendWithoutAnswer(connection: BrokerConnection, request: ProduceRequest, queues: readonly PartitionQueue[]): void {
+  #sendWithoutAnswer(connection: BrokerConnection, request: ProduceRequest, batches: readonly ProducerBatch[]): void {
     try {
       connection.sendOneWay(PRODUCE, () => request);
     } catch (error) {
-      return this.#onFailure(queues, toKafkaError(error));
+      return this.#onFailure(batches, toKafkaError(error));
     }
-    for (const queue of queues) {
-      const batch = queue.batches[0];
-      if (batch === undefined) continue;
-      this.#accumulator.removeFirst(queue);
-      this.#options.onBatchDone(batch);
-      batch.succeed(UNKNOWN_OFFSET, -1);
+    for (const batch of batches) {
+      this.#leaveWire(batch);
+      this.#succeed(batch, UNKNOWN_OFFSET, -1, false);
     }
     this.wake();
   }
 
   #onResponse(
+    connection: BrokerConnection,
     request: ProduceRequest,
     response: ProduceResponse,
-    topics: ReadonlyMap<string, readonly PartitionQueue[]>,
+    topics: ReadonlyMap<string, readonly ProducerBatch[]>,
   ): void {
-    const namesById = new Map(request.topicData.map(({ topicId, name }) => [topicId, name]));
     const answers = new Map<string, ProduceResponsePartitionProduceResponse>();
     for (const topic of response.responses) {
       // From version 13 on the answer has ids, before that names; the other is empty.
-      const name = topic.name === "" ? namesById.get(topic.topicId) : topic.name;
+      const name = topic.name === "" ? nameOf(request, topic.topicId) : topic.name;
       for (const partition of topic.partitionResponses) answers.set(`${name}/${partition.index}`, partition);
     }
     const stale = new Set<string>();
-    for (const [topic, queues] of topics) {
-      for (const queue of queues) {
+    for (const [topic, batches] of topics) {
+      for (const batch of batches) {
+        const { queue } = batch;
         const answer = answers.get(`${topic}/${queue.partition}`);
-        const batch = queue.batches[0];
-        if (batch === undefined) continue;
+        this.#leaveWire(batch);
         if (answer?.errorCode === ErrorCode.NONE) {
-          this.#accumulator.removeFirst(queue);
-          this.#options.onBatchDone(batch);
-          batch.succeed(answer.baseOffset, answer.logAppendTimeMs);
+          this.#manager.onAcknowledged(queue, batch, answer.baseOffset);
+          this.#succeed(batch, answer.baseOffset, answer.logAppendTimeMs, true);
           continue;
         }
-        const isStale = this.#retryOrFinish(queue, batch, refusal(queue, answer));
-        if (!isStale) continue;
+        if (batch.isDone) continue;
+        if (answer?.errorCode === ErrorCode.DUPLICATE_SEQUENCE_NUMBER) {
+          // It is there, and has been for so long that the broker does not know any more where.
+          this.#manager.onAcknowledged(queue, batch, UNKNOWN_OFFSET);
+          this.#succeed(batch, UNKNOWN_OFFSET, -1, true);
+          continue;
+        }
+        if (answer?.errorCode === ErrorCode.MESSAGE_TOO_LARGE && batch.recordCount > 1) {
+          this.#counters.splits++;
+          this.#accumulator.split(batch);
+          continue;
+        }
+        const error = refusal(connection, queue, answer);
+        if (!this.#retryOrFinish(batch, error, answer)) continue;
         const { leaderId = -1, leaderEpoch = -1 } = answer?.currentLeader ?? {};
-        const isKnown = this.#cluster.updateLeader(
-          topic,
-          queue.partition,
-          leaderId,
-          leaderEpoch,
-          response.nodeEndpoints,
-        );
-        if (!isKnown) stale.add(topic);
+        const { partition } = queue;
+        const isKnown = this.#cluster.updateLeader(topic, partition, leaderId, leaderEpoch, response.nodeEndpoints);
+        if (isKnown) batch.retryAtMs = 0; // the new leader has not refused yet (KIP-951)
+        else stale.add(topic);
       }
     }
     if (stale.size > 0) this.#refreshMetadata(stale);
     this.wake();
   }
 
-  /** The request as a whole: nobody knows whether it was done, so with retries a record may be there twice. */
-  #onFailure(queues: readonly PartitionQueue[], error: KafkaError): void {
+  /** The request as a whole: nobody knows whether it was done. */
+  #onFailure(batches: readonly ProducerBatch[], failure: KafkaError): void {
     const stale = new Set<string>();
-    for (const queue of queues) {
-      const batch = queue.batches[0];
-      if (batch !== undefined && this.#retryOrFinish(queue, batch, error)) stale.add(queue.topic);
+    for (const batch of batches) {
+      this.#leaveWire(batch);
+      if (!batch.isDone && this.#retryOrFinish(batch, failure, undefined)) stale.add(batch.queue.topic);
     }
     if (stale.size > 0) this.#refreshMetadata(stale);
     this.wake();
   }
 
   /** @returns whether the metadata should be looked at before the retry */
-  #retryOrFinish(queue: PartitionQueue, batch: ProducerBatch, error: KafkaError): boolean {
-    const { retries, deliveryTimeoutMs } = this.#options;
-    const nowMs = this.#cluster.options.clock.monotonicMs();
-    if (!error.isRetriable || batch.attempts > retries) {
-      this.#finish(queue, batch, error);
+  #retryOrFinish(
+    batch: ProducerBatch,
+    error: KafkaError,
+    answer: ProduceResponsePartitionProduceResponse | undefined,
+  ): boolean {
+    const { queue } = batch;
+    const isWorthIt =
+      answer === undefined
+        ? isWorthRetrying(error)
+        : this.#manager.canRetry(queue, batch, error, answer.logStartOffset);
+    if (!isWorthIt || batch.attempts > this.#options.retries) {
+      this.#finish(batch, error, answer !== undefined && !error.isRetriable);
     } else {
+      const { clock, random } = this.#cluster.options;
       batch.lastError = error;
-      queue.isInFlight = false;
-      const retryAtMs = this.#backOff(queue, nowMs, batch.attempts - 1);
-      if (retryAtMs >= batch.createdMs + deliveryTimeoutMs) queue.retryAtMs = batch.createdMs + deliveryTimeoutMs;
+      batch.retryAtMs = clock.monotonicMs() + backoffDelayMs(this.#backoff(), batch.attempts - 1, random);
     }
     return ERRORS.get(error.code)?.isInvalidMetadata ?? false;
   }
 
-  #finish(queue: PartitionQueue, batch: ProducerBatch, error: KafkaError): void {
-    this.#accumulator.removeFirst(queue);
-    this.#options.onBatchDone(batch);
+  #leaveWire(batch: ProducerBatch): void {
+    batch.isOnWire = false;
+    batch.queue.onWire--;
+  }
+
+  #succeed(batch: ProducerBatch, baseOffset: number, logAppendTimeMs: number, isAnswered: boolean): void {
+    if (batch.isDone) return; // too late for whoever waited
+    this.#counters.batchesDelivered++;
+    this.#counters.recordsDelivered += batch.recordCount;
+    if (batchDelivered.hasSubscribers) batchDelivered.publish({ ...facts(batch), baseOffset });
+    this.#accumulator.remove(batch, isAnswered);
+    this.#options.onBatchDone();
+    batch.succeed(baseOffset, logAppendTimeMs);
+  }
+
+  /** @param isRefused the broker said that it does not take it; otherwise nobody knows */
+  #finish(batch: ProducerBatch, error: KafkaError, isRefused: boolean): void {
+    this.#counters.batchesFailed++;
+    this.#counters.recordsFailed += batch.recordCount;
+    if (batchFailed.hasSubscribers) batchFailed.publish({ ...facts(batch), error });
+    this.#accumulator.remove(batch, false);
+    this.#manager.onFailed(batch.queue, batch, error, isRefused);
+    this.#options.onBatchDone();
     batch.fail(error);
   }
 
   /** @returns when the queue may be tried again */
-  #backOff(queue: PartitionQueue, nowMs: number, attempt: number): number {
-    const { retryBackoffMs, retryBackoffMaxMs } = this.#options;
-    const backoff = { backoffMs: retryBackoffMs, backoffMaxMs: retryBackoffMaxMs };
-    queue.retryAtMs = nowMs + backoffDelayMs(backoff, attempt, this.#cluster.options.random);
+  #backOff(queue: PartitionQueue, nowMs: number): number {
+    queue.retryAtMs = nowMs + backoffDelayMs(this.#backoff(), 0, this.#cluster.options.random);
     return queue.retryAtMs;
+  }
+
+  #backoff(): { readonly backoffMs: number; readonly backoffMaxMs: number } {
+    const { retryBackoffMs, retryBackoffMaxMs } = this.#options;
+    return { backoffMs: retryBackoffMs, backoffMaxMs: retryBackoffMaxMs };
+  }
+
+  #noteUnready(nodeId: number, nowMs: number): void {
+    if (!this.#unreadySinceMs.has(nodeId)) this.#unreadySinceMs.set(nodeId, nowMs);
   }
 
   #refreshMetadata(topics: Iterable<string>): void {
@@ -299,24 +463,44 @@ export class Sender {
     return this.#cluster.metadata.topic(name)?.topicId ?? ZERO_UUID;
   }
 
+  /** A timer that goes off too early only looks once in vain, so one that is set stays. */
   #armTimer(atMs: number): void {
-    if (atMs === this.#timerAtMs) return;
+    if (atMs >= this.#timerAtMs) return;
     this.#timer?.cancel();
     this.#timerAtMs = atMs;
-    if (atMs === Number.POSITIVE_INFINITY) return;
     const { clock } = this.#cluster.options;
     this.#timer = clock.setTimer(Math.max(0, atMs - clock.monotonicMs()), () => {
-      this.#timerAtMs = Number.POSITIVE_INFINITY;
+      this.#timerAtMs = NEVER;
       this.wake();
     });
   }
 }
 
-function refusal(queue: PartitionQueue, answer: ProduceResponsePartitionProduceResponse | undefined): KafkaError {
+/** Garbage in place of an answer says as little as no answer, and its connection is gone. */
+function isWorthRetrying(error: KafkaError): boolean {
+  return error.isRetriable || error instanceof ProtocolError;
+}
+
+function nameOf(request: ProduceRequest, topicId: string): string | undefined {
+  return request.topicData.find((topic) => topic.topicId === topicId)?.name;
+}
+
+function facts(batch: ProducerBatch, connection?: BrokerConnection): Readonly<Record<string, unknown>> {
+  const { queue, recordCount, sizeInBytes, attempts } = batch;
+  const { topic, partition } = queue;
+  return { topic, partition, recordCount, sizeInBytes, attempts, ...(connection && { broker: connection.address }) };
+}
+
+function refusal(
+  connection: BrokerConnection,
+  queue: PartitionQueue,
+  answer: ProduceResponsePartitionProduceResponse | undefined,
+): KafkaError {
   const what = `Produce to ${queue.topic}-${queue.partition}`;
-  if (answer === undefined)
-    return new KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, `${what}: the answer does not speak of it`);
+  if (answer === undefined) {
+    return new ConnectionError(connection.address, `${what}: the answer does not speak of it`);
+  }
   const [first] = answer.recordErrors;
   const message = answer.errorMessage ?? first?.batchIndexErrorMessage;
-  return new BrokerError(answer.errorCode as ErrorCode, what, message);
+  return new BrokerError(answer.errorCode as ErrorCode, what, message, connection.address);
 }

@@ -1,6 +1,6 @@
 import { ErrorCode, ZERO_UUID } from "@samsa/base";
 import type { ApiMessageCodec } from "@samsa/protocol";
-import { RecordBatch } from "@samsa/protocol";
+import { incrementSequence, RecordBatch } from "@samsa/protocol";
 import { ApiVersionsRequest } from "@samsa/protocol/messages/api-versions-request";
 import { ApiVersionsResponse } from "@samsa/protocol/messages/api-versions-response";
 import { CreateTopicsRequest } from "@samsa/protocol/messages/create-topics-request";
@@ -15,6 +15,8 @@ import {
 } from "@samsa/protocol/messages/delete-topics-response";
 import { FetchRequest } from "@samsa/protocol/messages/fetch-request";
 import { createFetchResponsePartitionData, FetchResponse } from "@samsa/protocol/messages/fetch-response";
+import { InitProducerIdRequest } from "@samsa/protocol/messages/init-producer-id-request";
+import { InitProducerIdResponse } from "@samsa/protocol/messages/init-producer-id-response";
 import { ListOffsetsRequest } from "@samsa/protocol/messages/list-offsets-request";
 import {
   createListOffsetsResponseListOffsetsPartitionResponse,
@@ -38,6 +40,7 @@ export const FAKE_APIS: ReadonlyMap<number, FakeApi> = new Map(
   [
     fakeApi(ApiVersionsRequest, ApiVersionsResponse, answerApiVersions),
     fakeApi(MetadataRequest, MetadataResponse, answerMetadata),
+    fakeApi(InitProducerIdRequest, InitProducerIdResponse, answerInitProducerId),
     fakeApi(ProduceRequest, ProduceResponse, answerProduce),
     fakeApi(FetchRequest, FetchResponse, answerFetch),
     fakeApi(ListOffsetsRequest, ListOffsetsResponse, answerListOffsets),
@@ -109,12 +112,51 @@ function answerProduce(
           currentLeader: { leaderId, leaderEpoch },
         });
       }
-      return createProduceResponsePartitionProduceResponse({ index, baseOffset: appendTo(partition, records) });
+      const { logStartOffset } = partition;
+      return createProduceResponsePartitionProduceResponse({
+        index,
+        logStartOffset,
+        ...appendOnce(partition, records),
+      });
     }),
   }));
   cluster.appended();
   if (request.acks === 0) return undefined;
   return ProduceResponse.create({ responses, nodeEndpoints: version >= 10 ? cluster.brokers : [] });
+}
+
+function answerInitProducerId(cluster: FakeCluster): InitProducerIdResponse {
+  return InitProducerIdResponse.create({ producerId: cluster.nextProducerId++, producerEpoch: 0 });
+}
+
+/** A broker remembers so many batches of each producer, to know them when they come again. */
+const REMEMBERED_BATCHES = 5;
+
+/** Takes what an idempotent producer sends once, and only in its order, as `ProducerStateManager` does. */
+function appendOnce(partition: FakePartition, records: Uint8Array): { errorCode?: ErrorCode; baseOffset?: number } {
+  const { producerId, producerEpoch, baseSequence, lastSequence } = new RecordBatch(records);
+  if (producerId < 0) return { baseOffset: appendTo(partition, records) };
+  let known = partition.producers.get(producerId);
+  if (known !== undefined && producerEpoch < known.epoch) return { errorCode: ErrorCode.INVALID_PRODUCER_EPOCH };
+  if (known === undefined || producerEpoch > known.epoch) {
+    if (known !== undefined && baseSequence !== 0) return { errorCode: ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER };
+    if (known === undefined && baseSequence !== 0 && partition.forgetsProducers) {
+      return { errorCode: ErrorCode.UNKNOWN_PRODUCER_ID };
+    }
+    known = { epoch: producerEpoch, batches: [] };
+    partition.producers.set(producerId, known);
+  }
+  const again = known.batches.find((batch) => batch.first === baseSequence && batch.last === lastSequence);
+  if (again !== undefined) return { baseOffset: again.baseOffset };
+  const last = known.batches.at(-1)?.last;
+  if (last !== undefined && baseSequence !== incrementSequence(last, 1)) {
+    const isOld = last >= lastSequence;
+    return { errorCode: isOld ? ErrorCode.DUPLICATE_SEQUENCE_NUMBER : ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER };
+  }
+  const baseOffset = appendTo(partition, records);
+  known.batches.push({ first: baseSequence, last: lastSequence, baseOffset });
+  if (known.batches.length > REMEMBERED_BATCHES) known.batches.shift();
+  return { baseOffset };
 }
 
 /** Writes a batch as a leader does. @returns its base offset */

@@ -9,7 +9,8 @@ export type Intercepted =
   | { readonly answer: unknown; readonly version?: number }
   | { readonly bytes: Uint8Array } // raw, in place of the frame
   | "no answer"
-  | "close";
+  | "close" // before anything is done
+  | "close after"; // it is done, and nobody hears of it
 
 export interface Received {
   readonly nodeId: number;
@@ -31,7 +32,16 @@ export interface FakePartition {
   endOffset: number;
   lastStableOffset: number | undefined; // the end unless set
   readonly batches: Uint8Array[]; // base offsets assigned
+  readonly producers: Map<number, FakeProducer>;
+  /** Answers UNKNOWN_PRODUCER_ID, as brokers before 2.5 do, when a producer that it does not know goes on where it was. */
+  forgetsProducers: boolean;
   aborted: { producerId: number; firstOffset: number; lastOffset: number }[]; // the last is the marker's
+}
+
+/** What a partition knows of one idempotent producer. */
+export interface FakeProducer {
+  readonly epoch: number;
+  readonly batches: { readonly first: number; readonly last: number; readonly baseOffset: number }[]; // the last few
 }
 
 export interface FakeTopic {
@@ -54,6 +64,7 @@ export class FakeCluster {
   readonly topics = new Map<string, FakeTopic>();
   readonly received: Received[] = [];
   controllerId = 1;
+  nextProducerId = 4000;
   /** Versions served, by API key; the highest of ours when left out. */
   readonly highestVersions = new Map<number, number>();
   #interceptors: Interceptor[] = [];
@@ -110,6 +121,8 @@ export class FakeCluster {
         endOffset: 0,
         lastStableOffset: undefined,
         batches: [],
+        producers: new Map(),
+        forgetsProducers: false,
         aborted: [],
       })),
     };
@@ -232,9 +245,12 @@ class FakeBroker {
       connection.destroy();
       return undefined;
     }
-    if (intercepted !== undefined && "bytes" in intercepted) return [intercepted.bytes];
-    const answer = intercepted?.answer ?? (await api.answer(this.#cluster, request, version, this.nodeId));
-    if (answer === undefined) return undefined;
-    return encodeResponse(api.response, answer as never, intercepted?.version ?? version, correlationId);
+    const isLost = intercepted === "close after";
+    const told = intercepted === "close after" ? undefined : intercepted;
+    if (told !== undefined && "bytes" in told) return [told.bytes];
+    const answer = told?.answer ?? (await api.answer(this.#cluster, request, version, this.nodeId));
+    if (isLost) connection.destroy();
+    if (answer === undefined || isLost) return undefined;
+    return encodeResponse(api.response, answer as never, told?.version ?? version, correlationId);
   }
 }

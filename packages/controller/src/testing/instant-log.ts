@@ -4,6 +4,7 @@ import type { MetadataLog, MetadataLogListener } from "../metadata-log.ts";
 
 /** A log that commits what is appended at once, and forgets it. */
 export class InstantLog implements MetadataLog {
+  readonly kraftVersion = 1;
   readonly bootstrapRecords = bootstrapRecords();
   /** The number of records of each batch. */
   readonly batchSizes: number[] = [];

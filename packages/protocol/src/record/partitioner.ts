@@ -4,9 +4,11 @@ import { assert } from "@samsa/base";
 const MULTIPLIER = 0x5bd1e995;
 const SEED = 0x9747b28c;
 
-/** The 32-bit murmur2 of Kafka's `Utils`, as a signed int. The last one to three bytes are read unsigned, as Java's is. */
-export function murmur2(bytes: Uint8Array): number {
-  const length = bytes.length;
+/**
+ * The 32-bit murmur2 of Kafka's `Utils`, as a signed int. The last one to three bytes are read unsigned, as Java's is.
+ * @param length how many of the bytes count
+ */
+export function murmur2(bytes: Uint8Array, length: number = bytes.length): number {
   let hash = SEED ^ length;
   const whole = length & ~3;
   for (let at = 0; at < whole; at += 4) {

@@ -60,3 +60,41 @@ test("keeps records that compression makes larger", () => {
     assert.deepEqual(plain(new RecordBatch(builder.build()))[0]?.value, value);
   }
 });
+
+test("text becomes the bytes that its UTF-8 would have been, whatever its length", () => {
+  const encoder = new TextEncoder();
+  const text = fc.option(fc.string({ unit: "binary", maxLength: 300 }));
+  const headers = fc.array(fc.record({ key: fc.string({ unit: "binary" }), value: text }), { maxLength: 2 });
+  fc.assert(
+    fc.property(text, text, headers, (key, value, some) => {
+      const [direct, detour] = [new RecordBatchBuilder(), new RecordBatchBuilder()];
+      const bytes = (data: string | null): Uint8Array | null => (data === null ? null : encoder.encode(data));
+      direct.add(7, key, value, some);
+      detour.append({
+        timestamp: 7,
+        key: bytes(key),
+        value: bytes(value),
+        headers: some.map((header) => ({ key: header.key, value: bytes(header.value) })),
+      });
+      assert.deepEqual(direct.build(), detour.build());
+    }),
+  );
+});
+
+test("the producer of a batch may be told when it is built, and told anew afterwards", () => {
+  const builder = new RecordBatchBuilder({ buffer: new Uint8Array(100).fill(255) });
+  builder.add(1, null, "value", []);
+  const producer = { producerId: 2 ** 40, producerEpoch: 3, baseSequence: 9, isTransactional: true };
+  const batch = new RecordBatch(builder.build(producer));
+  const said = ({ producerId, producerEpoch, baseSequence, isTransactional }: RecordBatch): unknown => ({
+    producerId,
+    producerEpoch,
+    baseSequence,
+    isTransactional,
+  });
+  assert.deepEqual(said(batch), producer);
+  const next = { producerId: 5, producerEpoch: 0, baseSequence: 0, isTransactional: false };
+  batch.setProducerState(next);
+  assert.deepEqual(said(batch), next);
+  batch.ensureValid();
+});

@@ -37,6 +37,7 @@ import type { RecordHeader } from "./record-cursor.ts";
 const INT32_MAX = 0x7fffffff;
 const NO_HEADERS: readonly RecordHeader[] = [];
 const SHORT_BYTES = 24;
+const SHORT_TEXT = 128;
 const encoder = new TextEncoder();
 
 export interface RecordBatchBuilderOptions {
@@ -55,8 +56,24 @@ export interface RecordBatchBuilderOptions {
   readonly deleteHorizonMs?: number;
   /** Bytes to begin with; the buffer doubles. */
   readonly initialCapacity?: number;
+  /** A buffer to begin with, in place of a new one; what it holds is overwritten. */
+  readonly buffer?: Uint8Array;
   /** Compressed size by uncompressed size of the batches before this one, for `estimatedSizeInBytes`. */
   readonly estimatedCompressionRatio?: number;
+}
+
+/** Who wrote a batch, for what broker and readers must know of it (KIP-98). */
+export interface ProducerState {
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  readonly baseSequence: number;
+  readonly isTransactional: boolean;
+}
+
+/** A header to be written; text becomes UTF-8. */
+export interface NewHeader {
+  readonly key: string;
+  readonly value: Uint8Array | string | null;
 }
 
 export interface NewRecord {
@@ -84,11 +101,20 @@ export class RecordBatchBuilder {
     this.#baseOffset = options.baseOffset ?? 0;
     this.#lastOffset = this.#baseOffset - 1;
     this.#baseTimestamp = options.deleteHorizonMs ?? NO_TIMESTAMP;
-    this.#bytes = new Uint8Array(Math.max(options.initialCapacity ?? 1024, RECORD_BATCH_OVERHEAD));
+    const { buffer } = options;
+    this.#bytes =
+      buffer !== undefined && buffer.length >= RECORD_BATCH_OVERHEAD
+        ? buffer
+        : new Uint8Array(Math.max(options.initialCapacity ?? 1024, RECORD_BATCH_OVERHEAD));
   }
 
   get recordCount(): number {
     return this.#recordCount;
+  }
+
+  /** Header and records so far, before compression. */
+  get uncompressedSizeInBytes(): number {
+    return this.#position;
   }
 
   /** The batch so far: exact without compression, else by the estimated ratio. */
@@ -106,6 +132,29 @@ export class RecordBatchBuilder {
   append(record: NewRecord): void {
     const { timestamp, key = null, value = null, headers = NO_HEADERS, offset = this.#lastOffset + 1 } = record;
     assert(offset > this.#lastOffset, "offsets of a batch increase");
+    this.#append(offset, timestamp, key, value, headers);
+  }
+
+  /**
+   * As `append`, for the record after the last one, without an object for it. Text becomes UTF-8 right in the batch.
+   * @throws as `append`
+   */
+  add(
+    timestamp: number,
+    key: Uint8Array | string | null,
+    value: Uint8Array | string | null,
+    headers: readonly NewHeader[],
+  ): void {
+    this.#append(this.#lastOffset + 1, timestamp, key, value, headers);
+  }
+
+  #append(
+    offset: number,
+    timestamp: number,
+    key: Uint8Array | string | null,
+    value: Uint8Array | string | null,
+    headers: readonly NewHeader[],
+  ): void {
     if (!Number.isSafeInteger(timestamp)) throw new InvalidTimestampError(`${timestamp} is no timestamp`);
     const isFirst = this.#recordCount === 0 && this.#options.deleteHorizonMs === undefined;
     const baseTimestamp = isFirst ? timestamp : this.#baseTimestamp;
@@ -114,11 +163,12 @@ export class RecordBatchBuilder {
     if (!Number.isSafeInteger(timestampDelta))
       throw new InvalidTimestampError(`${timestamp} is far from ${baseTimestamp}`);
 
+    const keyBytes = byteLength(key);
+    const valueBytes = byteLength(value);
     let bodyBytes = 1 + varlongSize(timestampDelta) + varintSize(offsetDelta);
-    bodyBytes += lengthAndBytesSize(key) + lengthAndBytesSize(value) + varintSize(headers.length);
+    bodyBytes += lengthAndBytesSize(keyBytes) + lengthAndBytesSize(valueBytes) + varintSize(headers.length);
     for (const header of headers) {
-      const keyBytes = utf8Length(header.key);
-      bodyBytes += varintSize(keyBytes) + keyBytes + lengthAndBytesSize(header.value);
+      bodyBytes += lengthAndBytesSize(utf8Length(header.key)) + lengthAndBytesSize(byteLength(header.value));
     }
     this.#reserve(bodyBytes, offsetDelta);
 
@@ -126,12 +176,12 @@ export class RecordBatchBuilder {
     this.#bytes[this.#position++] = 0; // attributes: none are in use
     this.#varlong(timestampDelta);
     this.#varint(offsetDelta);
-    this.#lengthAndBytes(key);
-    this.#lengthAndBytes(value);
+    this.#lengthAndData(key, keyBytes);
+    this.#lengthAndData(value, valueBytes);
     this.#varint(headers.length);
     for (const header of headers) {
-      this.#text(header.key);
-      this.#lengthAndBytes(header.value);
+      this.#lengthAndData(header.key, utf8Length(header.key));
+      this.#lengthAndData(header.value, byteLength(header.value));
     }
     this.#recordCount++;
     this.#lastOffset = offset;
@@ -146,11 +196,14 @@ export class RecordBatchBuilder {
     this.#lastOffset = lastOffset;
   }
 
-  /** The whole batch. A view of the builder's buffer when nothing was compressed, so the builder is not used afterwards. */
-  build(): Uint8Array {
+  /**
+   * The whole batch. A view of the builder's buffer when nothing was compressed, so the builder is not used afterwards.
+   * @param producer in place of what the options say: a producer learns its sequence when the batch leaves
+   */
+  build(producer?: ProducerState): Uint8Array {
     const type = this.#options.compressionType ?? "none";
     const batch = type === "none" ? this.#bytes.subarray(0, this.#position) : this.#compressed(type);
-    this.#writeHeader(batch, type);
+    this.#writeHeader(batch, type, producer ?? this.#options);
     return batch;
   }
 
@@ -164,12 +217,12 @@ export class RecordBatchBuilder {
     return batch;
   }
 
-  #writeHeader(batch: Uint8Array, type: CompressionType): void {
+  #writeHeader(batch: Uint8Array, type: CompressionType, producer: Partial<ProducerState>): void {
     const options = this.#options;
     const view = new DataView(batch.buffer, batch.byteOffset, batch.length);
     let attributes = compressionTypeId(type);
     if (options.timestampType === "log-append-time") attributes |= TIMESTAMP_TYPE_FLAG;
-    if (options.isTransactional === true) attributes |= TRANSACTIONAL_FLAG;
+    if (producer.isTransactional === true) attributes |= TRANSACTIONAL_FLAG;
     if (options.isControlBatch === true) attributes |= CONTROL_FLAG;
     if (options.deleteHorizonMs !== undefined) attributes |= DELETE_HORIZON_FLAG;
     setInt64(view, 0, this.#baseOffset);
@@ -180,9 +233,9 @@ export class RecordBatchBuilder {
     view.setInt32(LAST_OFFSET_DELTA_AT, this.#lastOffset - this.#baseOffset);
     setInt64(view, BASE_TIMESTAMP_AT, this.#baseTimestamp);
     setInt64(view, MAX_TIMESTAMP_AT, this.#maxTimestamp);
-    setInt64(view, PRODUCER_ID_AT, options.producerId ?? NO_PRODUCER_ID);
-    view.setInt16(PRODUCER_EPOCH_AT, options.producerEpoch ?? NO_PRODUCER_EPOCH);
-    view.setInt32(BASE_SEQUENCE_AT, options.baseSequence ?? NO_SEQUENCE);
+    setInt64(view, PRODUCER_ID_AT, producer.producerId ?? NO_PRODUCER_ID);
+    view.setInt16(PRODUCER_EPOCH_AT, producer.producerEpoch ?? NO_PRODUCER_EPOCH);
+    view.setInt32(BASE_SEQUENCE_AT, producer.baseSequence ?? NO_SEQUENCE);
     view.setInt32(RECORD_COUNT_AT, this.#recordCount);
     view.setUint32(CRC_AT, crc32c(batch, ATTRIBUTES_AT));
   }
@@ -198,10 +251,12 @@ export class RecordBatchBuilder {
     this.#bytes = grown;
   }
 
-  #lengthAndBytes(bytes: Uint8Array | null): void {
-    if (bytes === null) return this.#varint(-1);
-    this.#varint(bytes.length);
-    this.#raw(bytes);
+  /** @param length as `byteLength` has it */
+  #lengthAndData(data: Uint8Array | string | null, length: number): void {
+    this.#varint(length);
+    if (data === null) return;
+    if (typeof data === "string") this.#text(data, length);
+    else this.#raw(data);
   }
 
   #raw(bytes: Uint8Array): void {
@@ -214,10 +269,8 @@ export class RecordBatchBuilder {
     this.#position = at + length;
   }
 
-  #text(text: string): void {
-    const length = utf8Length(text);
-    this.#varint(length);
-    if (length === text.length && length <= SHORT_BYTES) {
+  #text(text: string, length: number): void {
+    if (length === text.length && length <= SHORT_TEXT) {
       for (let i = 0; i < length; i++) this.#bytes[this.#position++] = text.charCodeAt(i);
       return;
     }
@@ -268,6 +321,13 @@ function varlongSize(value: number): number {
   return bytes;
 }
 
-function lengthAndBytesSize(bytes: Uint8Array | null): number {
-  return bytes === null ? 1 : varintSize(bytes.length) + bytes.length;
+/** @param length -1 for null */
+function lengthAndBytesSize(length: number): number {
+  return length < 0 ? 1 : varintSize(length) + length;
+}
+
+/** -1 for null. */
+function byteLength(data: Uint8Array | string | null): number {
+  if (data === null) return -1;
+  return typeof data === "string" ? utf8Length(data) : data.length;
 }

@@ -30,6 +30,7 @@ import type { TimestampType } from "./constants.ts";
 import { crc32c } from "./crc32c.ts";
 import { CorruptRecordError, InvalidRecordError, InvalidTimestampError, UnsupportedMagicError } from "./errors.ts";
 import { getInt64, setInt64 } from "./int64-view.ts";
+import type { ProducerState } from "./record-batch-builder.ts";
 import { RecordCursor } from "./record-cursor.ts";
 
 const INT32_MAX = 0x7fffffff;
@@ -215,6 +216,16 @@ export class RecordBatch {
     const others = this.attributes & ~TIMESTAMP_TYPE_FLAG;
     this.#view.setInt16(ATTRIBUTES_AT, type === "log-append-time" ? others | TIMESTAMP_TYPE_FLAG : others);
     setInt64(this.#view, MAX_TIMESTAMP_AT, maxTimestamp);
+    this.#view.setUint32(CRC_AT, this.computeCrc());
+  }
+
+  /** Says who wrote the batch, as a producer does whose epoch was bumped. Patches attributes and CRC. */
+  setProducerState(state: ProducerState): void {
+    const others = this.attributes & ~TRANSACTIONAL_FLAG;
+    this.#view.setInt16(ATTRIBUTES_AT, state.isTransactional ? others | TRANSACTIONAL_FLAG : others);
+    setInt64(this.#view, PRODUCER_ID_AT, state.producerId);
+    this.#view.setInt16(PRODUCER_EPOCH_AT, state.producerEpoch);
+    this.#view.setInt32(BASE_SEQUENCE_AT, state.baseSequence);
     this.#view.setUint32(CRC_AT, this.computeCrc());
   }
 

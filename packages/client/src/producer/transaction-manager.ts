@@ -1,0 +1,200 @@
+import type { KafkaError } from "@samsa/base";
+import { ErrorCode } from "@samsa/base";
+import { incrementSequence, NO_PRODUCER_EPOCH, NO_PRODUCER_ID } from "@samsa/protocol";
+import type { PartitionQueue } from "./partition-queue.ts";
+import type { ProducerBatch } from "./producer-batch.ts";
+
+const MAX_PRODUCER_EPOCH = 0x7fff - 1;
+const NO_LOG_START_OFFSET = -1;
+
+/**
+ * Who this producer is to the brokers, and the sequences that let them tell a retry from a record (KIP-98, KIP-360). A decider: it
+ * sends nothing. Kafka's name, for transactions have their state here too.
+ *
+ *   no id ── onProducerId ──→ id, epoch ── a gap in a partition ──→ bump wanted
+ *                                 ↑                                      │ nothing of these partitions is on the wire
+ *                                 └──── epoch + 1, their sequences from 0 ┘
+ */
+export class TransactionManager {
+  readonly isIdempotent: boolean;
+  #producerId: number = NO_PRODUCER_ID;
+  #producerEpoch: number = NO_PRODUCER_EPOCH;
+  #fatal: KafkaError | undefined;
+  readonly #toRewrite = new Set<PartitionQueue>();
+  epochBumps = 0;
+
+  constructor(isIdempotent: boolean) {
+    this.isIdempotent = isIdempotent;
+  }
+
+  get producerId(): number {
+    return this.#producerId;
+  }
+
+  get producerEpoch(): number {
+    return this.#producerEpoch;
+  }
+
+  /** The producer is of no use any more, as when it may not write idempotently. */
+  get fatalError(): KafkaError | undefined {
+    return this.#fatal;
+  }
+
+  get needsProducerId(): boolean {
+    return this.isIdempotent && this.#producerId === NO_PRODUCER_ID && this.#fatal === undefined;
+  }
+
+  fail(error: KafkaError): void {
+    this.#fatal ??= error;
+  }
+
+  onProducerId(producerId: number, producerEpoch: number): void {
+    this.#producerId = producerId;
+    this.#producerEpoch = producerEpoch;
+    this.#rewrite();
+  }
+
+  /** Whether a batch that never left may leave now. */
+  mayDrain(queue: PartitionQueue): boolean {
+    if (!this.isIdempotent) return queue.underWay.length === 0; // one at a time is what keeps the order then
+    if (this.#producerId === NO_PRODUCER_ID || this.#toRewrite.has(queue)) return false;
+    const { sequences } = queue;
+    if (sequences.unresolvedSequence !== undefined) return false;
+    if (queue.underWay.length === 0) return true;
+    // A batch of a new epoch must not overtake those of the old one: the broker would take them to be out of order. And a broker
+    // that knows nothing of a producer takes any sequence for its first, so until one has been acknowledged there is only one.
+    return this.#isCurrent(queue) && sequences.lastAckedSequence >= 0;
+  }
+
+  /** Whether a batch may leave again: the first that is under way, the others wait for it. */
+  mayRetry(queue: PartitionQueue): boolean {
+    return !this.#toRewrite.has(queue);
+  }
+
+  /** Gives a batch that leaves for the first time its sequence. */
+  assign(queue: PartitionQueue, batch: ProducerBatch): void {
+    if (!this.isIdempotent) return;
+    if (!this.#isCurrent(queue)) this.#restart(queue);
+    const { sequences } = queue;
+    batch.producer = this.#stateAt(sequences.nextSequence);
+    sequences.nextSequence = incrementSequence(sequences.nextSequence, batch.recordCount);
+  }
+
+  onAcknowledged(queue: PartitionQueue, batch: ProducerBatch, baseOffset: number): void {
+    if (!this.isIdempotent || !this.#isOfQueue(queue, batch)) return;
+    const { sequences } = queue;
+    const lastSequence = incrementSequence(batch.baseSequence, batch.recordCount - 1);
+    if (isAfter(lastSequence, sequences.lastAckedSequence)) sequences.lastAckedSequence = lastSequence;
+    if (baseOffset >= 0) {
+      sequences.lastAckedOffset = Math.max(sequences.lastAckedOffset, baseOffset + batch.recordCount - 1);
+    }
+  }
+
+  /** What a broker refused: whether the batch may be sent again, if need be as another epoch (Java's `canRetry`). */
+  canRetry(queue: PartitionQueue, batch: ProducerBatch, error: KafkaError, logStartOffset: number): boolean {
+    if (!this.isIdempotent || batch.producer === undefined) return error.isRetriable;
+    const { sequences } = queue;
+    if (error.code === ErrorCode.UNKNOWN_PRODUCER_ID) {
+      // The broker has forgotten us, by retention of the log or by producer.id.expiration.ms. What it had acknowledged is safe; we
+      // begin anew. Unless the leader has only just come up and says no log start offset: then it may know later.
+      const mayKnowLater = logStartOffset === NO_LOG_START_OFFSET || batch.hasSequenceBeenReset;
+      if (!mayKnowLater && this.#isOfQueue(queue, batch)) this.#requestBump(queue);
+      return true;
+    }
+    if (error.code === ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER) {
+      const isNext = batch.baseSequence === incrementSequence(sequences.lastAckedSequence, 1);
+      if (sequences.unresolvedSequence === undefined) {
+        // Out of order because one before it has failed and is on its way again.
+        if (batch.hasSequenceBeenReset || !isNext) return true;
+        this.#requestBump(queue);
+      } else if (batch.baseSequence === sequences.unresolvedSequence) {
+        this.#requestBump(queue); // the one before it never arrived
+      }
+      return true;
+    }
+    return error.isRetriable;
+  }
+
+  /** A batch was given up on. @param isRefused whether the broker said that it did not take it */
+  onFailed(queue: PartitionQueue, batch: ProducerBatch, error: KafkaError, isRefused: boolean): void {
+    if (error.code === ErrorCode.CLUSTER_AUTHORIZATION_FAILED || error.code === ErrorCode.PRODUCER_FENCED) {
+      this.fail(error);
+    }
+    if (!this.isIdempotent || batch.producer === undefined || !this.#isOfQueue(queue, batch)) return;
+    if (isRefused) this.#requestBump(queue);
+    else queue.sequences.unresolvedSequence = incrementSequence(batch.baseSequence, batch.recordCount);
+  }
+
+  /** Looks whether what is not known can be known now, and bumps the epoch once nothing of the partitions concerned is on the wire. */
+  poll(busy: ReadonlySet<PartitionQueue>): void {
+    if (!this.isIdempotent) return;
+    for (const queue of busy) this.#resolve(queue);
+    if (this.#toRewrite.size === 0 || this.#producerId === NO_PRODUCER_ID) return;
+    for (const queue of this.#toRewrite) if (queue.onWire > 0) return; // their answers wake us
+    this.epochBumps++;
+    if (this.#producerEpoch >= MAX_PRODUCER_EPOCH) {
+      this.#producerId = NO_PRODUCER_ID; // asks for another
+      this.#producerEpoch = NO_PRODUCER_EPOCH;
+      return;
+    }
+    this.#producerEpoch++;
+    this.#rewrite();
+  }
+
+  #resolve(queue: PartitionQueue): void {
+    const { sequences } = queue;
+    const { unresolvedSequence } = sequences;
+    if (unresolvedSequence === undefined) return;
+    if (unresolvedSequence === incrementSequence(sequences.lastAckedSequence, 1)) {
+      sequences.unresolvedSequence = undefined;
+    } else if (isAfter(sequences.lastAckedSequence, unresolvedSequence)) {
+      sequences.unresolvedSequence = undefined; // one after it was taken, so it was too
+    } else if (queue.underWay.length === 0 && queue.onWire === 0) {
+      this.#requestBump(queue);
+    }
+  }
+
+  #requestBump(queue: PartitionQueue): void {
+    this.#toRewrite.add(queue);
+  }
+
+  #rewrite(): void {
+    for (const queue of this.#toRewrite) this.#restart(queue);
+    this.#toRewrite.clear();
+  }
+
+  /** Numbers the batches of a partition from 0 in the current epoch. */
+  #restart(queue: PartitionQueue): void {
+    const { sequences } = queue;
+    sequences.producerId = this.#producerId;
+    sequences.producerEpoch = this.#producerEpoch;
+    sequences.nextSequence = 0;
+    sequences.lastAckedSequence = -1;
+    sequences.lastAckedOffset = -1;
+    sequences.unresolvedSequence = undefined;
+    for (const batch of queue.underWay) {
+      batch.resetProducerState(this.#stateAt(sequences.nextSequence));
+      sequences.nextSequence = incrementSequence(sequences.nextSequence, batch.recordCount);
+    }
+  }
+
+  #stateAt(baseSequence: number): NonNullable<ProducerBatch["producer"]> {
+    const { producerId, producerEpoch } = this;
+    return { producerId, producerEpoch, baseSequence, isTransactional: false };
+  }
+
+  #isCurrent({ sequences }: PartitionQueue): boolean {
+    return sequences.producerId === this.#producerId && sequences.producerEpoch === this.#producerEpoch;
+  }
+
+  /** An answer to what was sent in an epoch that the partition has left says nothing about its sequence now. */
+  #isOfQueue({ sequences }: PartitionQueue, { producer }: ProducerBatch): boolean {
+    return sequences.producerId === producer?.producerId && sequences.producerEpoch === producer.producerEpoch;
+  }
+}
+
+/** In a circle of 2^31 sequences, where what is less than half of it ahead is after. */
+function isAfter(sequence: number, other: number): boolean {
+  const ahead = (sequence - other) & 0x7fffffff;
+  return other < 0 ? sequence >= 0 : sequence >= 0 && ahead > 0 && ahead < 0x40000000;
+}
