@@ -1,0 +1,259 @@
+#!/usr/bin/env node
+// Kafka clients side by side: each in a process of its own, against the same broker, in turns, round by round.
+//
+//   node bench/client.mjs [--rounds N] [--works produce-100,produce-1k,each,alone] [--clients samsa,platformatic,kafkajs,librdkafka,java]
+//                         [--broker apache|samsa] [--scale F] [--save FILE]
+//
+// librdkafka is measured through kcat, which reads the records from a file; Java through ProducerPerformance. Both say what they
+// do per second over a whole process, so they get enough records for their start not to count. One topic with one partition.
+import { spawnSync } from "node:child_process";
+import { createWriteStream, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism, tmpdir, totalmem } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { fetchApacheKafka, toolArguments } from "../compat/apache-kafka/kafka.mjs";
+import { BareClient, until } from "../compat/lib/bare-client.mjs";
+import { createBroker } from "../compat/lib/brokers.mjs";
+import { hasProgram, runProgram } from "../compat/lib/process.mjs";
+
+const LIMIT = { limitMs: 300_000 };
+
+/** What each work is to each client: how many records, and which of the client's ways. */
+const WORKS = {
+  "produce-100": {
+    title: "produce 100 bytes, acks=all (records/s)",
+    bytes: 100,
+    figure: "recordsPerSecond",
+    of: {
+      samsa: { "": ["produce, callback", 2_000_000] },
+      "samsa, sendBatch": { samsa: ["produce, batches", 2_000_000] },
+      "samsa, default options": { samsa: ["produce, callback, as configured by default", 1_000_000] },
+      platformatic: { "": ["produce, batches", 1_000_000] },
+      kafkajs: { "": ["produce, batches", 300_000] },
+      librdkafka: { "": ["", 4_000_000] },
+      java: { "": ["", 2_000_000] },
+    },
+  },
+  "produce-1k": {
+    title: "produce 1 KiB, acks=all (records/s)",
+    bytes: 1024,
+    figure: "recordsPerSecond",
+    of: {
+      samsa: { "": ["produce, callback", 500_000] },
+      platformatic: { "": ["produce, batches", 300_000] },
+      kafkajs: { "": ["produce, batches", 100_000] },
+      librdkafka: { "": ["", 700_000] },
+      java: { "": ["", 300_000] },
+    },
+  },
+  each: {
+    title: "produce 100 bytes, a promise for each (records/s)",
+    bytes: 100,
+    figure: "recordsPerSecond",
+    lanes: 100,
+    of: {
+      samsa: { "": ["produce, each awaited", 200_000] },
+      "samsa, 10,000 callers": { samsa: ["produce, each awaited", 1_000_000, 10_000] },
+      platformatic: { "": ["produce, each awaited", 50_000] },
+      kafkajs: { "": ["produce, each awaited", 30_000] },
+    },
+  },
+  alone: {
+    title: "a lone send of 100 bytes (ms)",
+    bytes: 100,
+    figure: "p50Ms",
+    more: ["p99Ms"],
+    of: {
+      samsa: { "": ["produce, alone", 5000] },
+      platformatic: { "": ["produce, alone", 5000] },
+      kafkajs: { "": ["produce, alone", 3000] },
+    },
+  },
+};
+
+const here = (name) => fileURLToPath(new URL(`client/${name}.mjs`, import.meta.url));
+
+async function measureNode(name, job) {
+  const { stdout } = await runProgram(process.execPath, [here(name), JSON.stringify(job)], LIMIT);
+  return JSON.parse(stdout.trim().split("\n").at(-1));
+}
+
+async function measureLibrdkafka(job, dir) {
+  const file = join(dir, `lines-${job.bytes}-${job.records}`);
+  await writeLines(file, job.records, job.bytes);
+  const options = ["-X", "acks=all", "-X", "enable.idempotence=true", "-X", "queue.buffering.max.messages=1000000"];
+  const begun = performance.now();
+  await runProgram("kcat", ["-b", job.bootstrap, "-P", "-t", job.topic, "-p", "0", ...options, "-l", file], LIMIT);
+  const recordsPerSecond = job.records / ((performance.now() - begun) / 1000);
+  rmSync(file);
+  return { recordsPerSecond };
+}
+
+async function writeLines(file, count, bytes) {
+  const block = `${"x".repeat(bytes)}\n`.repeat(1000);
+  const stream = createWriteStream(file);
+  for (let written = 0; written < count; written += 1000) {
+    if (!stream.write(block)) await new Promise((resolve) => stream.once("drain", resolve));
+  }
+  await new Promise((resolve) => stream.end(resolve));
+}
+
+async function measureJava(job) {
+  const { topic, records, bytes, bootstrap } = job;
+  const what = [
+    "--topic",
+    topic,
+    "--num-records",
+    String(records),
+    "--record-size",
+    String(bytes),
+    "--throughput",
+    "-1",
+  ];
+  const how = [
+    "--bootstrap-server",
+    bootstrap,
+    "--command-property",
+    "acks=all",
+    "--command-property",
+    "batch.size=1000000",
+  ];
+  const tool = toolArguments("org.apache.kafka.tools.ProducerPerformance", [...what, ...how]);
+  const { stdout } = await runProgram("java", tool, LIMIT);
+  const found = /([\d.]+) records\/sec/.exec(stdout.trim().split("\n").at(-1));
+  if (found === null) throw new Error(`ProducerPerformance said: ${stdout}`);
+  return { recordsPerSecond: Number(found[1]) };
+}
+
+function measure(client, job, dir) {
+  if (client === "librdkafka") return measureLibrdkafka(job, dir);
+  if (client === "java") return measureJava(job);
+  return measureNode(client, job);
+}
+
+/** The rows of a work: how each client is called, and what it is told. */
+function rowsOf(work, clients, scale) {
+  return Object.entries(work.of).flatMap(([label, ways]) => {
+    const [[name, [way, records, lanes = work.lanes ?? 1]]] = Object.entries(ways);
+    const client = name === "" ? label : name;
+    if (!clients.includes(client)) return [];
+    return [{ label, client, job: { work: way, records: Math.ceil(records * scale), bytes: work.bytes, lanes } }];
+  });
+}
+
+export async function benchmarkClients({ rounds, works, clients, target, scale, save }) {
+  const dir = mkdtempSync(join(tmpdir(), "samsa-bench-"));
+  mkdirSync(join(dir, target));
+  const broker = await createBroker(target, join(dir, target));
+  const saved = { machine: machine(), target, rounds, scale, works: {} };
+  process.stdout.write(`${saved.machine}, against ${target === "apache" ? "Apache Kafka" : "Samsa"}\n`);
+  const stop = () => void broker.kill().then(() => process.exit(130));
+  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, stop);
+  try {
+    await broker.start();
+    for (const name of works) {
+      const work = WORKS[name];
+      if (work === undefined) throw new Error(`no work ${name}; there are ${Object.keys(WORKS).join(", ")}`);
+      const rows = rowsOf(work, clients, scale).map((row) => ({ ...row, samples: [] }));
+      for (let round = 1; round <= rounds; round++) {
+        for (const row of rows) {
+          process.stderr.write(`${name}, round ${round} of ${rounds}: ${row.label}\n`);
+          const topic = `${name}-${row.label.replaceAll(/[^a-z0-9]+/gi, "-")}-${round}`;
+          await createTopic(broker, topic);
+          row.samples.push(await measure(row.client, { ...row.job, topic, bootstrap: broker.bootstrap }, dir));
+        }
+      }
+      saved.works[name] = print(work, rows);
+    }
+  } finally {
+    await broker.kill();
+    rmSync(dir, { recursive: true, force: true });
+  }
+  if (save !== undefined) writeFileSync(save, `${JSON.stringify(saved, undefined, 2)}\n`);
+}
+
+async function createTopic(broker, topic) {
+  const client = await BareClient.connect(broker.port);
+  try {
+    await until(() => client.createTopicByAsking(topic), { limitMs: 20_000 });
+    await until(() => client.produce(topic, "first", Date.now()), { limitMs: 20_000 });
+  } finally {
+    client.close();
+  }
+}
+
+function machine() {
+  const memory = (totalmem() / 2 ** 30).toFixed(0);
+  return `${availableParallelism()} cores, ${memory} GiB, node ${process.version}`;
+}
+
+/** Prints least, median and most of each client, and how many times the others' median the first one's is. */
+function print(work, rows) {
+  const figures = [work.figure, ...(work.more ?? [])];
+  const lines = [];
+  for (const figure of figures) {
+    const title = figures.length > 1 ? `${work.title}, ${figure.replace("Ms", "")}` : work.title;
+    const head = [title, "min", "median", "max", "ratio of ours", "cpu µs/record"];
+    const spreads = rows.map(({ samples }) => spreadOf(samples.map((sample) => sample[figure])));
+    const ours = spreads[0]?.median;
+    const table = rows.map(({ label, samples }, i) => {
+      const { min, median, max } = spreads[i];
+      const cpu = spreadOf(samples.map(({ cpuMicrosPerRecord }) => cpuMicrosPerRecord)).median;
+      return [label, format(min), format(median), format(max), (ours / median).toFixed(2), cpu?.toFixed(2) ?? ""];
+    });
+    const widths = head.map((_, column) => Math.max(...[head, ...table].map((row) => row[column].length)));
+    for (const row of [head, ...table]) {
+      const cells = row.map((text, i) => (i === 0 ? text.padEnd(widths[i]) : text.padStart(widths[i])));
+      process.stdout.write(`${cells.join("   ")}\n`);
+    }
+    process.stdout.write("\n");
+    lines.push(...rows.map(({ label }, i) => ({ label, figure, ...spreads[i] })));
+  }
+  return lines;
+}
+
+function spreadOf(values) {
+  const sorted = values.filter((value) => value !== undefined).toSorted((a, b) => a - b);
+  return { min: sorted[0], median: sorted[sorted.length >> 1], max: sorted.at(-1) };
+}
+
+function format(value) {
+  if (value === undefined) return "-";
+  return value >= 1000 ? Math.round(value).toLocaleString("en") : value.toPrecision(3);
+}
+
+async function main() {
+  const { values } = parseArgs({
+    options: {
+      rounds: { type: "string", default: "3" },
+      works: { type: "string", default: Object.keys(WORKS).join(",") },
+      clients: { type: "string", default: "samsa,platformatic,kafkajs,librdkafka,java" },
+      broker: { type: "string", default: "apache" },
+      scale: { type: "string", default: "1" },
+      save: { type: "string" },
+    },
+  });
+  fetchApacheKafka();
+  const isHere = (client) => client !== "librdkafka" || hasProgram("kcat", ["-V"]);
+  const hasJava = spawnSync("java", ["-version"], { stdio: "ignore" }).status === 0;
+  const clients = values.clients.split(",").filter((client) => isHere(client) && (client !== "java" || hasJava));
+  await benchmarkClients({
+    rounds: Number(values.rounds),
+    works: values.works.split(","),
+    clients,
+    target: values.broker,
+    scale: Number(values.scale),
+    save: values.save,
+  });
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  try {
+    await main();
+  } catch (error) {
+    process.stderr.write(`bench: ${error.message}\n`);
+    process.exit(1);
+  }
+}
