@@ -6,7 +6,6 @@
 //
 // librdkafka is measured through kcat, which reads the records from a file; Java through ProducerPerformance. Both say what they
 // do per second over a whole process, so they get enough records for their start not to count. One topic with one partition.
-import { spawnSync } from "node:child_process";
 import { createWriteStream, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
@@ -72,6 +71,9 @@ const WORKS = {
     },
   },
 };
+
+export const ALL_CLIENT_WORKS = Object.keys(WORKS);
+export const ALL_CLIENTS = ["samsa", "platformatic", "kafkajs", "librdkafka", "java"];
 
 const here = (name) => fileURLToPath(new URL(`client/${name}.mjs`, import.meta.url));
 
@@ -143,7 +145,9 @@ function rowsOf(work, clients, scale) {
   });
 }
 
-export async function benchmarkClients({ rounds, works, clients, target, scale, save }) {
+export async function benchmarkClients({ rounds, works, clients: wanted, target, scale, save }) {
+  const isHere = { librdkafka: () => hasProgram("kcat", ["-V"]), java: () => hasProgram("java", ["-version"]) };
+  const clients = wanted.filter((client) => isHere[client]?.() ?? true);
   const dir = mkdtempSync(join(tmpdir(), "samsa-bench-"));
   mkdirSync(join(dir, target));
   const broker = await createBroker(target, join(dir, target));
@@ -228,21 +232,18 @@ async function main() {
   const { values } = parseArgs({
     options: {
       rounds: { type: "string", default: "3" },
-      works: { type: "string", default: Object.keys(WORKS).join(",") },
-      clients: { type: "string", default: "samsa,platformatic,kafkajs,librdkafka,java" },
+      works: { type: "string", default: ALL_CLIENT_WORKS.join(",") },
+      clients: { type: "string", default: ALL_CLIENTS.join(",") },
       broker: { type: "string", default: "apache" },
       scale: { type: "string", default: "1" },
       save: { type: "string" },
     },
   });
   fetchApacheKafka();
-  const isHere = (client) => client !== "librdkafka" || hasProgram("kcat", ["-V"]);
-  const hasJava = spawnSync("java", ["-version"], { stdio: "ignore" }).status === 0;
-  const clients = values.clients.split(",").filter((client) => isHere(client) && (client !== "java" || hasJava));
   await benchmarkClients({
     rounds: Number(values.rounds),
     works: values.works.split(","),
-    clients,
+    clients: values.clients.split(","),
     target: values.broker,
     scale: Number(values.scale),
     save: values.save,

@@ -13,6 +13,7 @@
 // log-startup   1,000 and 10,000 partitions: from the start of the process to a record in each topic
 // requests      requests of one record, on one connection and on eight
 // latency       requests of one record at 1,000 and 5,000 a second
+// client        (only alone) Kafka clients beside each other; see client.mjs, which has more options
 //
 // The log-* ones, requests and latency come from a generator in a process of its own, which sends what was built beforehand on bare
 // sockets and shares nothing with either side. Each round warms up first. Apache Kafka has the heap of its own start script.
@@ -26,6 +27,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { fetchApacheKafka, missingForApacheKafka } from "../compat/apache-kafka/kafka.mjs";
+import { ALL_CLIENT_WORKS, ALL_CLIENTS, benchmarkClients } from "./client.mjs";
 import { markdownOf, printTable, tableOf } from "./lib/table.mjs";
 import { benchmarks as ofTheLog } from "./log.mjs";
 import { benchmarks as ofProcesses } from "./process.mjs";
@@ -64,6 +66,12 @@ async function main() {
       save: { type: "string" },
     },
   });
+  if (values.only === "client") {
+    fetchApacheKafka();
+    const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
+    const what = { rounds, works: ALL_CLIENT_WORKS, clients: ALL_CLIENTS, target: values.targets.split(",").at(-1) };
+    return await benchmarkClients({ ...what, scale: values.quick ? QUICK_SCALE : 1, save: values.save });
+  }
   const names = values.only.split(",");
   const unknown = names.find((name) => BENCHMARKS[name] === undefined);
   if (unknown !== undefined)
