@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { emitApiInfo } from "./generator/emit-api-info.mjs";
 import { emitMessage } from "./generator/emit-message.mjs";
+import { emitStoredMessages } from "./generator/emit-stored-messages.mjs";
 import { resolveMessage } from "./generator/model.mjs";
 import { loadSchemas, schemaFiles } from "./generator/schema.mjs";
 
@@ -30,11 +31,12 @@ function main() {
   );
   /** @type {Map<string, string>} */
   const files = new Map([["api-info.ts", emitApiInfo(schemas)]]);
-  for (const schema of schemas) {
-    if (schema.versions === "none") continue;
-    const file = `${kebabCase(schema.name)}.ts`;
-    if (files.has(file)) throw new Error(`two messages are named ${schema.name}`);
-    files.set(file, emitMessage(resolveMessage(schema), helpers));
+  const messages = schemas.filter(({ versions }) => versions !== "none").map((schema) => resolveMessage(schema));
+  files.set("stored-messages.ts", emitStoredMessages(messages, kebabCase));
+  for (const message of messages) {
+    const file = `${kebabCase(message.schema.name)}.ts`;
+    if (files.has(file)) throw new Error(`two messages are named ${message.schema.name}`);
+    files.set(file, emitMessage(message, helpers));
   }
   writeChanged(files);
   writeFileSync(DIGEST, [digest, ...files.keys()].join("\n"));

@@ -1,6 +1,9 @@
 import { Command, InvalidArgumentError, Option } from "commander";
+import { collect, examples, wholeNumber } from "./arguments.ts";
 import type { ExitCode } from "./exit-code.ts";
+import { addLog } from "./log-program.ts";
 import { FORMAT_TOKENS } from "./record-format.ts";
+import { addStorage } from "./storage-program.ts";
 import { samsaVersion } from "./version.ts";
 
 type Done = (exitCode: ExitCode) => void;
@@ -21,6 +24,8 @@ export function samsaProgram(done: Done): Command {
   addTopic(program, done);
   addProduce(program, done);
   addConsume(program, done);
+  addLog(program, done);
+  addStorage(program, done);
   return program;
 }
 
@@ -210,21 +215,8 @@ function propertyOption(description: string): Option {
   return new Option("-X, --property <key=value>", description).argParser(collect);
 }
 
-function examples(lines: readonly string[]): string {
-  return `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}\n`;
-}
-
-function collect(value: string, previous: readonly string[] = []): readonly string[] {
-  return [...previous, value];
-}
-
 function collectNumbers(value: string, previous: readonly number[] = []): readonly number[] {
   return [...previous, wholeNumber(value)];
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d{1,15}$/u.test(text)) throw new InvalidArgumentError("A whole number is wanted.");
-  return Number(text);
 }
 
 function portNumber(text: string): number {

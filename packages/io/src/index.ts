@@ -5,6 +5,7 @@ export type { MemoryDiskOptions } from "./memory-disk.ts";
 export { MemoryTransport } from "./memory-transport.ts";
 export type { MemoryTransportOptions } from "./memory-transport.ts";
 export { NodeDisk } from "./node-disk.ts";
+export { ReadOnlyDisk } from "./read-only-disk.ts";
 export { SystemClock } from "./system-clock.ts";
 export { SystemRandom } from "./system-random.ts";
 export { TcpTransport } from "./tcp-transport.ts";

@@ -10,6 +10,8 @@ export {
   responseHeaderVersion,
 } from "./headers.ts";
 export type { ApiMessageCodec, MessageCodec, MessageFields, UnknownTaggedField } from "./message-codec.ts";
+export { base64, fromBase64, javaDouble, JsonNumber, jsonText, messageToJson } from "./message-json.ts";
+export type { FieldForm, Json, StoredMessage } from "./message-json.ts";
 export { compress, decompress } from "./compression/compression.ts";
 export type { DecompressOptions } from "./compression/limits.ts";
 export { COMPRESSION_TYPES, compressionTypeId, compressionTypeOf } from "./compression/compression-type.ts";
