@@ -21,6 +21,52 @@ export function addLog(program: Command, done: Done): void {
     );
 
   log
+    .command("segments [dir] [topic]")
+    .description("list partitions and their segments: offsets, sizes, times, state")
+    .option("--data-dir <dir>", "the data directory (default: ./samsa-data)")
+    .option("--json", "a JSON object a partition, a line each")
+    .addHelpText(
+      "after",
+      examples([
+        "samsa log segments",
+        "samsa log segments orders",
+        "samsa log segments --data-dir /var/lib/kafka orders-0",
+        "samsa log segments /var/lib/kafka/orders-0 --json | jq '.segments[].baseOffset'",
+      ]),
+    )
+    .action(async (dir: string | undefined, topic: string | undefined, options) => {
+      const { logSegments } = await import("./commands/log-segments.ts");
+      const names = [dir, topic].filter((name) => name !== undefined);
+      done(await logSegments(names, options));
+    });
+
+  log
+    .command("verify [dir]")
+    .description("read every file of a data directory or of one partition and tell what is damaged; changes nothing")
+    .option("--data-dir <dir>", "the same as the argument (default: ./samsa-data)")
+    .option("--force", "also while a broker runs on it")
+    .option("--json", "a JSON object a finding, a line each, and a summary")
+    .addHelpText(
+      "after",
+      `
+Findings:
+  damage       records are lost or cannot be trusted
+  repairable   an index, snapshot or checkpoint that the next start makes anew
+  note         nothing wrong, such as what an unclean stop leaves behind
+Ends with 1 where there is damage or something to repair.
+${examples([
+  "samsa log verify",
+  "samsa log verify /var/lib/kafka",
+  "samsa log verify samsa-data/orders-0",
+  "samsa log verify --json | jq 'select(.severity == \"damage\")'",
+])}`,
+    )
+    .action(async (dir: string | undefined, options) => {
+      const { verifyLog } = await import("./commands/log-verify.ts");
+      done(await verifyLog(dir, options));
+    });
+
+  log
     .command("dump [file...]")
     .description("print what files hold, as Kafka's DumpLogSegments does")
     .option("--files <list>", "the same, with commas between them")

@@ -32,6 +32,10 @@ const COMMANDS = [
   ["topic", "delete"],
   ["produce"],
   ["consume"],
+  ["log"],
+  ["log", "segments"],
+  ["log", "dump"],
+  ["log", "verify"],
 ];
 for (const command of COMMANDS) {
   const line = ["samsa", ...command].join(" ");
@@ -67,6 +71,9 @@ const mistakes = [
   { args: ["consume", "t", "-o", "middle"], says: /no place to begin/, why: "an offset that is none" },
   { args: ["consume", "t", "-f", "%q"], says: /means nothing in a format/, why: "an unknown token" },
   { args: ["consume", "t", "--json", "-f", "%s"], says: /one of them/, why: "two formats" },
+  { args: ["log", "verfy"], says: /Did you mean verify/, why: "an unknown subcommand of log" },
+  { args: ["log", "dump"], says: /which file\?/, why: "no file to dump" },
+  { args: ["log", "dump", "--print-datalog", "a.log"], says: /Did you mean --print-data-log/, why: "an unknown flag" },
   { args: ["topic", "list", "-b", "a:b:c"], says: /is no server/, why: "a server that is none" },
 ];
 for (const { args, says, why } of mistakes) {

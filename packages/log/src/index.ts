@@ -17,6 +17,13 @@ export type { LogReadOptions, LogReadResult } from "./log-reader.ts";
 export type { AppendOrigin } from "./log-validator.ts";
 export { OpenFiles } from "./open-files.ts";
 export { OffsetCheckpointFile } from "./offset-checkpoint-file.ts";
+export {
+  CLEANER_OFFSET_CHECKPOINT,
+  LOG_START_OFFSET_CHECKPOINT,
+  OffsetCheckpointFile,
+  RECOVERY_POINT_CHECKPOINT,
+  REPLICATION_OFFSET_CHECKPOINT,
+} from "./offset-checkpoint-file.ts";
 export type { OffsetCheckpoint } from "./offset-checkpoint-file.ts";
 export { PartitionMetadataFile } from "./partition-metadata-file.ts";
 export { PooledDisk } from "./pooled-disk.ts";
@@ -25,6 +32,13 @@ export type { DumpOptions } from "./inspect/dump-file.ts";
 export { dumpItemText } from "./inspect/dump-item.ts";
 export type { DumpItem, DumpSink } from "./inspect/dump-item.ts";
 export type { RecordDecoder } from "./inspect/dump-log.ts";
+export { describePartition } from "./inspect/describe-partition.ts";
+export type { CheckpointedPartition, PartitionDescription, SegmentDescription } from "./inspect/describe-partition.ts";
+export type { Finding, Report } from "./inspect/finding.ts";
+export { scanSegment } from "./inspect/segment-scan.ts";
+export { metadataRecordToJson } from "./inspect/stored-record-json.ts";
+export { verifyPartition } from "./inspect/verify-partition.ts";
+export type { PartitionVerified } from "./inspect/verify-partition.ts";
 export { readBuffers } from "./read-buffers.ts";
 export { TailCacheBudget } from "./tail-cache.ts";
 export { logDirName, parseLogDirName } from "./topic-partition.ts";

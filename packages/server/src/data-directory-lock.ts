@@ -33,6 +33,11 @@ export function lockDataDirectory(directory: string): () => void {
   };
 }
 
+/** Who runs a broker on the data directory, as far as this machine can tell; undefined for nobody. */
+export function dataDirectoryHolder(directory: string): string | undefined {
+  return holderOf(path.join(directory, LOCK_FILE));
+}
+
 function holderOf(file: string): string | undefined {
   if (lockedHere.has(file)) return "this process";
   const owner = readOwner(file);

@@ -1,8 +1,20 @@
 export { jsonText } from "@samsa/protocol";
 export type { Json } from "@samsa/protocol";
 export { canDump, dumpItemText } from "@samsa/log";
-export type { DumpItem, DumpOptions, DumpSink, RecordDecoder } from "@samsa/log";
+export type {
+  DumpItem,
+  DumpOptions,
+  DumpSink,
+  Finding,
+  PartitionDescription,
+  RecordDecoder,
+  SegmentDescription,
+} from "@samsa/log";
+export { dataDirectoryHolder } from "./data-directory-lock.ts";
 export { dumpFiles } from "./offline/dump-files.ts";
+export { listPartitions } from "./offline/list-partitions.ts";
+export { verifyDataDirectory } from "./offline/verify-data-directory.ts";
+export type { VerifyOptions, VerifyProgress, VerifySummary } from "./offline/verify-data-directory.ts";
 export { StartError } from "./server-error.ts";
 export { startBroker } from "./start-broker.ts";
 export type { RunningBroker, StartBrokerOptions } from "./start-broker.ts";

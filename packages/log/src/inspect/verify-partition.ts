@@ -1,0 +1,206 @@
+import type { Disk } from "@samsa/base";
+import { DiskError } from "@samsa/base";
+import { readWholeFile } from "../atomic-file.ts";
+import { CorruptFileError } from "../errors.ts";
+import { LeaderEpochCheckpointFile } from "../leader-epoch-cache.ts";
+import type { EpochEntry } from "../leader-epoch-cache.ts";
+import type { LogFileName } from "../log-file-names.ts";
+import { LOG_SUFFIX, logFileName, parseLogFileName, PRODUCER_SNAPSHOT_SUFFIX } from "../log-file-names.ts";
+import { PartitionMetadataFile } from "../partition-metadata-file.ts";
+import { decodeProducerSnapshot } from "../producer-snapshot-file.ts";
+import type { CheckpointedPartition } from "./describe-partition.ts";
+import type { Finding, Report } from "./finding.ts";
+import type { WalkState } from "./verify-segment.ts";
+import { verifySegment } from "./verify-segment.ts";
+
+export interface VerifyPartitionOptions {
+  readonly disk: Disk;
+  readonly directory: string;
+  /** The folder's name, for findings. */
+  readonly folder: string;
+  readonly checkpointed: CheckpointedPartition;
+  readonly wasClean: boolean;
+  readonly report: Report;
+  readonly onProgress?: (bytes: number, batches: number) => void;
+}
+
+export interface PartitionVerified {
+  readonly logStartOffset: number;
+  readonly logEndOffset: number;
+  readonly segments: number;
+  readonly batches: number;
+  readonly records: number;
+  readonly bytes: number;
+}
+
+const EPOCH_CHECKPOINT = "leader-epoch-checkpoint";
+const MOST_SNAPSHOT_BYTES = 1024 ** 3;
+/** What else stands in the folder of a partition; the last three in that of the metadata. */
+const KNOWN_FILES =
+  /^(?:partition\.metadata|leader-epoch-checkpoint|recovery-point-offset-checkpoint|quorum-state|.*\.checkpoint(?:\.part|\.deleted)?|.*\.tmp)$/;
+
+/**
+ * Reads every file of a partition's folder against each other and the checkpoints of its data directory.
+ * @throws DiskError
+ */
+export async function verifyPartition(options: VerifyPartitionOptions): Promise<PartitionVerified> {
+  const { disk, directory, folder, checkpointed, wasClean, report, onProgress = () => {} } = options;
+  const files = await listFiles(options);
+  const logs = files.filter(({ suffix, state }) => suffix === LOG_SUFFIX && state === "");
+  const first = logs[0]?.offset ?? 0;
+  const epochs = await readEpochs(options);
+  await checkTopicId(options);
+  const walk: WalkState = {
+    nextOffset: first,
+    leaderEpoch: -1,
+    hasGaps: first > 0,
+    open: new Map(),
+    batches: 0,
+    records: 0,
+    bytes: 0,
+  };
+  const logStartOffset = Math.max(first, checkpointed.logStartOffset ?? 0);
+  for (const [index, { offset: baseOffset }] of logs.entries()) {
+    if (baseOffset > walk.nextOffset) walk.hasGaps = true;
+    await verifySegment({
+      disk,
+      directory,
+      folder,
+      baseOffset,
+      isActive: index === logs.length - 1,
+      wasClean,
+      recoveryPoint: Math.max(checkpointed.recoveryPoint ?? 0, checkpointed.highWatermark ?? 0),
+      walk,
+      epochAt: (offset) =>
+        offset < logStartOffset ? undefined : epochs?.findLast((entry) => entry.startOffset <= offset)?.epoch,
+      report,
+      onProgress,
+    });
+  }
+  const logEndOffset = Math.max(walk.nextOffset, logs.at(-1)?.offset ?? 0);
+  checkOffsets(options, { logEndOffset, epochs, hasLogs: logs.length > 0 });
+  await checkSnapshots(options, files, logEndOffset);
+  const { batches, records, bytes } = walk;
+  return { logStartOffset, logEndOffset, segments: logs.length, batches, records, bytes };
+}
+
+async function listFiles({ disk, directory, folder, report }: VerifyPartitionOptions): Promise<readonly LogFileName[]> {
+  const found: LogFileName[] = [];
+  for (const { name, isDirectory } of await disk.list(directory)) {
+    const parsed = isDirectory ? undefined : parseLogFileName(name);
+    if (parsed !== undefined) found.push(parsed);
+    const file = `${folder}/${name}`;
+    if (parsed === undefined && !KNOWN_FILES.test(name)) {
+      report({ severity: "note", file, message: "a file that is none of a broker's" });
+    } else if (parsed !== undefined && parsed.state !== "") {
+      report({ severity: "note", file, message: LEFT_OVER[parsed.state] });
+    }
+  }
+  found.sort((one, other) => one.offset - other.offset);
+  const bases = new Set(
+    found.filter(({ suffix, state }) => suffix === LOG_SUFFIX && state === "").map((log) => log.offset),
+  );
+  for (const { offset, suffix, state } of found) {
+    if (suffix === PRODUCER_SNAPSHOT_SUFFIX || state !== "" || bases.has(offset)) continue;
+    report({
+      severity: "repairable",
+      file: `${folder}/${logFileName(offset, suffix)}`,
+      message: "an index without its log",
+    });
+  }
+  if (bases.size === 0) report({ severity: "note", file: folder, message: "there is no log in this folder" });
+  return found;
+}
+
+const LEFT_OVER = {
+  ".deleted": "out of use, to be removed",
+  ".cleaned": "a compaction that was never finished; the next start removes it",
+  ".swap": "a compaction that was finished and not yet put in place; the next start does so",
+} as const;
+
+async function readEpochs(options: VerifyPartitionOptions): Promise<readonly EpochEntry[] | undefined> {
+  const { disk, directory, folder, report } = options;
+  const path = `${directory}/${EPOCH_CHECKPOINT}`;
+  try {
+    if ((await disk.fileSize(path)) === undefined) return undefined;
+    const entries = (await new LeaderEpochCheckpointFile(disk, directory).read()) ?? [];
+    for (const [index, entry] of entries.entries()) {
+      const previous = entries[index - 1];
+      if (previous === undefined) continue;
+      if (entry.epoch > previous.epoch && entry.startOffset >= previous.startOffset) continue;
+      const message = `epoch ${entry.epoch} from offset ${entry.startOffset} follows epoch ${previous.epoch} from ${previous.startOffset}`;
+      report({ severity: "repairable", file: `${folder}/${EPOCH_CHECKPOINT}`, message });
+    }
+    return entries;
+  } catch (error) {
+    if (!(error instanceof CorruptFileError)) throw error;
+    report({ severity: "repairable", file: `${folder}/${EPOCH_CHECKPOINT}`, message: error.message });
+    return undefined;
+  }
+}
+
+async function checkTopicId({ disk, directory, folder, report }: VerifyPartitionOptions): Promise<void> {
+  const file = `${folder}/partition.metadata`;
+  try {
+    const topicId = await new PartitionMetadataFile(disk, directory).read();
+    if (topicId === undefined)
+      report({ severity: "note", file, message: "it is missing: the folder names no topic id" });
+  } catch (error) {
+    if (!(error instanceof CorruptFileError)) throw error;
+    report({ severity: "damage", file, message: error.message });
+  }
+}
+
+/** What the checkpoints say lies within the log. */
+function checkOffsets(
+  { folder, checkpointed, wasClean, report }: VerifyPartitionOptions,
+  log: { readonly logEndOffset: number; readonly epochs: readonly EpochEntry[] | undefined; readonly hasLogs: boolean },
+): void {
+  if (!log.hasLogs) return;
+  const { logEndOffset, epochs = [] } = log;
+  const named: readonly (readonly [string, string, number | undefined])[] = [
+    ["recovery-point-offset-checkpoint", "recovery point", checkpointed.recoveryPoint],
+    ["replication-offset-checkpoint", "high watermark", checkpointed.highWatermark],
+    ["log-start-offset-checkpoint", "log start offset", checkpointed.logStartOffset],
+  ];
+  for (const [file, what, offset] of named) {
+    if (offset === undefined || offset <= logEndOffset) continue;
+    const message = `the ${what} of ${folder} is ${offset}, where the log ends at ${logEndOffset}: records are missing`;
+    report({ severity: "damage", file, offset, message });
+  }
+  const { recoveryPoint } = checkpointed;
+  if (wasClean && recoveryPoint !== undefined && recoveryPoint < logEndOffset) {
+    const message = `the log ended at ${recoveryPoint} when the broker stopped, and now it ends at ${logEndOffset}`;
+    report({ severity: "damage", file: folder, offset: recoveryPoint, message });
+  }
+  for (const { epoch, startOffset } of epochs) {
+    if (startOffset <= logEndOffset) continue;
+    const message = `epoch ${epoch} begins at ${startOffset}, where the log ends at ${logEndOffset}`;
+    report({ severity: "repairable", file: `${folder}/${EPOCH_CHECKPOINT}`, offset: startOffset, message });
+  }
+}
+
+async function checkSnapshots(
+  { disk, directory, folder, report }: VerifyPartitionOptions,
+  files: readonly LogFileName[],
+  logEndOffset: number,
+): Promise<void> {
+  for (const { offset, suffix, state } of files) {
+    if (suffix !== PRODUCER_SNAPSHOT_SUFFIX || state !== "") continue;
+    const name = logFileName(offset, suffix);
+    const file = `${folder}/${name}`;
+    const wrong = (severity: Finding["severity"], message: string): void => report({ severity, file, offset, message });
+    try {
+      const bytes = await readWholeFile(disk, `${directory}/${name}`, MOST_SNAPSHOT_BYTES);
+      const producers = decodeProducerSnapshot(bytes ?? new Uint8Array(0), file);
+      if (offset > logEndOffset)
+        wrong("repairable", `it is of offset ${offset}, where the log ends at ${logEndOffset}`);
+      const late = producers.find(({ lastOffset }) => lastOffset >= offset);
+      if (late !== undefined)
+        wrong("repairable", `producer ${late.producerId} is said to have written offset ${late.lastOffset}`);
+    } catch (error) {
+      if (error instanceof CorruptFileError) wrong("repairable", error.message);
+      else if (!(error instanceof DiskError && error.code === "ENOENT")) throw error;
+    }
+  }
+}
