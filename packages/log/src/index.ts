@@ -16,7 +16,6 @@ export type { LoadLogOptions, LogCaches, LogManagerOptions, LogProblem } from ".
 export type { LogReadOptions, LogReadResult } from "./log-reader.ts";
 export type { AppendOrigin } from "./log-validator.ts";
 export { OpenFiles } from "./open-files.ts";
-export { OffsetCheckpointFile } from "./offset-checkpoint-file.ts";
 export {
   CLEANER_OFFSET_CHECKPOINT,
   LOG_START_OFFSET_CHECKPOINT,
