@@ -54,6 +54,7 @@ export async function verifyPartition(options: VerifyPartitionOptions): Promise<
     nextOffset: first,
     leaderEpoch: -1,
     hasGaps: first > 0,
+    isUncertain: false,
     open: new Map(),
     batches: 0,
     records: 0,
@@ -78,8 +79,8 @@ export async function verifyPartition(options: VerifyPartitionOptions): Promise<
     });
   }
   const logEndOffset = Math.max(walk.nextOffset, logs.at(-1)?.offset ?? 0);
-  checkOffsets(options, { logEndOffset, epochs, hasLogs: logs.length > 0 });
-  await checkSnapshots(options, files, logEndOffset);
+  checkOffsets(options, { logEndOffset, epochs, hasLogs: logs.length > 0 && !walk.isUncertain });
+  await checkSnapshots(options, files, walk.isUncertain ? Infinity : logEndOffset);
   const { batches, records, bytes } = walk;
   return { logStartOffset, logEndOffset, segments: logs.length, batches, records, bytes };
 }

@@ -20,6 +20,8 @@ export interface WalkState {
   hasGaps: boolean;
   /** First offsets of the transactions that are open, by producer, as far as their data was seen. */
   readonly open: Map<number, number>;
+  /** A batch could not be read: what lies where it ends is a guess. */
+  isUncertain: boolean;
   batches: number;
   records: number;
   bytes: number;
@@ -56,8 +58,8 @@ export async function verifySegment(check: SegmentCheck): Promise<void> {
       let bytes = 0;
       for (const { position, batch } of next.value) {
         bytes += batch.sizeInBytes;
-        if (!batchCheck.check(batch, position)) continue;
-        indexes.check(batch, position);
+        if (batchCheck.check(batch, position)) indexes.check(batch, position);
+        else indexes.pass(batch, position);
       }
       check.walk.bytes += bytes;
       check.onProgress(bytes, next.value.length);
@@ -110,6 +112,8 @@ class BatchCheck {
     } catch (error) {
       if (!(error instanceof KafkaError)) throw error;
       this.#report("damage", position, offset, error.message);
+      walk.isUncertain = true;
+      walk.hasGaps = true;
       return false;
     }
     if (batch.lastOffset - baseOffset > MOST_OFFSET_DELTA) {
@@ -237,6 +241,24 @@ class Indexes {
     this.#checkOffsetIndex(batch, position);
     this.#checkTimeIndex(batch);
     if (batch.isTransactional && batch.isControlBatch) this.#checkMarker(batch);
+  }
+
+  /** A batch that cannot be read has been told; what the indexes have of it can be neither right nor wrong. */
+  pass(batch: RecordBatch, position: number): void {
+    const { baseOffset } = this.#check;
+    const end = position + batch.sizeInBytes;
+    while ((this.#offsets?.entries[this.#nextOffsetEntry]?.position ?? end) < end) this.#nextOffsetEntry++;
+    const lastOffset = Math.max(
+      baseOffset,
+      this.#offsets?.entries[this.#nextOffsetEntry - 1]?.offset ?? 0,
+      lastOffsetOf(batch),
+    );
+    while ((this.#times?.entries[this.#nextTimeEntry]?.offset ?? Infinity) <= lastOffset) {
+      this.#maxTimestamp = Math.max(
+        this.#maxTimestamp,
+        this.#times?.entries[this.#nextTimeEntry++]?.timestamp ?? NO_TIMESTAMP,
+      );
+    }
   }
 
   /** What is left points beyond the log. */
@@ -380,5 +402,15 @@ class Indexes {
   ): void {
     const { folder, baseOffset, report } = this.#check;
     report({ severity, file: `${folder}/${logFileName(baseOffset, suffix)}`, position, offset, message });
+  }
+}
+
+/** As the header has it, be it damaged. */
+function lastOffsetOf(batch: RecordBatch): number {
+  try {
+    return batch.lastOffset;
+  } catch (error) {
+    if (error instanceof KafkaError) return -1;
+    throw error;
   }
 }
