@@ -1,9 +1,11 @@
+import { alterReplicaLogDirs } from "./handlers/alter-replica-log-dirs.ts";
 import { apiVersions } from "./handlers/api-versions.ts";
 import { createTopics } from "./handlers/create-topics.ts";
 import { deleteRecords } from "./handlers/delete-records.ts";
 import { deleteTopics } from "./handlers/delete-topics.ts";
 import { describeCluster } from "./handlers/describe-cluster.ts";
 import { describeConfigs } from "./handlers/describe-configs.ts";
+import { describeLogDirs } from "./handlers/describe-log-dirs.ts";
 import { fetch } from "./handlers/fetch.ts";
 import { findCoordinator } from "./handlers/find-coordinator.ts";
 import { initProducerId } from "./handlers/init-producer-id.ts";
@@ -46,6 +48,8 @@ export const API_ENDPOINTS: readonly ApiEndpoint[] = [
   endpoint(alterPartitionReassignments),
   endpoint(listPartitionReassignments),
   endpoint(updateFeatures),
+  endpoint(alterReplicaLogDirs),
+  endpoint(describeLogDirs),
   endpoint(describeCluster),
   endpoint(describeProducers),
   endpoint(unregisterBroker),

@@ -1,5 +1,6 @@
 import { ErrorCode } from "@samsa/base";
 import type { ClusterImage, PartitionRegistration } from "@samsa/metadata";
+import { hasOnlineDirectory } from "@samsa/metadata";
 
 /** How a client is told of a partition's replicas. */
 export interface ReplicaStatus {
@@ -13,7 +14,7 @@ export interface ReplicaStatus {
 
 /** A broker that is fenced or gone leads nothing and is offline. */
 export function replicaStatus(
-  { leader, leaderEpoch, replicas, isr }: PartitionRegistration,
+  { leader, leaderEpoch, replicas, isr, directories }: PartitionRegistration,
   { brokers }: ClusterImage,
 ): ReplicaStatus {
   const isOnline = (id: number) => brokers.get(id)?.fenced === false;
@@ -23,6 +24,9 @@ export function replicaStatus(
     leaderEpoch,
     replicaNodes: replicas,
     isrNodes: isr,
-    offlineReplicas: replicas.filter((id) => !isOnline(id)),
+    offlineReplicas: replicas.filter((id, at) => {
+      const broker = brokers.get(id);
+      return broker === undefined || broker.fenced || !hasOnlineDirectory(broker, directories[at]);
+    }),
   };
 }

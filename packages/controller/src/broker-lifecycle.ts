@@ -1,7 +1,21 @@
 import type { Uuid } from "@samsa/base";
-import { assert, ErrorCode, KafkaError } from "@samsa/base";
-import type { BrokerRegistration, Endpoint, MetadataRecord, SupportedVersionRange } from "@samsa/metadata";
-import { brokerFields, isActive, metadataRecord, NO_LEADER, TopicConfig } from "@samsa/metadata";
+import { assert, ErrorCode, KafkaError, ZERO_UUID } from "@samsa/base";
+import type {
+  BrokerRegistration,
+  Endpoint,
+  MetadataRecord,
+  PartitionRegistration,
+  SupportedVersionRange,
+} from "@samsa/metadata";
+import {
+  brokerFields,
+  hasOnlineDirectory,
+  isActive,
+  metadataRecord,
+  NO_LEADER,
+  NO_LEADER_CHANGE,
+  TopicConfig,
+} from "@samsa/metadata";
 import type { ControllerContext, ControllerResult } from "./controller-result.ts";
 import { partitionChangeRecord } from "./partition-change-builder.ts";
 
@@ -14,6 +28,8 @@ export interface BrokerRegistrationRequest {
   readonly supportedFeatures: ReadonlyMap<string, SupportedVersionRange>;
   readonly rack: string | null;
   readonly directories: readonly Uuid[];
+  /** Directories that get no new replicas (KIP-1066). */
+  readonly cordonedDirectories?: readonly Uuid[];
   /** The epoch at which it stopped cleanly; -1 when it does not know. */
   readonly previousBrokerEpoch: number;
 }
@@ -63,22 +79,85 @@ export function unfenceBroker(
   context: ControllerContext,
   brokerId: number,
   brokerEpoch: number,
+  cordonedDirectories: readonly Uuid[] = [],
 ): ControllerResult<undefined> {
   const broker = checkBrokerEpoch(context, brokerId, brokerEpoch);
-  const { features, topics } = context.image;
-  const records: MetadataRecord[] = [];
-  // Brokers tell of cordoned directories in heartbeats; this node cordons none.
-  if (broker.cordonedDirectories === null && features.metadataVersion.isCordonedLogDirsSupported) {
-    records.push(metadataRecord("BrokerRegistrationChangeRecord", { brokerId, brokerEpoch, cordonedLogDirs: [] }, 3));
-  }
+  const { topics } = context.image;
+  const records: MetadataRecord[] = [...cordon(context, broker, cordonedDirectories)];
   if (broker.fenced) {
     records.push(metadataRecord("BrokerRegistrationChangeRecord", { brokerId, brokerEpoch, fenced: UNFENCE }, 0));
     for (const topic of topics.byName.values()) {
       for (const [partitionId, partition] of topic.partitions) {
         if (partition.leader !== NO_LEADER || !partition.replicas.includes(brokerId)) continue;
+        if (!hasOnlineDirectory(broker, directoryOn(brokerId, partition))) continue;
         records.push(...partitionChange(context, topic, partitionId, { joining: brokerId }));
       }
     }
+  }
+  return { records, response: undefined, maySplit: true };
+}
+
+/** Which directories of a broker get no new replicas (KIP-1066). */
+export function cordonDirectories(
+  context: ControllerContext,
+  brokerId: number,
+  brokerEpoch: number,
+  cordonedDirectories: readonly Uuid[],
+): ControllerResult<undefined> {
+  const broker = checkBrokerEpoch(context, brokerId, brokerEpoch);
+  return { records: cordon(context, broker, cordonedDirectories), response: undefined };
+}
+
+/** Directories of a broker have failed: it leads nothing in them any more, and they are no longer its own (KIP-858). */
+export function handleDirectoriesOffline(
+  context: ControllerContext,
+  brokerId: number,
+  brokerEpoch: number,
+  offlineDirectories: readonly Uuid[],
+): ControllerResult<undefined> {
+  const broker = checkBrokerEpoch(context, brokerId, brokerEpoch);
+  const failed = new Set(offlineDirectories.filter((directory) => broker.directories.includes(directory)));
+  if (failed.size === 0) return { records: [], response: undefined };
+  const records: MetadataRecord[] = [];
+  for (const topic of context.image.topics.byName.values()) {
+    for (const [partitionId, partition] of topic.partitions) {
+      const directory = directoryOn(brokerId, partition);
+      if (directory === undefined || !failed.has(directory)) continue;
+      records.push(...partitionChange(context, topic, partitionId, { leaving: brokerId, isClean: true }));
+    }
+  }
+  const logDirs = broker.directories.filter((directory) => !failed.has(directory));
+  records.push(metadataRecord("BrokerRegistrationChangeRecord", { brokerId, brokerEpoch, logDirs }, 2));
+  return { records, response: undefined, maySplit: true };
+}
+
+/** In which of its directories a broker has a replica. */
+export interface DirectoryAssignment {
+  readonly topicId: Uuid;
+  readonly partition: number;
+  readonly directoryId: Uuid;
+}
+
+/** The broker tells in which of its directories replicas are (KIP-858). What is not there any more is passed over. */
+export function assignReplicasToDirs(
+  context: ControllerContext,
+  brokerId: number,
+  brokerEpoch: number,
+  assignments: readonly DirectoryAssignment[],
+): ControllerResult<undefined> {
+  checkBrokerEpoch(context, brokerId, brokerEpoch);
+  const { topics, features } = context.image;
+  if (!features.metadataVersion.isDirectoryAssignmentSupported) return { records: [], response: undefined };
+  const records: MetadataRecord[] = [];
+  for (const { topicId, partition: partitionId, directoryId } of assignments) {
+    const partition = topics.byId.get(topicId)?.partitions.get(partitionId);
+    if (partition === undefined || !partition.replicas.includes(brokerId)) continue;
+    if (directoryOn(brokerId, partition) === directoryId) continue;
+    const directories = partition.replicas.map((id, at) =>
+      id === brokerId ? directoryId : (partition.directories[at] ?? ZERO_UUID),
+    );
+    const change = { topicId, partitionId, directories, leader: NO_LEADER_CHANGE };
+    records.push(metadataRecord("PartitionChangeRecord", change, features.metadataVersion.partitionRecordVersion));
   }
   return { records, response: undefined, maySplit: true };
 }
@@ -138,6 +217,22 @@ export function checkBrokerEpoch(
     );
   }
   return broker;
+}
+
+function cordon(
+  { image }: ControllerContext,
+  { id: brokerId, epoch: brokerEpoch, cordonedDirectories: known }: BrokerRegistration,
+  cordonedLogDirs: readonly Uuid[],
+): MetadataRecord[] {
+  if (!image.features.metadataVersion.isCordonedLogDirsSupported) return [];
+  const isSame = known?.length === cordonedLogDirs.length && known.every((id) => cordonedLogDirs.includes(id));
+  if (isSame) return [];
+  return [metadataRecord("BrokerRegistrationChangeRecord", { brokerId, brokerEpoch, cordonedLogDirs }, 3)];
+}
+
+/** The directory of the broker's replica; undefined when it has none. */
+function directoryOn(brokerId: number, { replicas, directories }: PartitionRegistration): Uuid | undefined {
+  return directories[replicas.indexOf(brokerId)];
 }
 
 function* removeFromIsr(context: ControllerContext, brokerId: number, isClean: boolean): Generator<MetadataRecord> {

@@ -1,8 +1,17 @@
 export { activate, registerController } from "./activation.ts";
 export type { ControllerRegistrationRequest } from "./activation.ts";
-export { beginControlledShutdown, fenceBroker, registerBroker, unfenceBroker } from "./broker-lifecycle.ts";
-export type { BrokerRegistrationRequest } from "./broker-lifecycle.ts";
+export {
+  assignReplicasToDirs,
+  beginControlledShutdown,
+  fenceBroker,
+  handleDirectoriesOffline,
+  registerBroker,
+  unfenceBroker,
+} from "./broker-lifecycle.ts";
+export type { BrokerRegistrationRequest, DirectoryAssignment } from "./broker-lifecycle.ts";
 export type { ControllerContext, ControllerResult } from "./controller-result.ts";
+export { prepareDataDirectories } from "./data-directories.ts";
+export type { DataDirectoriesOptions, PreparedDirectories, PreparedDirectory } from "./data-directories.ts";
 export { formatDataDirectory } from "./format-data-directory.ts";
 export type { FormatOptions } from "./format-data-directory.ts";
 export type { LeaderAndEpoch, MetadataLog, MetadataLogListener } from "./metadata-log.ts";

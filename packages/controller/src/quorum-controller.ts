@@ -1,4 +1,4 @@
-import type { Random } from "@samsa/base";
+import type { Random, Uuid } from "@samsa/base";
 import { ErrorCode, InvariantError, KafkaError, randomUuid } from "@samsa/base";
 import type { BrokerConfig, Endpoint, MetadataImage, MetadataPublisher, MetadataRecord } from "@samsa/metadata";
 import { MetadataDelta } from "@samsa/metadata";
@@ -21,10 +21,13 @@ import type { ListPartitionReassignmentsResponse } from "@samsa/protocol/message
 import type { UpdateFeaturesRequest } from "@samsa/protocol/messages/update-features-request";
 import type { UpdateFeaturesResponse } from "@samsa/protocol/messages/update-features-response";
 import { activate, registerController } from "./activation.ts";
-import type { BrokerRegistrationRequest } from "./broker-lifecycle.ts";
+import type { BrokerRegistrationRequest, DirectoryAssignment } from "./broker-lifecycle.ts";
 import {
+  assignReplicasToDirs,
   beginControlledShutdown,
+  cordonDirectories,
   fenceBroker,
+  handleDirectoriesOffline,
   registerBroker,
   unfenceBroker,
   unregisterBroker,
@@ -150,8 +153,27 @@ export class QuorumController {
   }
 
   /** The broker has caught up with the metadata and may lead. */
-  unfenceBroker(brokerId: number, brokerEpoch: number): Promise<void> {
-    return this.#submit((context) => unfenceBroker(context, brokerId, brokerEpoch));
+  unfenceBroker(brokerId: number, brokerEpoch: number, cordoned: readonly Uuid[] = []): Promise<void> {
+    return this.#submit((context) => unfenceBroker(context, brokerId, brokerEpoch, cordoned));
+  }
+
+  /** Which directories of the broker get no new replicas (KIP-1066). */
+  cordonDirectories(brokerId: number, brokerEpoch: number, cordoned: readonly Uuid[]): Promise<void> {
+    return this.#submit((context) => cordonDirectories(context, brokerId, brokerEpoch, cordoned));
+  }
+
+  /** Directories of the broker have failed: what is in them gets no leader here. */
+  handleDirectoriesOffline(brokerId: number, brokerEpoch: number, offline: readonly Uuid[]): Promise<void> {
+    return this.#submit((context) => handleDirectoriesOffline(context, brokerId, brokerEpoch, offline));
+  }
+
+  /** In which of its directories the broker has replicas. */
+  assignReplicasToDirs(
+    brokerId: number,
+    brokerEpoch: number,
+    assignments: readonly DirectoryAssignment[],
+  ): Promise<void> {
+    return this.#submit((context) => assignReplicasToDirs(context, brokerId, brokerEpoch, assignments));
   }
 
   /** The broker wants to stop: resolves when it leads nothing any more. */

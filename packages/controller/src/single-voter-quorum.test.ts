@@ -73,8 +73,8 @@ test("a directory that Kafka ran in starts in the next epoch, with all its metad
   assert.equal(quorum.epoch, 2);
   assert.deepEqual([...controller.image.topics.byName.keys()], ["__proto__", "assigned", "golden"]);
   assert.equal(controller.image.topics.byName.get("golden")?.partitions.get(0)?.leader, -1);
-  const previousBrokerEpoch = controller.image.cluster.brokers.get(1)?.epoch ?? -1;
-  const { brokerEpoch } = await controller.registerBroker(registration(1, { previousBrokerEpoch }));
+  const { epoch: previousBrokerEpoch = -1, directories = [] } = controller.image.cluster.brokers.get(1) ?? {};
+  const { brokerEpoch } = await controller.registerBroker(registration(1, { previousBrokerEpoch, directories }));
   await controller.unfenceBroker(1, brokerEpoch);
   for (const topic of controller.image.topics.byName.values()) {
     for (const partition of topic.partitions.values()) assert.equal(partition.leader, 1);

@@ -333,10 +333,10 @@ export class LocalLog {
     return this.#closing;
   }
 
-  /** Stops at once, without syncing: what is left of the log is to be removed. */
-  async abandon(): Promise<void> {
+  /** Stops at once, without syncing: what is left of the log is to be removed, or cannot be reached. */
+  async abandon(reason: string): Promise<void> {
     this.fence.close();
-    this.#queue.fail(new KafkaStorageError(`${this.#name} is being deleted`));
+    this.#queue.fail(new KafkaStorageError(`${this.#name} ${reason}`));
     this.#closing ??= this.#closeFiles();
     await this.#closing;
   }
@@ -346,6 +346,22 @@ export class LocalLog {
     this.#directory = directory;
     this.snapshots.moveTo(directory);
     for (const segment of this.segments.all) segment.moveTo(directory);
+  }
+
+  /** Gives the folder another name while the log is in use: no file is made, synced or opened under the old one meanwhile. */
+  async rename(directory: string): Promise<void> {
+    await this.changeSegments(() =>
+      this.#queue.perform(async () => {
+        const renamed = this.#flushing.then(() =>
+          this.fence.guard(async () => {
+            await this.#disk.rename(this.#directory, directory);
+            this.moveTo(directory);
+          }),
+        );
+        this.#flushing = renamed.catch(() => undefined);
+        await renamed;
+      }),
+    );
   }
 
   #newSegment(baseOffset: number, suffix = ""): LogSegment {

@@ -9,6 +9,7 @@ import type { CleanableSegment, LogToClean } from "./log-cleaner-manager.ts";
 import type { LogSegment } from "./log-segment.ts";
 import { PeriodicTask } from "./periodic-task.ts";
 import { Throttler } from "./throttler.ts";
+import { isFutureLogDir } from "./topic-partition.ts";
 import type { TopicPartition } from "./topic-partition.ts";
 import type { UnifiedLog } from "./unified-log.ts";
 
@@ -200,6 +201,7 @@ export class LogCleaner {
     for (const [name, log] of this.#options.logs) {
       if (!log.config.cleanupPolicy.includes("compact") || this.#uncleanable.has(log)) continue;
       if (done.has(name) || this.#inProgress.has(name)) continue;
+      if (isFutureLogDir(log.directory)) continue; // it is a copy, and its source is compacted
       const dirty = await this.#dirtyPartOf(name, log).catch(() => undefined); // fenced or closed meanwhile
       if (dirty === undefined || dirty.cleanableRatio <= (dirtiest?.cleanableRatio ?? -1)) continue;
       if (!this.#inProgress.has(name) && !done.has(name)) dirtiest = dirty;

@@ -121,17 +121,14 @@ describe("a data directory", () => {
     for (const path of [
       "lost+found/x",
       "__cluster_metadata-0/00000000000000000000.log",
-      "a-0.0123-future/x",
+      "a-0.0123-stray/x",
       "meta.properties",
     ]) {
       await writeFile(disk, `/data/${path}`, Uint8Array.of(1));
     }
     const manager = await open(disk);
     assert.deepEqual([...manager.logs()], []);
-    assert.deepEqual(manager.problems.map(({ path }) => path).toSorted(), [
-      "/data/a-0.0123-future",
-      "/data/lost+found",
-    ]);
+    assert.deepEqual(manager.problems.map(({ path }) => path).toSorted(), ["/data/a-0.0123-stray", "/data/lost+found"]);
     assert.equal((await readTree(disk, "/data")).size, 4);
   });
 

@@ -15,8 +15,15 @@ import { PartitionMetadataFile } from "./partition-metadata-file.ts";
 import { PeriodicTask } from "./periodic-task.ts";
 import { PooledDisk } from "./pooled-disk.ts";
 import { TailCacheBudget } from "./tail-cache.ts";
-import { logDeleteDirName, logDirName, logStrayDirName, parseLogDirName } from "./topic-partition.ts";
-import type { TopicPartition } from "./topic-partition.ts";
+import {
+  isFutureLogDir,
+  logDeleteDirName,
+  logDirName,
+  logFutureDirName,
+  logStrayDirName,
+  parseLogDirName,
+} from "./topic-partition.ts";
+import type { LogDirName, TopicPartition } from "./topic-partition.ts";
 import { UnifiedLog } from "./unified-log.ts";
 
 const DEFAULT_TAIL_CACHE_BYTES = 64 * 1024 ** 2;
@@ -91,6 +98,8 @@ export interface LogManagerOptions {
   readonly producerIdExpirationMs?: number;
   /** How often such producers are looked for (`producer.id.expiration.check.interval.ms`). */
   readonly producerIdExpirationCheckIntervalMs?: number;
+  /** Something that belongs to no one log failed, such as a checkpoint; it may fail again. */
+  readonly onDiskFailure?: (error: DiskError) => void;
 }
 
 /**
@@ -172,7 +181,10 @@ export class LogManager {
     this.previousBrokerEpoch = previousBrokerEpoch;
     const { disk, clock, directory } = options;
     const report = (path: string, message: string): void => this.#report(path, message);
-    this.#checkpoints = new OffsetCheckpoints({ disk, clock, directory, logs: this.#logs, report });
+    const onFailure = (error: unknown): void => {
+      if (error instanceof DiskError && !this.#isClosed) options.onDiskFailure?.(error);
+    };
+    this.#checkpoints = new OffsetCheckpoints({ disk, clock, directory, logs: this.#logs, report, onFailure });
     this.#cleaner = new LogCleaner({
       disk,
       clock,
@@ -185,7 +197,10 @@ export class LogManager {
     });
     const checkIntervalMs = options.retentionCheckIntervalMs ?? DEFAULT_RETENTION_CHECK_INTERVAL_MS;
     this.#retention = new PeriodicTask(clock, checkIntervalMs, () =>
-      this.deleteOldSegments().catch((error: unknown) => this.#report(directory, `retention failed: ${String(error)}`)),
+      this.deleteOldSegments().catch((error: unknown) => {
+        this.#report(directory, `retention failed: ${String(error)}`);
+        onFailure(error);
+      }),
     );
     this.#producerExpiration = new PeriodicTask(
       clock,
@@ -221,8 +236,13 @@ export class LogManager {
     return this.#logs.values();
   }
 
+  /** The replica of a partition here, be it current or on its way here (isFutureLogDir of its directory). */
   get(topic: string, partition: number): UnifiedLog | undefined {
     return this.#logs.get(logDirName({ topic, partition }));
+  }
+
+  get logCount(): number {
+    return this.#logs.size;
   }
 
   /** Why which folders could not be loaded. */
@@ -244,6 +264,33 @@ export class LogManager {
       if (existing === undefined) return await this.#create(name, topicPartition, topicId, config);
       if (existing.topicId === topicId || topicId === ZERO_UUID) return existing;
       throw new KafkaStorageError(`${existing.directory} belongs to topic id ${existing.topicId}, not ${topicId}`);
+    });
+  }
+
+  /**
+   * A replica that is on its way here (KIP-113), empty, in a folder of its own name until `promoteFuture`. Retention and
+   * checkpoints treat it as any other; compaction leaves it alone.
+   */
+  createFuture(topicPartition: TopicPartition, topicId: Uuid, config: LogConfig): Promise<UnifiedLog> {
+    const { random } = this.#options;
+    const name = logDirName(topicPartition);
+    return this.#inTurn(name, async () => {
+      if (this.#logs.has(name)) throw new KafkaStorageError(`${this.directory} has a replica of ${name} already`);
+      const directory = `${this.directory}/${logFutureDirName(topicPartition, random)}`;
+      return await this.#create(name, topicPartition, topicId, config, directory);
+    });
+  }
+
+  /** The replica that was on its way is here: from now on its folder has the name of the partition. */
+  promoteFuture(topicPartition: TopicPartition): Promise<UnifiedLog> {
+    const name = logDirName(topicPartition);
+    return this.#inTurn(name, async () => {
+      const log = this.#logs.get(name);
+      if (log === undefined) throw new KafkaStorageError(`${this.directory} has no replica of ${name}`);
+      if (!isFutureLogDir(log.directory)) return log;
+      await log.rename(`${this.directory}/${name}`);
+      await this.#options.disk.syncDirectory(this.directory);
+      return log;
     });
   }
 
@@ -347,9 +394,24 @@ export class LogManager {
     return true;
   }
 
+  /**
+   * Lets go of everything without writing: the directory cannot be used any more. Who waits for it is refused.
+   * @param reason why, to follow the name of a log
+   */
+  async abandon(reason: string): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#checkpoints.stop();
+    for (const timer of this.#removals) timer.cancel();
+    const stopping = [this.#retention.stop(), this.#cleaner.stop(), this.#producerExpiration.stop()];
+    const abandoned = [...this.#logs.values()].map((log) => log.abandon(reason));
+    await Promise.allSettled([...stopping, ...abandoned, ...this.#turns.values(), ...this.#removing]);
+  }
+
   async #loadAll(): Promise<void> {
     const { disk } = this.#options;
     await this.#checkpoints.read();
+    const futures: { readonly parsed: LogDirName; readonly path: string }[] = [];
     const folders = (await disk.list(this.directory)).filter(({ isDirectory }) => isDirectory);
     await this.#forEach(folders, async ({ name }) => {
       const parsed = parseLogDirName(name);
@@ -357,22 +419,34 @@ export class LogManager {
       if (parsed === undefined) return this.#report(path, "not the folder of a partition: left alone");
       if (parsed.topic === CLUSTER_METADATA_TOPIC) return;
       if (parsed.state === "deleted") return this.#removeFolder(path);
-      if (parsed.state !== "current") return this.#report(path, `a ${parsed.state} replica: left alone`);
-      try {
-        if (await this.#setAsideStray(parsed, path)) return;
-        const log = await loadLog({
-          ...this.#logOptions(parsed),
-          hadCleanShutdown: this.hadCleanShutdown,
-          ...this.#checkpoints.offsetsOf(name),
-        });
-        this.#logs.set(name, log);
-      } catch (error) {
-        if (!(error instanceof KafkaStorageError) && !(error instanceof DiskError)) throw error;
-        this.#report(path, `offline: ${error.message}`);
-        this.#offline.set(name, new KafkaStorageError(`${name} is offline: ${error.message}`, { cause: error }));
-        this.#checkpoints.keep(name);
-      }
+      if (parsed.state === "stray") return this.#report(path, "a stray replica: left alone");
+      if (parsed.state === "future") return void futures.push({ parsed, path });
+      await this.#loadFolder(parsed, path);
     });
+    await this.#forEach(futures, async ({ parsed, path }) => {
+      if (this.#logs.has(logDirName(parsed)))
+        return this.#report(path, "a future replica beside the current one: left alone");
+      await this.#loadFolder(parsed, path);
+    });
+  }
+
+  async #loadFolder(parsed: LogDirName, path: string): Promise<void> {
+    const name = logDirName(parsed);
+    try {
+      if (await this.#setAsideStray(parsed, path)) return;
+      const log = await loadLog({
+        ...this.#logOptions(parsed),
+        directory: path,
+        hadCleanShutdown: this.hadCleanShutdown,
+        ...this.#checkpoints.offsetsOf(name),
+      });
+      this.#logs.set(name, log);
+    } catch (error) {
+      if (!(error instanceof KafkaStorageError) && !(error instanceof DiskError)) throw error;
+      this.#report(path, `offline: ${error.message}`);
+      this.#offline.set(name, new KafkaStorageError(`${name} is offline: ${error.message}`, { cause: error }));
+      this.#checkpoints.keep(name);
+    }
   }
 
   #logOptions(topicPartition: TopicPartition): LoadLogOptions {
@@ -395,11 +469,12 @@ export class LogManager {
     topicPartition: TopicPartition,
     topicId: Uuid,
     config: LogConfig | undefined,
+    directory = `${this.directory}/${name}`,
   ): Promise<UnifiedLog> {
     // A checkpoint that still speaks of a log of this name, now gone, would take the new one for damaged.
     if (this.#checkpoints.mentions(name)) await this.checkpoint();
     await this.#cleaner.forget(topicPartition); // as would its checkpoint take it for clean
-    const options = this.#logOptions(topicPartition);
+    const options = { ...this.#logOptions(topicPartition), directory };
     const log = await loadLog({ ...options, topicId, ...(config === undefined ? {} : { config }) });
     await this.#options.disk.syncDirectory(this.directory);
     this.#logs.set(name, log);

@@ -20,6 +20,8 @@ export interface OffsetCheckpointsOptions {
   /** Those whose offsets are written. */
   readonly logs: ReadonlyMap<string, UnifiedLog>;
   readonly report: (path: string, message: string) => void;
+  /** Told of what kept a checkpoint from being written in time. */
+  readonly onFailure?: (error: unknown) => void;
 }
 
 /** What the checkpoints said of a folder at the start. */
@@ -99,10 +101,13 @@ export class OffsetCheckpoints {
 
   #writeEvery(intervalMs: number, names: readonly FileName[]): void {
     if (this.#isStopped) return;
-    const { clock, directory, report } = this.#options;
+    const { clock, directory, report, onFailure } = this.#options;
     const timer = clock.setTimer(intervalMs, () => {
       this.#write(names)
-        .catch((error: unknown) => report(directory, `checkpoints not written: ${String(error)}`))
+        .catch((error: unknown) => {
+          report(directory, `checkpoints not written: ${String(error)}`);
+          onFailure?.(error);
+        })
         .finally(() => this.#writeEvery(intervalMs, names));
     });
     this.#timers.set(names[0], timer);

@@ -31,6 +31,21 @@ export function logStrayDirName(topicPartition: TopicPartition, random: Random):
   return suffixedDirName(topicPartition, random, "stray");
 }
 
+/** The folder of a replica on its way to another data directory: `topic-0.<32 hex digits>-future`. */
+export function logFutureDirName(topicPartition: TopicPartition, random: Random): string {
+  return suffixedDirName(topicPartition, random, "future");
+}
+
+/** Whether the path of a log's folder is that of a replica on its way. */
+export function isFutureLogDir(path: string): boolean {
+  return path.endsWith("-future");
+}
+
+/** Whether a replica's name leaves room for the endings of its folder; if not, it cannot be moved (KAFKA-4893). */
+export function hasRoomForSuffix({ topic, partition }: TopicPartition): boolean {
+  return `${topic}-${partition}.${"0".repeat(32)}-future`.length <= MAX_FILE_NAME_LENGTH;
+}
+
 /** Reads a folder's name back; undefined when it is none of a partition. */
 export function parseLogDirName(name: string): LogDirName | undefined {
   const suffixed = SUFFIXED.exec(name);

@@ -503,9 +503,14 @@ export class UnifiedLog {
     });
   }
 
-  /** Stops at once, without syncing: what is left of the log is to be removed. */
-  abandon(): Promise<void> {
-    return this.#local.abandon();
+  /** Stops at once, without syncing: what is left of the log is to be removed, or cannot be reached. */
+  abandon(reason = "is being deleted"): Promise<void> {
+    return this.#local.abandon(reason);
+  }
+
+  /** Gives the folder another name while the log is in use. */
+  rename(directory: string): Promise<void> {
+    return this.#local.rename(directory);
   }
 
   /** The folder has been renamed. */

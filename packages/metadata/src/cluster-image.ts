@@ -1,4 +1,5 @@
 import type { Uuid } from "@samsa/base";
+import { ZERO_UUID } from "@samsa/base";
 import type { BrokerRegistrationChangeRecord } from "@samsa/protocol/messages/broker-registration-change-record";
 import type { RegisterBrokerRecord } from "@samsa/protocol/messages/register-broker-record";
 import type { RegisterControllerRecord } from "@samsa/protocol/messages/register-controller-record";
@@ -53,6 +54,18 @@ export function isAlive(broker: BrokerRegistration | undefined): broker is Broke
 /** Whether the broker may become a leader or join an ISR. */
 export function isActive(broker: BrokerRegistration | undefined): broker is BrokerRegistration {
   return isAlive(broker) && !broker.inControlledShutdown;
+}
+
+/** In place of a directory: the replica was in one, nobody knows which. */
+const LOST_DIRECTORY = "AAAAAAAAAAAAAAAAAAAAAQ";
+/** In place of a directory, from before brokers told of theirs. */
+const MIGRATING_DIRECTORY = "AAAAAAAAAAAAAAAAAAAAAg";
+
+/** Whether a replica in this directory can be there: the broker has the directory, or none was told yet (KIP-858). */
+export function hasOnlineDirectory({ directories }: BrokerRegistration, directory: Uuid | undefined): boolean {
+  if (directory === undefined || directory === ZERO_UUID || directory === MIGRATING_DIRECTORY) return true;
+  if (directory === LOST_DIRECTORY) return false;
+  return directories.length === 0 || directories.includes(directory);
 }
 
 const FENCE = 1;

@@ -1,7 +1,7 @@
 export { bootstrapRecords } from "./bootstrap-records.ts";
 export { clientQuotaKey } from "./client-quotas-image.ts";
 export type { ClientQuota, ClientQuotaEntityPart, ClientQuotasImage } from "./client-quotas-image.ts";
-export { ClusterDelta, isActive, isAlive } from "./cluster-image.ts";
+export { ClusterDelta, hasOnlineDirectory, isActive, isAlive } from "./cluster-image.ts";
 export type { BrokerRegistration, ClusterImage, ControllerRegistration, Endpoint } from "./cluster-image.ts";
 export { BrokerConfig } from "./config/broker-config.ts";
 export { ConfigTypeCode } from "./config/config-definition.ts";

@@ -8,4 +8,9 @@ export {
 export { NO_LEADER_EPOCH, Partition } from "./partition.ts";
 export type { EpochEndOffset, FetchParameters, IsolationLevel, PartitionFetch, PartitionWatcher } from "./partition.ts";
 export { ReplicaManager } from "./replica-manager.ts";
-export type { ReplicaManagerOptions } from "./replica-manager.ts";
+export type {
+  DirectoryAssignment,
+  LogDirDescription,
+  LogDirReplica,
+  ReplicaManagerOptions,
+} from "./replica-manager.ts";

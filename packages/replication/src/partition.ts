@@ -52,6 +52,37 @@ type FoundRecords = Pick<LogReadResult, "records" | "sizeInBytes" | "abortedTran
 
 const NO_RECORDS: FoundRecords = { records: [], sizeInBytes: 0, abortedTransactions: undefined };
 
+/** A log that takes the place of another: appends to it wait until it is confirmed. */
+export class LogReplacement {
+  readonly previous: UnifiedLog;
+  readonly done: Promise<void>;
+  readonly #onEnd: (isConfirmed: boolean) => void;
+  #resolve: () => void = () => undefined;
+  #reject: (error: unknown) => void = () => undefined;
+
+  constructor(previous: UnifiedLog, onEnd: (isConfirmed: boolean) => void) {
+    this.previous = previous;
+    this.#onEnd = onEnd;
+    this.done = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.done.catch(() => undefined); // perhaps nobody has appended
+  }
+
+  /** The log before is not needed any more. */
+  confirm(): void {
+    this.#onEnd(true);
+    this.#resolve();
+  }
+
+  /** Back to the log before: what was appended since is refused with this error. */
+  revert(error: unknown): void {
+    this.#onEnd(false);
+    this.#reject(error);
+  }
+}
+
 /**
  * One replica of a partition on this broker: who leads, under which epoch, and how far the records may be read. With one
  * replica the high watermark is the end of what the disk has taken.
@@ -59,20 +90,26 @@ const NO_RECORDS: FoundRecords = { records: [], sizeInBytes: 0, abortedTransacti
 export class Partition {
   readonly topicPartition: TopicPartition;
   readonly topicId: Uuid;
-  readonly log: UnifiedLog;
   readonly #brokerId: number;
+  #log: UnifiedLog;
+  /** While another log takes the place of the one before, see `replaceLog`. */
+  #replacement: LogReplacement | undefined;
   #registration: PartitionRegistration;
   readonly #watchers = new Set<PartitionWatcher>();
   #isRemoved = false;
 
   constructor(brokerId: number, log: UnifiedLog, registration: PartitionRegistration) {
     this.#brokerId = brokerId;
-    this.log = log;
+    this.#log = log;
     this.topicPartition = log.topicPartition;
     this.topicId = log.topicId;
     this.#registration = registration;
     log.onWritten = () => this.#maybeAdvanceHighWatermark();
     if (this.isLeader) this.#startLeading();
+  }
+
+  get log(): UnifiedLog {
+    return this.#log;
   }
 
   get leaderId(): number {
@@ -107,7 +144,39 @@ export class Partition {
    */
   appendRecordsToLeader(records: Uint8Array): LogAppendResult {
     if (!this.isLeader) throw this.#notLeader();
-    return this.log.appendAsLeader(records, this.leaderEpoch);
+    const appended = this.log.appendAsLeader(records, this.leaderEpoch);
+    const replacement = this.#replacement;
+    if (replacement === undefined) return appended;
+    const written = appended.written.then(() => replacement.done);
+    written.catch(() => undefined); // who does not wait (acks=0) does not end the process
+    return { ...appended, written };
+  }
+
+  /**
+   * Goes on with another log, which ends where this one ends (asserted). What is appended from now on counts when the returned
+   * replacement is confirmed: only then is it certain that a restart finds this log. The high watermark stands at the end of the
+   * log before until then.
+   */
+  replaceLog(log: UnifiedLog): LogReplacement {
+    const previous = this.#log;
+    assert(this.#replacement === undefined, "one replacement at a time");
+    assert(log.logEndOffset === previous.logEndOffset, "the other log ends where this one ends");
+    log.updateHighWatermark(previous.highWatermark);
+    log.maybeIncrementLogStartOffset(previous.logStartOffset);
+    const replacement = new LogReplacement(previous, (isConfirmed) => {
+      this.#replacement = undefined;
+      if (isConfirmed) {
+        this.#maybeAdvanceHighWatermark();
+      } else {
+        log.onWritten = undefined;
+        this.#log = previous;
+      }
+      this.#notifyWatchers();
+    });
+    this.#replacement = replacement;
+    this.#log = log;
+    log.onWritten = () => this.#maybeAdvanceHighWatermark();
+    return replacement;
   }
 
   /**
@@ -138,12 +207,14 @@ export class Partition {
       if (end.leaderEpoch < lastFetchedEpoch || end.endOffset < fetchOffset) return answer(NO_RECORDS, end);
     }
     const upToOffset = isCommitted ? lastStableOffset : highWatermark;
-    const read = this.log.read(fetchOffset, parameters.maxBytes, {
-      minOneMessage: parameters.minOneMessage,
-      upToOffset,
-      withAbortedTransactions: isCommitted,
+    const { log } = this;
+    const options = { minOneMessage: parameters.minOneMessage, upToOffset, withAbortedTransactions: isCommitted };
+    const read = log.read(fetchOffset, parameters.maxBytes, options);
+    if (!(read instanceof Promise)) return answer(read);
+    return read.then(answer, (error: unknown) => {
+      if (this.log === log) throw error;
+      return this.fetchRecords(parameters); // the log has been replaced meanwhile, and the one before is gone
     });
-    return read instanceof Promise ? read.then((found) => answer(found)) : answer(read);
   }
 
   /**
@@ -218,9 +289,10 @@ export class Partition {
   }
 
   #maybeAdvanceHighWatermark(): void {
-    assert(this.log.writtenEndOffset <= this.log.logEndOffset, "written beyond the log end offset");
-    if (!this.isLeader || this.log.writtenEndOffset <= this.log.highWatermark) return;
-    this.log.updateHighWatermark(this.log.writtenEndOffset);
+    const { writtenEndOffset } = this.#replacement?.previous ?? this.log;
+    assert(writtenEndOffset <= this.log.logEndOffset, "written beyond the log end offset");
+    if (!this.isLeader || writtenEndOffset <= this.log.highWatermark) return;
+    this.log.updateHighWatermark(writtenEndOffset);
     this.#notifyWatchers();
   }
 

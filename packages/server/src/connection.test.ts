@@ -42,6 +42,8 @@ const SERVED = [
   "InitProducerId",
   "OffsetForLeaderEpoch",
   "DescribeConfigs",
+  "AlterReplicaLogDirs",
+  "DescribeLogDirs",
   "AlterConfigs",
   "CreatePartitions",
   "IncrementalAlterConfigs",

@@ -1,27 +1,18 @@
-import path from "node:path";
 import type { Clock, Connection, Disk, Listener, Random, Transport, Uuid } from "@samsa/base";
-import { InvariantError, randomUuid } from "@samsa/base";
+import { ErrorCode, InvariantError, KafkaError, randomUuid } from "@samsa/base";
 import type { Logger } from "@samsa/broker";
 import { Broker, MetadataCache } from "@samsa/broker";
-import { formatDataDirectory, QuorumController, SingleVoterQuorum } from "@samsa/controller";
-import {
-  descriptorLimit,
-  MemoryDisk,
-  NodeDisk,
-  SystemClock,
-  SystemRandom,
-  TcpTransport,
-  temporaryDirectory,
-} from "@samsa/io";
-import { LogManager, OpenFiles, PooledDisk } from "@samsa/log";
+import { prepareDataDirectories, QuorumController, SingleVoterQuorum } from "@samsa/controller";
+import { descriptorLimit, SystemClock, SystemRandom, TcpTransport } from "@samsa/io";
+import { LogDirs, OpenFiles, PooledDisk } from "@samsa/log";
 import { BrokerConfig, EffectiveBrokerConfig, SUPPORTED_FEATURES } from "@samsa/metadata";
 import { logCleanerConfigOf, ReplicaManager } from "@samsa/replication";
-import { refuseForeignDirectory } from "./data-directory.ts";
-import { lockDataDirectory } from "./data-directory-lock.ts";
+import { DirectoryReporter } from "./directory-reporter.ts";
 import type { ListenerConfig } from "./listeners.ts";
 import { advertisedListeners, clientListeners } from "./listeners.ts";
 import { defaultLogger } from "./logger.ts";
-import { StartError } from "./server-error.ts";
+import type { Closers } from "./storage.ts";
+import { openStorage } from "./storage.ts";
 import { samsaVersion } from "./version.ts";
 
 export interface StartBrokerOptions {
@@ -89,7 +80,7 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
   const wantedListeners = clientListeners(config, isOpenAllowed);
   const nodeId = config.number("node.id");
   const storage = await openStorage(options, config, stack);
-  const { directory } = storage;
+  const { metadataDirectory } = storage;
   const disk = new PooledDisk(storage.disk, new OpenFiles(mostOpenFiles()));
 
   const gate = new Gate();
@@ -97,15 +88,19 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
   const advertised = advertisedListeners(config, listening);
   const brokerListeners = advertised.map(({ name, address }) => ({ name, ...address, securityProtocol: PLAINTEXT }));
 
-  const properties = await formatDataDirectory({
+  const prepared = await prepareDataDirectories({
     disk,
     clock,
     random,
-    directory,
+    metadataDirectory,
+    directories: storage.directories,
     nodeId,
     controllerListener: CONTROLLER_LISTENER,
   });
-  const { clusterId, directoryId } = properties;
+  const { clusterId, metadataDirectoryId, directories } = prepared;
+  for (const { path, failure } of directories) {
+    if (failure !== undefined) logger.error({ directory: path, err: failure }, "a data directory cannot be used");
+  }
   const outcome = new Outcome();
   let hasFailed = false;
   const onFatal = (error: unknown): void => {
@@ -120,18 +115,35 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
 
   const metadata = new MetadataCache();
   let brokerEpoch = -1;
-  const replicas = new ReplicaManager({
+  const reporter = new DirectoryReporter({
+    clock,
+    nodeId,
+    failureTimeoutMs: config.number("log.dir.failure.timeout.ms"),
+    onFatal,
+  });
+  const replicas: ReplicaManager = new ReplicaManager({
     brokerId: nodeId,
     config,
-    openLogs: async (image, configFor) => {
+    clock,
+    assignDirectory: (assignment) => reporter.assign(assignment),
+    openLogs: async (image, configFor, isCordoned) => {
       const isStray = (_partition: unknown, topicId: Uuid) => !image.topics.byId.has(topicId);
       const retentionCheckIntervalMs = config.number("log.retention.check.interval.ms");
-      const logs = await LogManager.open({
+      const logs = await LogDirs.open({
         disk,
         clock,
         random,
-        directory,
+        directories,
         configFor,
+        isCordoned,
+        onDirectoryFailure: ({ path, directoryId }, error) => {
+          logger.error({ directory: path, err: error }, "a data directory has failed: what is in it is offline");
+          const isLast = replicas.logDirs().length > 0 && replicas.logDirs().every(({ isOffline }) => isOffline);
+          if (path === metadataDirectory) return onFatal(directoryFailure(`the metadata log is in ${path}`, error));
+          if (isLast) return onFatal(directoryFailure("no other directory is left", error));
+          replicas.onDirectoryFailure(path);
+          if (directoryId !== undefined) reporter.directoryFailed(directoryId);
+        },
         isStray,
         retentionCheckIntervalMs,
         cleaner: logCleanerConfigOf(new EffectiveBrokerConfig(image.configs, config)),
@@ -147,9 +159,9 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
     disk,
     clock,
     random,
-    directory,
+    directory: metadataDirectory,
     nodeId,
-    directoryId,
+    directoryId: metadataDirectoryId,
   });
   const controller = await QuorumController.start({
     config,
@@ -168,8 +180,9 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
     supportedFeatures: SUPPORTED_FEATURES,
     previousBrokerEpoch: replicas.previousBrokerEpoch,
     rack: config.value("broker.rack") === null ? null : config.string("broker.rack"),
-    directories: [directoryId],
+    directories: onlineDirectories(replicas),
   }));
+  reporter.begin(controller, brokerEpoch);
   const broker = new Broker({
     nodeId,
     clusterId,
@@ -185,7 +198,7 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
     onFatal,
   });
   stack.defer(() => broker.drain());
-  await controller.unfenceBroker(nodeId, brokerEpoch);
+  await controller.unfenceBroker(nodeId, brokerEpoch, cordonedDirectories(replicas));
   gate.open(broker);
 
   const first = brokerListeners[0];
@@ -213,6 +226,22 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
   };
 }
 
+/** Those that the cluster may rely on. */
+function onlineDirectories(replicas: ReplicaManager): readonly Uuid[] {
+  return replicas.logDirs().flatMap(({ isOffline, directoryId }) => (isOffline ? [] : (directoryId ?? [])));
+}
+
+function cordonedDirectories(replicas: ReplicaManager): readonly Uuid[] {
+  return replicas.logDirs().flatMap(({ isCordoned, directoryId }) => (isCordoned ? (directoryId ?? []) : []));
+}
+
+function directoryFailure(why: string, cause: unknown): KafkaError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, `a data directory has failed, and ${why}: ${message}`, {
+    cause,
+  });
+}
+
 function brokerConfig({ host, port, properties = {} }: StartBrokerOptions): {
   readonly config: BrokerConfig;
   readonly isOpenAllowed: boolean;
@@ -234,31 +263,6 @@ function brokerConfig({ host, port, properties = {} }: StartBrokerOptions): {
 /** Half of what the process may have open is for connections. */
 function mostOpenFiles(): number {
   return Math.min(Math.floor((descriptorLimit() ?? 2048) / 2), MOST_OPEN_FILES);
-}
-
-/** Where the records are kept; the name is what people are told. */
-async function openStorage(
-  { dataDir, disk }: StartBrokerOptions,
-  config: BrokerConfig,
-  stack: CloseStack,
-): Promise<{ readonly disk: Disk; readonly directory: string; readonly name: string }> {
-  const directories = config.value("log.dirs") === null ? [] : config.list("log.dirs");
-  if (directories.length > 1) {
-    throw new StartError(`log.dirs: one directory is served so far, not ${directories.length}`);
-  }
-  const name = dataDir ?? directories[0] ?? "memory";
-  if (disk !== undefined) return { disk, directory: name, name };
-  if (name === "memory") return { disk: new MemoryDisk(), directory: "data", name };
-  let directory = path.resolve(name);
-  if (name === "temporary") {
-    const temporary = await temporaryDirectory("samsa-");
-    directory = temporary.path;
-    stack.defer(() => temporary.remove());
-  }
-  const unlock = lockDataDirectory(directory);
-  stack.defer(unlock);
-  refuseForeignDirectory(directory);
-  return { disk: new NodeDisk(directory), directory, name: directory };
 }
 
 /** Binds every listener. Clients that come before the broker serves wait at the gate. */
@@ -329,7 +333,7 @@ class Outcome {
 }
 
 /** What has been opened, closed in the opposite order, once. */
-class CloseStack {
+class CloseStack implements Closers {
   readonly #closers: (() => void | Promise<void>)[] = [];
   #closing: Promise<void> | undefined;
 

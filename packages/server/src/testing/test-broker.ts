@@ -47,7 +47,7 @@ export async function startTestBroker(options: TestBrokerOptions = {}): Promise<
   const logged: { level: string; message: string; facts: object }[] = [];
   const broker = await startBroker({
     port: 0,
-    dataDir: "/data",
+    ...(options.properties?.["log.dirs"] === undefined && { dataDir: "/data" }),
     disk,
     transport,
     clock,
