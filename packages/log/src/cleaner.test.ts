@@ -157,6 +157,19 @@ describe("after compaction", () => {
     assert.equal(await last?.readNextOffset(), activeBase(log), "the last batch keeps its header");
   });
 
+  test("a slow disk gets the bytes of one segment while the next one is read", async () => {
+    const memory = new MemoryDisk();
+    await (await writeLog(memory, SCRIPT)).close();
+    const disk = new WatchedDisk(memory);
+    disk.before = async (call) => {
+      if (/^write .*\.cleaned/.test(call)) for (let turns = 0; turns < 20; turns++) await turn();
+    };
+    const log = await openLog({ disk, caches: diskOnly(), config: CONFIG, hadCleanShutdown: true });
+    log.updateHighWatermark(log.logEndOffset);
+    for (let round = 0; round < 3; round++) await clean(log);
+    assert.deepEqual(sorted(await readLatest(log)), sorted(latestOf(SCRIPT)));
+  });
+
   test("timestamps and offsets are found as before", async () => {
     const log = await writeLog(new MemoryDisk(), SCRIPT);
     const max = await log.fetchMaxTimestampOffset();

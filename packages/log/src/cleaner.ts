@@ -65,6 +65,7 @@ export class Cleaner {
   readonly #options: CleanerOptions;
   readonly #truncations: number;
   readonly #buffers: Uint8Array[] = [];
+  #turn = 0;
   #turnBeganMs: number;
   #bytesRead = 0;
   #bytesWritten = 0;
@@ -161,16 +162,14 @@ export class Cleaner {
   async #walk(segment: LogSegment, from: number, visit: Visit, afterSlice?: () => Promise<void>): Promise<void> {
     const { clock, pause, throttle } = this.#options;
     let position = from;
-    let turn = 0;
-    let next = position < segment.size ? this.#readSlice(segment, position, turn) : undefined;
+    let next = position < segment.size ? this.#readSlice(segment, position) : undefined;
     while (next !== undefined) {
       const bytes: Uint8Array = await next;
       const throttled = throttle?.(bytes.length);
       if (throttled !== undefined) await throttled;
       const start = position;
       position += bytes.length;
-      turn = (turn + 1) % BUFFERS;
-      next = position < segment.size ? this.#readSlice(segment, position, turn) : undefined;
+      next = position < segment.size ? this.#readSlice(segment, position) : undefined;
       next?.catch(() => undefined); // if what follows fails, nobody waits for it
       for (let at = 0; at < bytes.length;) {
         const batch = batchAt(segment, bytes, at, start);
@@ -185,7 +184,10 @@ export class Cleaner {
   }
 
   /** Whole batches from a position that begins one. */
-  async #readSlice(segment: LogSegment, position: number, turn: number): Promise<Uint8Array> {
+  async #readSlice(segment: LogSegment, position: number): Promise<Uint8Array> {
+    // Also from one segment to the next: what the last slice of a segment gave may still be on its way to the disk.
+    this.#turn = (this.#turn + 1) % BUFFERS;
+    const turn = this.#turn;
     const bytes = await this.#read(segment, async () => {
       const wanted = this.#options.sliceBytes ?? DEFAULT_SLICE_BYTES;
       const length = Math.min(wanted, segment.size - position);
