@@ -27,6 +27,15 @@ describe("SystemClock", () => {
     await called((callback) => clock.setTimer(-1000, callback));
   });
 
+  test("takes no delay for the next turn of the event loop, not for a millisecond", async () => {
+    const order: string[] = [];
+    clock.setTimer(0, () => order.push("timer"));
+    const cancelled = clock.setTimer(0, () => order.push("cancelled"));
+    cancelled.cancel();
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(order, ["timer"]);
+  });
+
   test("does not call a timer that was cancelled", async () => {
     const cancelled = clock.setTimer(1, () => assert.fail("it was cancelled"));
     cancelled.cancel();

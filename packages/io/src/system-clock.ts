@@ -14,6 +14,7 @@ export class SystemClock implements Clock {
 
   setTimer(delayMs: number, callback: () => void): Timer {
     assert(!Number.isNaN(delayMs), "a delay is a number");
+    if (delayMs <= 0) return nextTurn(callback);
     return new SystemTimer(performance.now() + delayMs, callback);
   }
 }
@@ -48,4 +49,11 @@ class SystemTimer implements Timer {
     if (performance.now() < this.#deadlineMs) this.#timeout = this.#start();
     else this.#callback();
   }
+}
+
+/** For who lets others have their turn: a timeout would be a millisecond at least. */
+function nextTurn(callback: () => void): Timer {
+  const immediate = setImmediate(callback);
+  immediate.unref();
+  return { cancel: () => clearImmediate(immediate) };
 }
