@@ -11,6 +11,8 @@
 // log-catch-up  5 GB read from the first to the last record
 // log-recovery  from SIGKILL with 1 GiB that was never synced to the first record
 // log-startup   1,000 and 10,000 partitions: from the start of the process to a record in each topic
+// log-compaction  a log of 1 GB (--megabytes), ten million records of a million keys, becomes a compacted one, with one cleaner
+//               thread: until it is clean, and how long a small request takes meanwhile
 // requests      requests of one record, on one connection and on eight
 // latency       requests of one record at 1,000 and 5,000 a second
 // client        (only alone) Kafka clients beside each other; see client.mjs, which has more options
@@ -29,11 +31,12 @@ import { parseArgs } from "node:util";
 import { fetchApacheKafka, missingForApacheKafka } from "../compat/apache-kafka/kafka.mjs";
 import { ALL_CLIENT_WORKS, ALL_CLIENTS, benchmarkClients } from "./client.mjs";
 import { markdownOf, printTable, tableOf } from "./lib/table.mjs";
+import { benchmarks as ofCompaction } from "./log-compaction.mjs";
 import { benchmarks as ofTheLog } from "./log.mjs";
 import { benchmarks as ofProcesses } from "./process.mjs";
 import { benchmarks as ofRequests } from "./requests.mjs";
 
-const BENCHMARKS = { ...ofProcesses, ...ofTheLog, ...ofRequests };
+const BENCHMARKS = { ...ofProcesses, ...ofTheLog, ...ofCompaction, ...ofRequests };
 const QUICK_SCALE = 0.1;
 const GIB = 1024 ** 3;
 
