@@ -18,7 +18,10 @@ export const API_KEYS = {
   CreateTopics: 19,
   DeleteTopics: 20,
   InitProducerId: 22,
+  DeleteRecords: 21,
   OffsetForLeaderEpoch: 23,
+  AlterReplicaLogDirs: 34,
+  DescribeLogDirs: 35,
   DescribeConfigs: 32,
   AlterConfigs: 33,
   CreatePartitions: 37,
@@ -83,6 +86,7 @@ export async function prepare(ask) {
     topicOf("gone"),
     topicOf("__transaction_state"),
     topicOf("compacted", { configs: [{ name: "cleanup.policy", value: "compact" }] }),
+    topicOf("kept", { configs: [{ name: "cleanup.policy", value: "" }] }),
   ];
   const { topics: made } = await ask("CreateTopics", 7, create(topics));
   for (const { name, errorCode, errorMessage } of made) {
@@ -107,11 +111,14 @@ export async function prepare(ask) {
     ["empty", 0],
     ["__transaction_state", 0],
     ["compacted", 0],
+    ["kept", 0],
   ])
     await until(leads(name, partition));
   await until(async () => ((await leads("gone", 0)()) === 3 ? 0 : -1));
   const askProducerId = () => ask("InitProducerId", 4, { transactionalId: null, transactionTimeoutMs: 60_000 });
   await until(async () => (await askProducerId()).errorCode); // it loads its first block of ids when it is asked for one
+  const { results } = await ask("DescribeLogDirs", 5, { topics: null });
+  ids.$logDir = results[0].logDir;
   return ids;
 }
 
@@ -143,6 +150,15 @@ const offsets = (name, partitions, more = {}) => ({
     { name, partitions: partitions.map((partition) => ({ partitionIndex: 0, currentLeaderEpoch: -1, ...partition })) },
   ],
   ...more,
+});
+
+const moves = (path, ...topics) => ({
+  dirs: [{ path, topics: topics.map(([name, ...partitions]) => ({ name, partitions })) }],
+});
+const logDirsOf = (...topics) => ({ topics: topics.map(([topic, ...partitions]) => ({ topic, partitions })) });
+const deletions = (name, ...partitions) => ({
+  topics: [{ name, partitions: partitions.map(([partitionIndex, offset]) => ({ partitionIndex, offset })) }],
+  timeoutMs: 5000,
 });
 
 const epochs = (topic, partitions) => ({
@@ -240,6 +256,23 @@ export const CASES = [
   ["ListOffsets", "a later leader epoch", () => offsets("alpha", [{ timestamp: -1, currentLeaderEpoch: 5 }])],
   ["ListOffsets", "as a debugging consumer", () => offsets("alpha", [{ timestamp: -1 }], { replicaId: -2 })],
   ["ListOffsets", "nothing", () => ({ topics: [] })],
+
+  ["DescribeLogDirs", "all", () => ({ topics: null })],
+  ["DescribeLogDirs", "nothing", () => ({ topics: [] })],
+  ["DescribeLogDirs", "one, twice", () => logDirsOf(["alpha", 0, 0], ["alpha", 0])],
+  ["DescribeLogDirs", "unknown ones", () => logDirsOf(["alpha", 0, 9, -1], ["unknown", 0])],
+  ["AlterReplicaLogDirs", "a directory that is none", () => moves("/no/such/directory", ["alpha", 0, 1])],
+  ["AlterReplicaLogDirs", "an empty path", () => moves("", ["alpha", 0])],
+  ["AlterReplicaLogDirs", "where it is", (ids) => moves(ids.$logDir, ["alpha", 0, 0])],
+  ["AlterReplicaLogDirs", "unknown ones", (ids) => moves(ids.$logDir, ["alpha", 9, -1], ["unknown", 0])],
+  ["AlterReplicaLogDirs", "a topic whose name is too long", (ids) => moves(ids.$logDir, ["n".repeat(240), 0])],
+  ["AlterReplicaLogDirs", "the metadata log", (ids) => moves(ids.$logDir, ["__cluster_metadata", 0])],
+  [
+    "AlterReplicaLogDirs",
+    "one in two directories",
+    (ids) => ({ dirs: [...moves(ids.$logDir, ["alpha", 0]).dirs, ...moves("/no/such/directory", ["alpha", 0]).dirs] }),
+  ],
+  ["AlterReplicaLogDirs", "nothing", () => ({ dirs: [] })],
 
   ["OffsetForLeaderEpoch", "the epoch", () => epochs("alpha", [{ partition: 0, leaderEpoch: 0 }])],
   ["OffsetForLeaderEpoch", "of an empty partition", () => epochs("empty", [{ partition: 0, leaderEpoch: 0 }])],
@@ -594,6 +627,22 @@ export const CASES = [
     "a batch, no time to wait",
     (ids) => produce("alpha", 1, batch([TIME]), { topicId: ids.alpha, acks: 1, timeoutMs: 0 }),
   ],
+
+  ["DeleteRecords", "an offset", () => deletions("alpha", [0, 1])],
+  ["DeleteRecords", "an offset below the start", () => deletions("alpha", [0, 0])],
+  ["DeleteRecords", "beyond the high watermark", () => deletions("alpha", [0, 1000])],
+  ["DeleteRecords", "a negative offset", () => deletions("alpha", [0, -2])],
+  ["DeleteRecords", "a partition twice", () => deletions("alpha", [0, 2], [0, 3])],
+  ["DeleteRecords", "a partition twice, once refused", () => deletions("alpha", [0, 3], [0, 1000])],
+  ["DeleteRecords", "a compacted topic", () => deletions("compacted", [0, 0])],
+  ["DeleteRecords", "a topic that keeps everything", () => deletions("kept", [0, 0])],
+  ["DeleteRecords", "an empty partition, all", () => deletions("empty", [0, -1])],
+  ["DeleteRecords", "an internal topic", () => deletions("__transaction_state", [0, 0])],
+  ["DeleteRecords", "unknown ones", () => deletions("alpha", [9, 0], [-1, 0])],
+  ["DeleteRecords", "an unknown topic", () => deletions("unknown", [0, 0])],
+  ["DeleteRecords", "no time to wait", () => ({ ...deletions("alpha", [0, 3]), timeoutMs: 0 })],
+  ["DeleteRecords", "all there is", () => deletions("alpha", [0, -1])],
+  ["DeleteRecords", "nothing", () => ({ topics: [], timeoutMs: 5000 })],
 
   ["DeleteTopics", "an unknown topic", (_ids, version) => remove(version, ["unknown"])],
   ["DeleteTopics", "an unknown topic twice", (_ids, version) => remove(version, ["unknown", "unknown"])],

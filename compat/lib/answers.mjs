@@ -63,6 +63,9 @@ export async function collectAnswers(port) {
 }
 
 const CHANGING = new Set([
+  "logDir",
+  "totalBytes",
+  "usableBytes",
   "clusterId",
   "port",
   "topicId",

@@ -116,6 +116,13 @@ export const suite = {
       expect(/^java-none:0:\d+$/.test(ends[2]), ends.join(", "));
     });
 
+    await check("LogDirsCommand shows what lies in the data directory", async () => {
+      const { stdout } = await tool("LogDirsCommand", ["--describe", "--topic-list", "java-none"]);
+      const { brokers } = JSON.parse(stdout.slice(stdout.indexOf("{")));
+      const [{ error, partitions }] = brokers[0].logDirs;
+      expect(error === null && partitions[0].partition === "java-none-0" && partitions[0].size > 0, stdout);
+    });
+
     await check("BrokerApiVersionsCommand finds every advertised API usable", async () => {
       const { stdout } = await tool("BrokerApiVersionsCommand", []);
       expect(/Produce\(0\): .*usable: 13/.test(stdout), stdout);

@@ -276,3 +276,37 @@ test("a partition that is in two directories keeps the broker from starting, and
   );
   assert.ok((await disk.list("/a/orders-0")).length > 2);
 });
+
+test("a crash at any operation of the disk during a move leaves one replica with all that was acknowledged", async () => {
+  const ends = new Set<string>();
+  for (let crashAt = 1, isOver = false; !isOver; crashAt += 2) {
+    const disk = new SimulatedDisk({ seed: crashAt });
+    const crashed = new Promise<"crashed">((resolve) => (disk.onCrash = () => resolve("crashed")));
+    const broker = await startTwo(disk);
+    await broker.createTopic("orders");
+    await produce(broker.client, batchOf(["v0"]), { topic: "orders" });
+    const sent = ["0:v0"];
+    const other = await broker.connect();
+    disk.crashAt(crashAt);
+    const producing = async (): Promise<void> => {
+      for (let n = 1; n < 6; n++) {
+        await produce(other, batchOf([`v${n}`]), { topic: "orders" });
+        sent.push(`${n}:v${n}`);
+      }
+    };
+    const moving = async (): Promise<void> => {
+      await move(broker.client, "/b", 0);
+      await until(broker.client, "/a: , /b: orders-0");
+    };
+    const ended = Promise.all([producing(), moving()]).then(() => "ended" as const);
+    isOver = (await Promise.race([ended, crashed])) === "ended";
+
+    await using again = await startTwo(disk.crash({ power: "kept" }));
+    assert.deepEqual((await valuesOf(again, "orders", 0)).slice(0, sent.length), sent, `crash at ${crashAt}`);
+    const isOnItsWay = (): Promise<boolean> => layout(again.client).then((text) => text.includes("+"));
+    for (let turns = 0; turns < 1000 && (await isOnItsWay()); turns++);
+    ends.add(await layout(again.client));
+    assert.deepEqual((await valuesOf(again, "orders", 0)).slice(0, sent.length), sent, `after a crash at ${crashAt}`);
+  }
+  assert.deepEqual(ends, new Set(["/a: orders-0, /b: ", "/a: , /b: orders-0"]));
+});
