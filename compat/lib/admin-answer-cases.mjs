@@ -294,10 +294,120 @@ export const ADMIN_CASES = [
   ],
   ["DescribeProducers", "names that are none", () => ({ topics: [{ name: "no/name", partitionIndexes: [0] }] })],
 
+  ...[
+    ["a client id", [["client-id", "one"]], "producer_byte_rate", 1000],
+    ["the default client id", [["client-id", null]], "consumer_byte_rate", 1000],
+    [
+      "a user and a client id",
+      [
+        ["user", "me"],
+        ["client-id", "one"],
+      ],
+      "request_percentage",
+      12.5,
+    ],
+    ["a user", [["user", "me"]], "controller_mutation_rate", 0.5],
+    ["an address", [["ip", "10.0.0.1"]], "connection_creation_rate", 5],
+    ["the default address", [["ip", null]], "connection_creation_rate", 5],
+    ["no address", [["ip", "no such host!"]], "connection_creation_rate", 5],
+    [
+      "an address with a user",
+      [
+        ["ip", "10.0.0.1"],
+        ["user", "me"],
+      ],
+      "connection_creation_rate",
+      5,
+    ],
+    ["an address, a key of clients", [["ip", "10.0.0.1"]], "producer_byte_rate", 5],
+    ["a user, a key of addresses", [["user", "me"]], "connection_creation_rate", 5],
+    ["nobody", [], "producer_byte_rate", 5],
+    ["an empty name", [["user", ""]], "producer_byte_rate", 5],
+    ["an entity that is none", [["group", "me"]], "producer_byte_rate", 5],
+    ["an empty entity", [["", "me"]], "producer_byte_rate", 5],
+    [
+      "an entity twice",
+      [
+        ["user", "me"],
+        ["user", "you"],
+      ],
+      "producer_byte_rate",
+      5,
+    ],
+    ["a key that is none", [["user", "me"]], "no.such.key", 5],
+    ["zero", [["user", "me"]], "producer_byte_rate", 0],
+    ["less than zero", [["user", "me"]], "producer_byte_rate", -5],
+    ["a fraction of a byte", [["user", "me"]], "producer_byte_rate", 1.5],
+    ["no number", [["user", "me"]], "request_percentage", Number.NaN],
+    ["no end", [["user", "me"]], "request_percentage", Number.POSITIVE_INFINITY],
+  ].flatMap(([what, entity, key, value]) =>
+    [false, true].map((remove) => [
+      "AlterClientQuotas",
+      `${what}${remove ? ", removed" : ""}`,
+      () => quotas([entityOf(entity)], [{ key, value, remove }]),
+    ]),
+  ),
+  ["AlterClientQuotas", "nothing", () => quotas([], [])],
+  ["AlterClientQuotas", "no change", () => quotas([entityOf([["user", "me"]])], [])],
+  [
+    "AlterClientQuotas",
+    "an entity in two entries",
+    () =>
+      quotas(
+        [entityOf([["user", "me"]]), entityOf([["user", "me"]])],
+        [{ key: "producer_byte_rate", value: 5, remove: false }],
+      ),
+  ],
+
+  ...[
+    ["any", [], false],
+    ["any, strictly", [], true],
+    ["a user", [["user", 0, "me"]], false],
+    ["the default user", [["user", 1, null]], true],
+    ["any user", [["user", 2, null]], false],
+    ["no name", [["user", 0, null]], false],
+    ["the default with a name", [["user", 1, "me"]], false],
+    ["any with a name", [["user", 2, "me"]], false],
+    ["a match that is none", [["user", 7, "me"]], false],
+    ["an entity that is none", [["group", 0, "me"]], false],
+    ["an empty entity", [["", 0, "me"]], false],
+    [
+      "an entity twice",
+      [
+        ["user", 0, "me"],
+        ["user", 0, "you"],
+      ],
+      false,
+    ],
+    [
+      "an address with a user",
+      [
+        ["user", 0, "me"],
+        ["ip", 0, "10.0.0.1"],
+      ],
+      false,
+    ],
+  ].map(([what, components, strict]) => [
+    "DescribeClientQuotas",
+    what,
+    () => ({
+      strict,
+      components: components.map(([entityType, matchType, match]) => ({ entityType, matchType, match })),
+    }),
+  ]),
+
   ["UnregisterBroker", "one that is none", () => ({ brokerId: 9 })],
   ["UnregisterBroker", "a negative one", () => ({ brokerId: -1 })],
 ];
 
 function elect(electionType, topicPartitions) {
   return { electionType, topicPartitions, timeoutMs: 9000 };
+}
+
+function entityOf(parts) {
+  return parts.map(([entityType, entityName]) => ({ entityType, entityName }));
+}
+
+function quotas(entities, ops) {
+  return { validateOnly: true, entries: entities.map((entity) => ({ entity, ops })) };
 }

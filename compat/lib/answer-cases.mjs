@@ -29,6 +29,8 @@ export const API_KEYS = {
   IncrementalAlterConfigs: 44,
   AlterPartitionReassignments: 45,
   ListPartitionReassignments: 46,
+  DescribeClientQuotas: 48,
+  AlterClientQuotas: 49,
   UpdateFeatures: 57,
   DescribeCluster: 60,
   DescribeProducers: 61,

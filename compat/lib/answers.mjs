@@ -92,26 +92,27 @@ function comparable(value, key = "") {
   return (CHANGING.has(key) || TEXTS.has(key)) && !isNoValue(key, value) ? "(some)" : value;
 }
 
+const IDENTITY = [
+  "name",
+  "topic",
+  "topicId",
+  "partitionIndex",
+  "index",
+  "resourceType",
+  "resourceName",
+  "entityType",
+  "apiKey",
+  "key",
+  "brokerId",
+  "nodeId",
+];
+
 /** A list of structs as a map by what identifies each of them; several with one identity are numbered. */
 function byIdentity(list) {
   if (list.length === 0 || typeof list[0] !== "object") return list;
   const map = {};
   for (const element of list) {
-    const { name, topic, topicId, partitionIndex, index, resourceType, resourceName, apiKey, key, brokerId, nodeId } =
-      element;
-    const identity = [
-      name,
-      topic,
-      topicId,
-      partitionIndex,
-      index,
-      resourceType,
-      resourceName,
-      apiKey,
-      key,
-      brokerId,
-      nodeId,
-    ];
+    const identity = IDENTITY.map((field) => element[field]);
     const label = identity.filter((part) => part !== undefined && part !== null && part !== "").join(" ");
     let unique = label;
     for (let n = 2; unique in map; n++) unique = `${label} #${n}`;

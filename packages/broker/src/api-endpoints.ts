@@ -24,6 +24,8 @@ import { listPartitionReassignments } from "./handlers/list-partition-reassignme
 import { updateFeatures } from "./handlers/update-features.ts";
 import { describeProducers } from "./handlers/describe-producers.ts";
 import { unregisterBroker } from "./handlers/unregister-broker.ts";
+import { describeClientQuotas } from "./handlers/describe-client-quotas.ts";
+import { alterClientQuotas } from "./handlers/alter-client-quotas.ts";
 import type { ApiEndpoint } from "./request-dispatcher.ts";
 import { endpoint } from "./request-dispatcher.ts";
 
@@ -47,6 +49,8 @@ export const API_ENDPOINTS: readonly ApiEndpoint[] = [
   endpoint(incrementalAlterConfigs),
   endpoint(alterPartitionReassignments),
   endpoint(listPartitionReassignments),
+  endpoint(describeClientQuotas),
+  endpoint(alterClientQuotas),
   endpoint(updateFeatures),
   endpoint(alterReplicaLogDirs),
   endpoint(describeLogDirs),

@@ -5,11 +5,13 @@ import {
   createCreateTopicsRequestCreatableTopic,
   CreateTopicsRequest,
 } from "@samsa/protocol/messages/create-topics-request";
+import { AlterClientQuotasRequest } from "@samsa/protocol/messages/alter-client-quotas-request";
 import { AlterPartitionReassignmentsRequest } from "@samsa/protocol/messages/alter-partition-reassignments-request";
 import { ElectLeadersRequest } from "@samsa/protocol/messages/elect-leaders-request";
 import { ListPartitionReassignmentsRequest } from "@samsa/protocol/messages/list-partition-reassignments-request";
 import { UpdateFeaturesRequest } from "@samsa/protocol/messages/update-features-request";
 import { fenceBroker, unfenceBroker, unregisterBroker } from "./broker-lifecycle.ts";
+import { alterClientQuotas } from "./client-quota-alteration.ts";
 import { updateFeatures } from "./feature-update.ts";
 import { electLeaders } from "./leader-election.ts";
 import { alterPartitionReassignments, listPartitionReassignments } from "./partition-reassignment.ts";
@@ -176,3 +178,59 @@ test("a broker that does not come back is forgotten, and leads nothing", () => {
     (error) => error instanceof KafkaError && error.code === ErrorCode.BROKER_ID_NOT_REGISTERED,
   );
 });
+
+function quota(
+  decided: DecidedCluster,
+  entity: readonly (readonly [string, string | null])[],
+  key: string,
+  value: number,
+) {
+  const remove = value === 0;
+  const request = AlterClientQuotasRequest.create({
+    entries: [
+      {
+        entity: entity.map(([entityType, entityName]) => ({ entityType, entityName })),
+        ops: [{ key, value, remove }],
+      },
+    ],
+  });
+  const { entries } = decided.apply((context) => alterClientQuotas(context, request));
+  return nameOf(entries[0]?.errorCode);
+}
+
+test("a quota is set, changed and removed", () => {
+  const { decided } = clusterWith([1]);
+  const limits = () => [...decided.image.clientQuotas.values()].map(({ quotas }) => Object.fromEntries(quotas));
+  assert.equal(quota(decided, [["client-id", "one"]], "producer_byte_rate", 1000), "NONE");
+  assert.equal(quota(decided, [["client-id", "one"]], "consumer_byte_rate", 500), "NONE");
+  assert.equal(quota(decided, [["client-id", null]], "producer_byte_rate", 7), "NONE");
+  assert.deepEqual(limits(), [{ producer_byte_rate: 1000, consumer_byte_rate: 500 }, { producer_byte_rate: 7 }]);
+  quota(decided, [["client-id", "one"]], "producer_byte_rate", 0);
+  quota(decided, [["client-id", null]], "producer_byte_rate", 0);
+  assert.deepEqual(limits(), [{ consumer_byte_rate: 500 }]);
+});
+
+const refusedQuotas = [
+  { what: "of nobody", entity: [], key: "producer_byte_rate", value: 5 },
+  { what: "of a group", entity: [["group", "a"]], key: "producer_byte_rate", value: 5 },
+  {
+    what: "of an address and a user",
+    entity: [
+      ["ip", "1.2.3.4"],
+      ["user", "a"],
+    ],
+    key: "producer_byte_rate",
+    value: 5,
+  },
+  { what: "that is negative", entity: [["user", "a"]], key: "producer_byte_rate", value: -1 },
+  { what: "of half a byte", entity: [["user", "a"]], key: "producer_byte_rate", value: 0.5 },
+  { what: "without end", entity: [["user", "a"]], key: "request_percentage", value: Infinity },
+  { what: "of another kind", entity: [["user", "a"]], key: "connection_creation_rate", value: 5 },
+] as const;
+for (const { what, entity, key, value } of refusedQuotas) {
+  test(`a quota ${what} is refused`, () => {
+    const { decided } = clusterWith([1]);
+    assert.equal(quota(decided, entity, key, value), "INVALID_REQUEST");
+    assert.equal([...decided.image.clientQuotas.values()].length, 0);
+  });
+}

@@ -2,6 +2,8 @@ import type { Random, Uuid } from "@samsa/base";
 import { ErrorCode, InvariantError, KafkaError, randomUuid } from "@samsa/base";
 import type { BrokerConfig, Endpoint, MetadataImage, MetadataPublisher, MetadataRecord } from "@samsa/metadata";
 import { MetadataDelta } from "@samsa/metadata";
+import type { AlterClientQuotasRequest } from "@samsa/protocol/messages/alter-client-quotas-request";
+import type { AlterClientQuotasResponse } from "@samsa/protocol/messages/alter-client-quotas-response";
 import type { AlterConfigsRequest } from "@samsa/protocol/messages/alter-configs-request";
 import type { AlterConfigsResponse } from "@samsa/protocol/messages/alter-configs-response";
 import type { CreatePartitionsRequest } from "@samsa/protocol/messages/create-partitions-request";
@@ -32,6 +34,7 @@ import {
   unfenceBroker,
   unregisterBroker,
 } from "./broker-lifecycle.ts";
+import { alterClientQuotas } from "./client-quota-alteration.ts";
 import { alterConfigs, incrementalAlterConfigs } from "./config-alteration.ts";
 import type { ControllerContext, ControllerResult } from "./controller-result.ts";
 import { updateFeatures } from "./feature-update.ts";
@@ -140,6 +143,10 @@ export class QuorumController {
   updateFeatures(request: UpdateFeaturesRequest): Promise<UpdateFeaturesResponse> {
     const { kraftVersion } = this.#options.metadataLog;
     return this.#submit((context) => updateFeatures(context, request, kraftVersion));
+  }
+
+  alterClientQuotas(request: AlterClientQuotasRequest): Promise<AlterClientQuotasResponse> {
+    return this.#submit((context) => alterClientQuotas(context, request));
   }
 
   /** Forgets a broker that does not come back. */

@@ -52,6 +52,8 @@ const SERVED = [
   "ElectLeaders",
   "AlterPartitionReassignments",
   "ListPartitionReassignments",
+  "DescribeClientQuotas",
+  "AlterClientQuotas",
   "UpdateFeatures",
   "UnregisterBroker",
   "ListConfigResources",
