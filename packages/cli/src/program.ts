@@ -3,6 +3,7 @@ import { collect, examples, wholeNumber } from "./arguments.ts";
 import type { ExitCode } from "./exit-code.ts";
 import { addLog } from "./log-program.ts";
 import { FORMAT_TOKENS } from "./record-format.ts";
+import { addStorage } from "./storage-program.ts";
 import { samsaVersion } from "./version.ts";
 
 type Done = (exitCode: ExitCode) => void;
@@ -24,6 +25,7 @@ export function samsaProgram(done: Done): Command {
   addProduce(program, done);
   addConsume(program, done);
   addLog(program, done);
+  addStorage(program, done);
   return program;
 }
 

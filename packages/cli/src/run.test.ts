@@ -36,6 +36,10 @@ const COMMANDS = [
   ["log", "segments"],
   ["log", "dump"],
   ["log", "verify"],
+  ["storage"],
+  ["storage", "format"],
+  ["storage", "info"],
+  ["storage", "random-uuid"],
 ];
 for (const command of COMMANDS) {
   const line = ["samsa", ...command].join(" ");

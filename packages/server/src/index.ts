@@ -12,6 +12,8 @@ export type {
 } from "@samsa/log";
 export { dataDirectoryHolder } from "./data-directory-lock.ts";
 export { dumpFiles } from "./offline/dump-files.ts";
+export { formatStorage, randomClusterId, storageInfo } from "./offline/format-storage.ts";
+export type { FormatStorageOptions, InitialControllers, StorageInfo } from "./offline/format-storage.ts";
 export { listPartitions } from "./offline/list-partitions.ts";
 export { verifyDataDirectory } from "./offline/verify-data-directory.ts";
 export type { VerifyOptions, VerifyProgress, VerifySummary } from "./offline/verify-data-directory.ts";

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import process from "node:process";
 import type { Finding, VerifyProgress, VerifySummary } from "@samsa/server";
 import { dataDirectoryHolder, jsonText, verifyDataDirectory } from "@samsa/server";
@@ -34,7 +35,7 @@ export async function verifyLog(named: string | undefined, options: VerifyComman
     onProgress: (progress) => line.show(progress),
   });
   line.clear();
-  if (summary.partitions === 0 && summary.damage === 0) throw noPartitions(directory);
+  if (summary.partitions === 0 && !existsSync(`${directory}/meta.properties`)) throw noPartitions(directory);
   const isSound = summary.damage + summary.repairable === 0;
   if (options.json === true) process.stdout.write(`${jsonText({ summary: { ...summary, isSound } })}\n`);
   else say(summaryText(directory, summary));
