@@ -1,6 +1,8 @@
-import { Command, InvalidArgumentError, Option } from "commander";
+import process from "node:process";
+import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import { collect, examples, wholeNumber } from "./arguments.ts";
-import type { ExitCode } from "./exit-code.ts";
+import { ExitCode } from "./exit-code.ts";
+import type { Shell } from "./completion.ts";
 import { addLog } from "./log-program.ts";
 import { FORMAT_TOKENS } from "./record-format.ts";
 import { addStorage } from "./storage-program.ts";
@@ -26,6 +28,7 @@ export function samsaProgram(done: Done): Command {
   addConsume(program, done);
   addLog(program, done);
   addStorage(program, done);
+  addCompletion(program, done);
   return program;
 }
 
@@ -55,6 +58,26 @@ function addStart(program: Command, done: Done): void {
     .action(async (options) => {
       const { start } = await import("./commands/start.ts");
       done(await start(options));
+    });
+}
+
+function addCompletion(program: Command, done: Done): void {
+  program
+    .command("completion")
+    .description("print a script that completes samsa's commands and options in a shell")
+    .addArgument(new Argument("<shell>", "the shell that reads it").choices(["bash", "zsh", "fish"]))
+    .addHelpText(
+      "after",
+      examples([
+        'eval "$(samsa completion bash)"                                       # in ~/.bashrc',
+        'eval "$(samsa completion zsh)"                                        # in ~/.zshrc, after compinit',
+        "samsa completion fish > ~/.config/fish/completions/samsa.fish",
+      ]),
+    )
+    .action(async (shell: Shell) => {
+      const { completionScript } = await import("./completion.ts");
+      process.stdout.write(completionScript(shell, program));
+      done(ExitCode.DONE);
     });
 }
 

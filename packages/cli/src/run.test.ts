@@ -40,6 +40,7 @@ const COMMANDS = [
   ["storage", "format"],
   ["storage", "info"],
   ["storage", "random-uuid"],
+  ["completion"],
 ];
 for (const command of COMMANDS) {
   const line = ["samsa", ...command].join(" ");
@@ -75,6 +76,11 @@ const mistakes = [
   { args: ["consume", "t", "-o", "middle"], says: /no place to begin/, why: "an offset that is none" },
   { args: ["consume", "t", "-f", "%q"], says: /means nothing in a format/, why: "an unknown token" },
   { args: ["consume", "t", "--json", "-f", "%s"], says: /one of them/, why: "two formats" },
+  {
+    args: ["completion", "tcsh"],
+    says: /Allowed choices are bash, zsh, fish/,
+    why: "a shell of which we know nothing",
+  },
   { args: ["log", "verfy"], says: /Did you mean verify/, why: "an unknown subcommand of log" },
   { args: ["log", "dump"], says: /which file\?/, why: "no file to dump" },
   { args: ["log", "dump", "--print-datalog", "a.log"], says: /Did you mean --print-data-log/, why: "an unknown flag" },
