@@ -12,8 +12,17 @@ export type { RaftConfig } from "./raft-config.ts";
 export type { KafkaRaftOptions, RecoveredRaft } from "./raft-core.ts";
 export { compareLogEnds } from "./raft-log.ts";
 export type { EpochStart, OffsetAndEpoch, RecoveredRaftLog, SnapshotInfo } from "./raft-log.ts";
+export { fetchRequestForVersion, responseForVersion } from "./raft-messages.ts";
 export type { RaftApi, RaftRequest, RaftResponse } from "./raft-messages.ts";
 export { NO_MUTATIONS } from "./raft-mutations.ts";
 export type { RaftMutations } from "./raft-mutations.ts";
 export { VoterSet } from "./voter-set.ts";
 export type { Endpoint, ReplicaKey, SupportedKRaftVersions, VoterNode } from "./voter-set.ts";
+export {
+  checkpointFileName,
+  isLogBehindSnapshot,
+  parseCheckpointFileName,
+  readRecordsSnapshot,
+  RecordsSnapshotWriter,
+} from "./records-snapshot.ts";
+export type { RecordsSnapshot, RecordsSnapshotOptions } from "./records-snapshot.ts";

@@ -76,6 +76,15 @@ export class KafkaRaft {
     return this.#core.partition.kraftVersion;
   }
 
+  /** As the log below `endOffset` says: what a snapshot of it has to say. */
+  voterSetAt(endOffset: number): VoterSet {
+    return this.#core.partition.voterSetAt(endOffset);
+  }
+
+  kraftVersionAt(endOffset: number): number {
+    return this.#core.partition.kraftVersionAt(endOffset);
+  }
+
   /** Whom it voted for in this epoch. */
   get votedKey(): ReplicaKey | undefined {
     const { state } = this.#core.quorum;

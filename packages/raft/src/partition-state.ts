@@ -45,6 +45,20 @@ export class PartitionState {
     return last(this.#voters).offset;
   }
 
+  /** As the log below `endOffset` says. */
+  voterSetAt(endOffset: number): VoterSet {
+    return valueAt(this.#voters, endOffset);
+  }
+
+  kraftVersionAt(endOffset: number): number {
+    return valueAt(this.#kraftVersions, endOffset);
+  }
+
+  /** Who voted before the last word on it; the same set when there was none. */
+  get previousVoterSet(): VoterSet {
+    return (this.#voters.at(-2) ?? last(this.#voters)).value;
+  }
+
   append({ offset, record }: LocatedControlRecord): void {
     if (record.type === ControlRecordType.KRAFT_VOTERS) {
       put(this.#voters, { offset, value: VoterSet.fromRecord(record.value) });
@@ -92,6 +106,12 @@ export function locatedControlRecords(batch: RecordBatch): LocatedControlRecord[
 function put<T>(entries: Entry<T>[], entry: Entry<T>): void {
   if (last(entries).offset === entry.offset) entries.pop();
   entries.push(entry);
+}
+
+function valueAt<T>(entries: readonly Entry<T>[], endOffset: number): T {
+  const entry = entries.findLast(({ offset }) => offset < endOffset) ?? entries[0];
+  if (entry === undefined) throw new Error("a history begins with something");
+  return entry.value;
 }
 
 function last<T>(entries: readonly Entry<T>[]): Entry<T> {

@@ -28,7 +28,7 @@ export function poll(core: RaftCore): void {
         pollProspective(core, state);
         break;
       case "unattached":
-        if (core.quorum.isVoter && canStand(core) && core.now >= state.electionDeadlineMs) core.becomeProspective();
+        if (canStand(core) && core.now >= state.electionDeadlineMs) core.becomeProspective();
         else sendFetchToAnybody(core);
         break;
       case "resigned":
@@ -43,7 +43,7 @@ export function poll(core: RaftCore): void {
 /** When a state will do something by itself. */
 export function stateDeadlineMs(core: RaftCore): number {
   const { state } = core.quorum;
-  const isAble = core.quorum.isVoter && canStand(core);
+  const isAble = canStand(core);
   switch (state.kind) {
     case "leader": {
       const { drainAtMs } = state.accumulator;
@@ -66,7 +66,7 @@ export function stateDeadlineMs(core: RaftCore): number {
 
 /** One whose log is about to be replaced does not know its own end; one that stops wants no office. */
 function canStand(core: RaftCore): boolean {
-  return core.installing === undefined && core.shutdown === undefined;
+  return core.quorum.mayStand && core.installing === undefined && core.shutdown === undefined;
 }
 
 function pollLeader(core: RaftCore, state: LeaderState): void {
@@ -87,7 +87,7 @@ function pollFollower(core: RaftCore, state: FollowerState): void {
   const destination = { nodeId: leaderId, host: leaderEndpoint.host, port: leaderEndpoint.port };
   const isVoter = core.quorum.isVoter;
   const isOver = core.now >= state.fetchDeadlineMs;
-  if (isVoter && isOver && canStand(core)) {
+  if (isOver && canStand(core)) {
     core.becomeProspective();
     return;
   }
@@ -108,7 +108,7 @@ function pollCandidate(core: RaftCore, state: CandidateState): void {
 }
 
 function standAgain(core: RaftCore): void {
-  if (canStand(core) && core.quorum.isVoter) core.becomeProspective();
+  if (canStand(core)) core.becomeProspective();
   else core.becomeUnattached(core.epoch);
 }
 

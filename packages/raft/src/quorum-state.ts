@@ -39,6 +39,8 @@ export interface QuorumStateOptions {
   readonly config: RaftConfig;
   readonly random: Random;
   readonly voterSet: () => VoterSet;
+  /** Whether its removal from the voters stands in its log and is not known to be committed. */
+  readonly isLeaving: () => boolean;
   /** Makes it durable before anything that is said later. */
   readonly persist: (state: ElectionState) => void;
 }
@@ -61,7 +63,7 @@ export class QuorumState {
       // vote in the next one at the earliest.
       this.#state = this.#unattached(logEnd.epoch + 1, undefined, undefined, nowMs);
       this.#persist();
-    } else if (election.leaderId === localKey.id && this.isVoter) {
+    } else if (election.leaderId === localKey.id && this.mayStand) {
       const deadlineMs = nowMs + this.randomElectionTimeoutMs();
       this.#state = resigned(election.epoch, [], new Set(), deadlineMs);
     } else {
@@ -97,6 +99,14 @@ export class QuorumState {
 
   get isVoter(): boolean {
     return this.#options.voterSet().isVoter(this.#options.localKey);
+  }
+
+  /**
+   * Whether it may stand for election. One that is leaving may have to: when its removal is in its log alone, no log of the
+   * others is up to date for it, and none of them gets its vote that they still need (Raft, dissertation, 4.2.2).
+   */
+  get mayStand(): boolean {
+    return this.isVoter || this.#options.isLeaving();
   }
 
   get isOnlyVoter(): boolean {
@@ -150,7 +160,7 @@ export class QuorumState {
     const state = this.#state;
     assert(state.kind === "unattached" || state.kind === "prospective", "only these give their vote");
     assert(state.votedKey === undefined || isSameReplica(state.votedKey, votedKey), "one vote an epoch");
-    const electionDeadlineMs = this.isVoter ? nowMs + this.randomElectionTimeoutMs() : Infinity;
+    const electionDeadlineMs = this.mayStand ? nowMs + this.randomElectionTimeoutMs() : Infinity;
     this.#moveTo({ ...state, votedKey, electionDeadlineMs });
   }
 
@@ -178,7 +188,7 @@ export class QuorumState {
   transitionToProspective(nowMs: number): void {
     const { localKey, voterSet } = this.#options;
     const state = this.#state;
-    assert(this.isVoter, "observers do not stand for election");
+    assert(this.mayStand, "observers do not stand for election");
     const election = new EpochElection(voterSet());
     election.record(localKey.id, true);
     this.#moveTo({
@@ -194,7 +204,7 @@ export class QuorumState {
 
   transitionToCandidate(retries: number, nowMs: number): void {
     const { localKey, voterSet } = this.#options;
-    assert(this.isVoter, "observers do not stand for election");
+    assert(this.mayStand, "observers do not stand for election");
     const election = new EpochElection(voterSet());
     election.record(localKey.id, true);
     this.#moveTo({
@@ -258,13 +268,13 @@ export class QuorumState {
     votedKey: ReplicaKey | undefined,
     nowMs: number,
   ): UnattachedState {
-    const electionDeadlineMs = this.isVoter ? nowMs + this.randomElectionTimeoutMs() : Infinity;
+    const electionDeadlineMs = this.mayStand ? nowMs + this.randomElectionTimeoutMs() : Infinity;
     return { kind: "unattached", epoch, leaderId, votedKey, electionDeadlineMs };
   }
 
   /** Somebody else's higher epoch is no reason to wait longer: one that cannot win would keep all others from standing. */
   #keptDeadlineMs(nowMs: number): number {
-    if (!this.isVoter) return Infinity;
+    if (!this.mayStand) return Infinity;
     const state = this.#state;
     switch (state.kind) {
       case "leader":

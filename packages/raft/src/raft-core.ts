@@ -95,6 +95,9 @@ export class RaftCore {
       config: options.config,
       random: options.random,
       voterSet: () => this.partition.voterSet,
+      isLeaving: () =>
+        this.partition.votersOffset >= this.log.highWatermark &&
+        this.partition.previousVoterSet.isVoter(options.localKey),
       persist: (state) => {
         this.emit({ kind: "write-quorum-state", state, kraftVersion: this.partition.kraftVersion });
       },

@@ -9,6 +9,7 @@ import type { DescribeQuorumResponse } from "@samsa/protocol/messages/describe-q
 import type { EndQuorumEpochRequest } from "@samsa/protocol/messages/end-quorum-epoch-request";
 import type { EndQuorumEpochResponse } from "@samsa/protocol/messages/end-quorum-epoch-response";
 import type { FetchRequest } from "@samsa/protocol/messages/fetch-request";
+import { createFetchRequestReplicaState } from "@samsa/protocol/messages/fetch-request";
 import type { FetchResponse } from "@samsa/protocol/messages/fetch-response";
 import type { FetchSnapshotRequest } from "@samsa/protocol/messages/fetch-snapshot-request";
 import type { FetchSnapshotResponse } from "@samsa/protocol/messages/fetch-snapshot-response";
@@ -45,3 +46,29 @@ export type RaftResponse =
   | { readonly api: "ApiVersions"; readonly message: ApiVersionsResponse };
 
 export type RaftApi = RaftRequest["api"];
+
+/** Before version 15 the replica's id stands elsewhere in a fetch (KIP-903). To be called by whoever writes it. */
+export function fetchRequestForVersion(request: FetchRequest, version: number): FetchRequest {
+  if (version >= 15) return request;
+  return { ...request, replicaId: request.replicaState.replicaId, replicaState: createFetchRequestReplicaState() };
+}
+
+/** Answers of older versions have no place for addresses (KIP-853). To be called by whoever writes them. */
+export function responseForVersion(response: RaftResponse, version: number): RaftResponse {
+  switch (response.api) {
+    case "Fetch":
+      return version >= 16 ? response : { api: "Fetch", message: { ...response.message, nodeEndpoints: [] } };
+    case "Vote":
+      return version >= 1 ? response : { api: "Vote", message: { ...response.message, nodeEndpoints: [] } };
+    case "BeginQuorumEpoch":
+      return version >= 1 ? response : { api: "BeginQuorumEpoch", message: { ...response.message, nodeEndpoints: [] } };
+    case "EndQuorumEpoch":
+      return version >= 1 ? response : { api: "EndQuorumEpoch", message: { ...response.message, nodeEndpoints: [] } };
+    case "FetchSnapshot":
+      return version >= 1 ? response : { api: "FetchSnapshot", message: { ...response.message, nodeEndpoints: [] } };
+    case "DescribeQuorum":
+      return version >= 2 ? response : { api: "DescribeQuorum", message: { ...response.message, nodes: [] } };
+    default:
+      return response;
+  }
+}

@@ -7,7 +7,7 @@ export interface RaftMutations {
   readonly ignoresLogOfCandidate: boolean;
   /** Counts copies of records of older epochs as committed (Raft, figure 8). */
   readonly commitsOlderEpochs: boolean;
-  /** Cuts what is committed when a leader says so. */
+  /** Cuts all of a log that diverges, instead of what diverges, and fetches it again. */
   readonly truncatesCommitted: boolean;
   /** Does not compare epochs, and appends whatever continues its offsets. */
   readonly ignoresDivergence: boolean;

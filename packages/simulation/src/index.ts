@@ -4,3 +4,7 @@ export type { ContentFate } from "./simulated-content.ts";
 export { SimulatedDisk } from "./simulated-disk.ts";
 export type { CrashOptions, SimulatedDiskOptions } from "./simulated-disk.ts";
 export { VirtualClock } from "./virtual-clock.ts";
+export { RaftViolation } from "./raft/raft-invariants.ts";
+export { simulateRaft } from "./raft/raft-simulation.ts";
+export type { FaultKind, RaftSimulationOptions, RaftSimulationReport } from "./raft/raft-simulation.ts";
+export type { DriverMutations } from "./raft/simulated-replica.ts";

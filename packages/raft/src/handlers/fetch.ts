@@ -222,7 +222,6 @@ export function sendFetchRequest(core: RaftCore, destination: Destination): void
   });
   const message = FetchRequest.create({
     clusterId: core.options.clusterId,
-    replicaId: core.localKey.id,
     replicaState: createFetchRequestReplicaState({ replicaId: core.localKey.id, replicaEpoch: -1 }),
     maxWaitMs: core.config.maxFetchWaitMs,
     minBytes: 0,
@@ -251,7 +250,7 @@ function follow(core: RaftCore, state: FollowerState, data: FetchResponsePartiti
   const { divergingEpoch, snapshotId, records } = data;
   if (divergingEpoch.epoch >= 0 && divergingEpoch.endOffset >= 0) {
     const end = { offset: divergingEpoch.endOffset, epoch: divergingEpoch.epoch };
-    core.truncateTo(core.log.truncationOffset(end));
+    core.truncateTo(core.mutations.truncatesCommitted ? core.log.logStartOffset : core.log.truncationOffset(end));
     return false;
   }
   if (snapshotId.endOffset >= 0 && snapshotId.epoch >= 0) {
