@@ -61,10 +61,11 @@ export function decodeQuorumState(bytes: Uint8Array): ElectionState {
   const epoch = integer("leaderEpoch");
   if (epoch < 0) throw corrupt("leaderEpoch is missing");
   const [leaderId, votedId] = [integer("leaderId"), integer("votedId")];
+  const directoryId = directory(fields.get("votedDirectoryId"));
   return {
     epoch,
     leaderId: leaderId === NOBODY ? undefined : leaderId,
-    votedKey: votedId === NOBODY ? undefined : { id: votedId, directoryId: directory(fields.get("votedDirectoryId")) },
+    votedKey: votedId === NOBODY ? undefined : { id: votedId, directoryId },
     ...(version === 0 ? { voterIds: voterIds(fields.get("currentVoters")) } : {}),
   };
 }

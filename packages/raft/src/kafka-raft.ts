@@ -319,7 +319,8 @@ export class KafkaRaft {
     }
     const change = core.voterChange;
     if (change?.kind === "add" && change.step.kind === "api-versions") {
-      if (change.step.correlationId === sent.correlationId) change.step = { kind: "api-versions", correlationId: undefined };
+      if (change.step.correlationId === sent.correlationId)
+        change.step = { kind: "api-versions", correlationId: undefined };
     }
     core.requests.backOff(sent.nodeId, core.now);
   }

@@ -15,7 +15,12 @@ import type { Endpoint, ReplicaKey, VoterSet } from "./voter-set.ts";
 import { isSameReplica } from "./voter-set.ts";
 
 export type EpochState =
-  UnattachedState | FollowerState | ProspectiveState | CandidateState | LeaderState | ResignedState;
+  | UnattachedState
+  | FollowerState
+  | ProspectiveState
+  | CandidateState
+  | LeaderState
+  | ResignedState;
 
 /**
  * Observers are Unattached or Follower. Each state says how it votes and what makes it leave. Within an epoch the way is
@@ -48,7 +53,13 @@ export interface QuorumStateOptions {
 /** The state of this replica in the quorum, and the moves from one to the next. */
 export class QuorumState {
   readonly #options: QuorumStateOptions;
-  #state: EpochState = { kind: "unattached", epoch: 0, leaderId: undefined, votedKey: undefined, electionDeadlineMs: 0 };
+  #state: EpochState = {
+    kind: "unattached",
+    epoch: 0,
+    leaderId: undefined,
+    votedKey: undefined,
+    electionDeadlineMs: 0,
+  };
 
   constructor(options: QuorumStateOptions) {
     this.#options = options;

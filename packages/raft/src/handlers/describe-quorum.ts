@@ -29,7 +29,9 @@ function describe(core: RaftCore, request: DescribeQuorumRequest): DescribeQuoru
   );
   if (asked === undefined) {
     const topics = request.topics.map(({ topicName, partitions }) => {
-      const refused = partitions.map(({ partitionIndex }) => refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, partitionIndex));
+      const refused = partitions.map(({ partitionIndex }) =>
+        refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, partitionIndex),
+      );
       return createDescribeQuorumResponseTopicData({ topicName, partitions: refused });
     });
     return DescribeQuorumResponse.create({ errorMessage: null, topics });
@@ -97,7 +99,8 @@ function ownState(core: RaftCore, key: ReplicaKey): DescribeQuorumResponseReplic
 function stateOf(
   key: ReplicaKey,
   state:
-    { readonly endOffset: number; readonly lastFetchWallMs: number; readonly lastCaughtUpWallMs: number } | undefined,
+    | { readonly endOffset: number; readonly lastFetchWallMs: number; readonly lastCaughtUpWallMs: number }
+    | undefined,
 ): DescribeQuorumResponseReplicaState {
   return createDescribeQuorumResponseReplicaState({
     replicaId: key.id,

@@ -31,7 +31,8 @@ import { checkLeaderEpoch } from "./fetch.ts";
 
 /** FetchSnapshot, versions 0-1 (KIP-630): bytes of a snapshot, not aligned to batches. 1 names the directory (KIP-853). */
 export function handleFetchSnapshotRequest(core: RaftCore, requestId: number, request: FetchSnapshotRequest): void {
-  const message = (answer: FetchSnapshotResponse): void => core.answer(requestId, { api: "FetchSnapshot", message: answer });
+  const message = (answer: FetchSnapshotResponse): void =>
+    core.answer(requestId, { api: "FetchSnapshot", message: answer });
   if (!isOurCluster(core, request.clusterId)) {
     message(FetchSnapshotResponse.create({ errorCode: ErrorCode.INCONSISTENT_CLUSTER_ID }));
     return;
@@ -125,7 +126,11 @@ export function sendFetchSnapshotRequest(core: RaftCore, destination: Destinatio
 }
 
 /** @returns whether the request should be tried again after a pause */
-export function handleFetchSnapshotResponse(core: RaftCore, sent: SentRequest, response: FetchSnapshotResponse): boolean {
+export function handleFetchSnapshotResponse(
+  core: RaftCore,
+  sent: SentRequest,
+  response: FetchSnapshotResponse,
+): boolean {
   const data = response.topics[0]?.partitions[0];
   if (response.errorCode !== ErrorCode.NONE || data === undefined) return true;
   const { leaderId, leaderEpoch } = data.currentLeader;

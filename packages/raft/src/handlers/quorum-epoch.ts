@@ -39,7 +39,11 @@ import {
 } from "./envelope.ts";
 
 /** BeginQuorumEpoch, versions 0-1: 1 names the voter's directory and the leader's addresses (KIP-853). */
-export function handleBeginQuorumEpochRequest(core: RaftCore, requestId: number, request: BeginQuorumEpochRequest): void {
+export function handleBeginQuorumEpochRequest(
+  core: RaftCore,
+  requestId: number,
+  request: BeginQuorumEpochRequest,
+): void {
   core.answer(requestId, { api: "BeginQuorumEpoch", message: begin(core, request) });
 }
 

@@ -32,7 +32,8 @@ export function handleVoteRequest(core: RaftCore, requestId: number, request: Vo
 }
 
 function decide(core: RaftCore, request: VoteRequest): VoteResponse {
-  if (!isOurCluster(core, request.clusterId)) return VoteResponse.create({ errorCode: ErrorCode.INCONSISTENT_CLUSTER_ID });
+  if (!isOurCluster(core, request.clusterId))
+    return VoteResponse.create({ errorCode: ErrorCode.INCONSISTENT_CLUSTER_ID });
   const asked = onlyPartition(
     request.topics,
     (at) => request.topics[at]?.topicName === CLUSTER_METADATA_TOPIC,

@@ -1,7 +1,10 @@
 import { ErrorCode, ZERO_UUID } from "@samsa/base";
 import { ControlRecordType } from "@samsa/protocol";
 import type { ControlRecord } from "@samsa/protocol";
-import { AddRaftVoterRequest, createAddRaftVoterRequestListener } from "@samsa/protocol/messages/add-raft-voter-request";
+import {
+  AddRaftVoterRequest,
+  createAddRaftVoterRequestListener,
+} from "@samsa/protocol/messages/add-raft-voter-request";
 import { AddRaftVoterResponse } from "@samsa/protocol/messages/add-raft-voter-response";
 import { ApiVersionsRequest } from "@samsa/protocol/messages/api-versions-request";
 import type { ApiVersionsResponse } from "@samsa/protocol/messages/api-versions-response";
@@ -48,7 +51,8 @@ function addVoter(core: RaftCore, requestId: number, request: AddRaftVoterReques
   const key = { id: request.voterId, directoryId: request.voterDirectoryId };
   if (key.id < 0 || key.directoryId === ZERO_UUID) return invalid("a voter has an id and a directory");
   const endpoint = endpointNamed(core, request.listeners);
-  if (endpoint === undefined) return invalid(`the voter names no address for the listener ${core.options.listenerName}`);
+  if (endpoint === undefined)
+    return invalid(`the voter names no address for the listener ${core.options.listenerName}`);
   if (core.voterSet.hasId(key.id)) {
     const errorMessage = `The voter id for ${key.id} is already part of the set of voters.`;
     return { errorCode: ErrorCode.DUPLICATE_VOTER, errorMessage };
@@ -194,7 +198,10 @@ export function advanceVoterChange(core: RaftCore): void {
     // Its successor is chosen by those who still vote.
     if (!core.voterSet.isVoter(core.localKey)) core.resign();
   } else if (core.now >= change.deadlineMs) {
-    finish(core, change, { errorCode: ErrorCode.REQUEST_TIMED_OUT, errorMessage: "the change is not committed in time" });
+    finish(core, change, {
+      errorCode: ErrorCode.REQUEST_TIMED_OUT,
+      errorMessage: "the change is not committed in time",
+    });
   }
 }
 
@@ -271,7 +278,8 @@ function endpointNamed(core: RaftCore, listeners: readonly Endpoint[]): Endpoint
 /** A voter whose record is not as it is says so to the leader. @returns whether it asked */
 export function maybeSendUpdateVoter(core: RaftCore, destination: Destination): boolean {
   const { state } = core.quorum;
-  if (state.kind !== "follower" || core.now < state.updateVoterDeadlineMs || core.partition.kraftVersion < 1) return false;
+  if (state.kind !== "follower" || core.now < state.updateVoterDeadlineMs || core.partition.kraftVersion < 1)
+    return false;
   const node = core.voterSet.node(core.localKey.id);
   if (node === undefined) return false;
   const { min, max } = core.supportedKRaftVersions;
@@ -334,4 +342,3 @@ export function maybeSendAutoJoin(core: RaftCore, destination: Destination): boo
   core.autoJoinDeadlineMs = core.now + core.config.fetchTimeoutMs;
   return true;
 }
-

@@ -28,7 +28,10 @@ export interface CheckedReplica {
 }
 
 /** The state of the application after a batch: a sum over everything committed. */
-export function nextState(state: number, { crc, endOffset }: { readonly crc: number; readonly endOffset: number }): number {
+export function nextState(
+  state: number,
+  { crc, endOffset }: { readonly crc: number; readonly endOffset: number },
+): number {
   return (Math.imul(state ^ crc, 0x01000193) ^ endOffset) >>> 0;
 }
 
@@ -66,7 +69,8 @@ export class RaftInvariants {
     if (raft.state !== "leader") return;
     const leader = this.#leaders.get(raft.epoch);
     if (leader === id) return;
-    if (leader !== undefined) throw new RaftViolation("an epoch has one leader", `${leader} and ${id} in ${raft.epoch}`);
+    if (leader !== undefined)
+      throw new RaftViolation("an epoch has one leader", `${leader} and ${id} in ${raft.epoch}`);
     this.#leaders.set(raft.epoch, id);
     this.#checkCompleteness(id, disk);
   }
@@ -117,7 +121,10 @@ export class RaftInvariants {
     const known = this.committedAt(batch.baseOffset);
     if (known !== undefined) {
       if (known.epoch !== batch.epoch || known.crc !== batch.crc || known.endOffset !== batch.endOffset) {
-        throw new RaftViolation("what is committed is the same everywhere", `${replica.id} at offset ${batch.baseOffset}`);
+        throw new RaftViolation(
+          "what is committed is the same everywhere",
+          `${replica.id} at offset ${batch.baseOffset}`,
+        );
       }
       return known.state;
     }

@@ -1,6 +1,9 @@
 import type { Uuid } from "@samsa/base";
 import { assert, KafkaError, uuidFromBytes } from "@samsa/base";
-import { AddRaftVoterRequest, createAddRaftVoterRequestListener } from "@samsa/protocol/messages/add-raft-voter-request";
+import {
+  AddRaftVoterRequest,
+  createAddRaftVoterRequestListener,
+} from "@samsa/protocol/messages/add-raft-voter-request";
 import {
   ApiVersionsResponse,
   createApiVersionsResponseSupportedFeatureKey,
@@ -165,7 +168,7 @@ class RaftSimulation {
             ...DEFAULT_RAFT_CONFIG,
             appendLingerMs: this.#upTo(3) * 10,
             // Some get one batch at a time: much can happen between two of them.
-            maxFetchBytes: this.#options.seed % 4 === 1 ? 1 : 400,
+            maxFetchBytes: (this.#options.seed >> 2) % 2 === 0 ? 1 : 400,
             maxSnapshotChunkBytes: 100,
             autoJoin: this.#isDynamic && this.#options.seed % 5 === 0,
             bootstrapServers: keys.slice(0, voters).map(({ id }) => ({ host: "node", port: id })),
@@ -192,7 +195,10 @@ class RaftSimulation {
     } catch (error) {
       const where = `seed ${this.#options.seed}, event ${this.#events}, ${Math.round(this.#queue.nowMs)} ms`;
       if (error instanceof RaftViolation) throw new RaftViolation(error.invariant, `${error.message} (${where})`);
-      throw new RaftViolation("no assertion fails", `${String(error instanceof Error ? error.stack : error)} (${where})`);
+      throw new RaftViolation(
+        "no assertion fails",
+        `${String(error instanceof Error ? error.stack : error)} (${where})`,
+      );
     }
     if (this.#doomedLeaders > 0) this.#doom();
   }
@@ -226,7 +232,11 @@ class RaftSimulation {
     const requestId = this.#nextRequestId++;
     this.#requests.set(requestId, pending);
     if (request.api === "ApiVersions") {
-      const feature = createApiVersionsResponseSupportedFeatureKey({ name: "kraft.version", minVersion: 0, maxVersion: 1 });
+      const feature = createApiVersionsResponseSupportedFeatureKey({
+        name: "kraft.version",
+        minVersion: 0,
+        maxVersion: 1,
+      });
       const message = ApiVersionsResponse.create({ supportedFeatures: [feature] });
       this.#answer(replica, requestId, { api: "ApiVersions", message });
       return;
@@ -349,7 +359,7 @@ class RaftSimulation {
         }
         return;
       case 14:
-        this.#doomedLeaders = 1 + this.#upTo(4);
+        this.#doomedLeaders = 1 + this.#upTo(12);
         return;
       case 13: {
         const { raft } = one;
@@ -369,7 +379,7 @@ class RaftSimulation {
     this.#lastLeaderEpoch = epoch;
     this.#doomedLeaders--;
     const { incarnation } = leader;
-    this.#queue.after(this.#upTo(60), () => {
+    this.#queue.after(this.#upTo(this.#upTo(2) === 0 ? 20 : 100), () => {
       if (leader.incarnation !== incarnation || this.#isHealing) return;
       this.#count("young leader crashed");
       this.#crash(leader);

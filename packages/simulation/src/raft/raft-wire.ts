@@ -107,7 +107,11 @@ function oldFetch(request: RaftRequest & { api: "Fetch" }, versions: WireVersion
   return { api: "Fetch", message: fetchRequestForVersion(request.message, version) };
 }
 
-function pass<T>(codec: ApiMessageCodec<T>, said: { readonly api: RaftApi; readonly message: T }, versions: WireVersions): T {
+function pass<T>(
+  codec: ApiMessageCodec<T>,
+  said: { readonly api: RaftApi; readonly message: T },
+  versions: WireVersions,
+): T {
   const version = versionOf(said.api, codec, versions);
   const writer = new ByteWriter(256);
   codec.write(writer, said.message, version);

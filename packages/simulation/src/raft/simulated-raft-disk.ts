@@ -139,7 +139,8 @@ export class SimulatedRaftDisk {
   /** What the next start finds; it syncs before it believes. */
   recover(): RecoveredRaft {
     const latest = this.latestSnapshot;
-    const lastEpoch = this.batches.at(-1)?.epoch ?? this.snapshots.find((each) => each.offset === this.logStartOffset)?.epoch;
+    const lastEpoch =
+      this.batches.at(-1)?.epoch ?? this.snapshots.find((each) => each.offset === this.logStartOffset)?.epoch;
     if (isLogBehindSnapshot({ offset: this.endOffset, epoch: lastEpoch ?? 0 }, latest) && latest !== undefined) {
       this.startAt(latest.offset);
     }

@@ -102,7 +102,8 @@ export class SimulatedReplica implements CheckedReplica {
     const { random, invariants } = this.#around;
     const writing = this.#writing;
     this.#writing = undefined;
-    if (writing !== undefined && random.uint32() % 2 === 0) this.disk.writeQuorumState(writing.state, writing.kraftVersion);
+    if (writing !== undefined && random.uint32() % 2 === 0)
+      this.disk.writeQuorumState(writing.state, writing.kraftVersion);
     this.disk.crash(random);
     invariants.onRestart(this.id);
   }
@@ -125,7 +126,8 @@ export class SimulatedReplica implements CheckedReplica {
   /** Writes a snapshot of what it has applied, and then perhaps lets go of the log before it. */
   snapshot(deletesLog: boolean): void {
     const { raft } = this;
-    if (raft === undefined || this.#isSnapshotUnderWay || this.appliedOffset <= (raft.latestSnapshot?.offset ?? 0)) return;
+    if (raft === undefined || this.#isSnapshotUnderWay || this.appliedOffset <= (raft.latestSnapshot?.offset ?? 0))
+      return;
     const id = raft.snapshotIdAt(this.appliedOffset);
     const { kraftVersion, voterSet } = this.#committedQuorum(raft, id);
     const writer = new RecordsSnapshotWriter({
@@ -187,7 +189,7 @@ export class SimulatedReplica implements CheckedReplica {
   }
 
   #diskMs(): number {
-    return (this.#around.random.uint32() % 1000) / 1000 * this.syncMs;
+    return ((this.#around.random.uint32() % 1000) / 1000) * this.syncMs;
   }
 
   /** Performs effects in their order, until one of them takes time. */
@@ -317,7 +319,8 @@ export class SimulatedReplica implements CheckedReplica {
     if (highWatermark < this.#highWatermark) throw new Error(`the high watermark of ${this.id} went back`);
     this.#highWatermark = highWatermark;
     const { disk } = this;
-    if (this.appliedOffset < disk.logStartOffset || this.appliedOffset < (disk.latestSnapshot?.offset ?? 0)) this.#load();
+    if (this.appliedOffset < disk.logStartOffset || this.appliedOffset < (disk.latestSnapshot?.offset ?? 0))
+      this.#load();
     const { voterSet } = raft;
     const voters = voterSet.nodes.flatMap(({ key }) => this.#around.replica(key.id) ?? []);
     for (let at = disk.indexAt(this.appliedOffset); at < disk.batches.length; at++) {
@@ -363,7 +366,8 @@ export class SimulatedReplica implements CheckedReplica {
   #noteOwnVote(request: RaftRequest): void {
     const asked = request.api === "Vote" ? request.message.topics[0]?.partitions[0] : undefined;
     if (asked === undefined || asked.preVote) return;
-    const directoryId = this.#options.staticVoters.size > 0 && this.isOfOldProtocol ? ZERO_UUID : asked.replicaDirectoryId;
+    const directoryId =
+      this.#options.staticVoters.size > 0 && this.isOfOldProtocol ? ZERO_UUID : asked.replicaDirectoryId;
     this.#around.invariants.onVote(this.id, asked.replicaEpoch, `${asked.replicaId}:${directoryId}`);
   }
 
