@@ -10,17 +10,26 @@ const MAX_SMALL_FILE_BYTES = 64 * 1024 ** 2;
  * `PATH.tmp`, synced, renamed, and the folder synced, as Kafka does.
  */
 export async function writeFileAtomically(disk: Disk, path: string, bytes: Uint8Array): Promise<void> {
+  await replaceFile(disk, path, bytes, true);
+  await disk.syncDirectory(parentOf(path));
+}
+
+/** The same without any sync: a crash of the system may leave anything, so that the content has to tell whether it is whole. */
+export async function writeFileUnsynced(disk: Disk, path: string, bytes: Uint8Array): Promise<void> {
+  await replaceFile(disk, path, bytes, false);
+}
+
+async function replaceFile(disk: Disk, path: string, bytes: Uint8Array, sync: boolean): Promise<void> {
   const temporaryPath = `${path}.tmp`;
   const file = await disk.open(temporaryPath, { create: true });
   try {
     await file.truncate(0);
     await file.write(0, [bytes]);
-    await file.sync();
+    if (sync) await file.sync();
   } finally {
     await file.close();
   }
   await disk.rename(temporaryPath, path);
-  await disk.syncDirectory(parentOf(path));
 }
 
 /** The whole content, or undefined when there is no such file. */

@@ -436,10 +436,10 @@ export class LocalLog {
   async #close(finish: () => Promise<void>): Promise<void> {
     try {
       if (!this.fence.isUsable) return;
-      await this.flush();
       this.segments.active.seal();
+      await this.flush();
       await this.fence.guard(async () => {
-        await this.segments.active.flush();
+        await this.segments.active.flushIndexes(true);
         await finish();
       });
     } finally {

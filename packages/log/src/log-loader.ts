@@ -12,6 +12,7 @@ import {
   logFileName,
   OFFSET_INDEX_SUFFIX,
   parseLogFileName,
+  PRODUCER_SNAPSHOT_SUFFIX,
   SWAP_SUFFIX,
   TIME_INDEX_SUFFIX,
   TXN_INDEX_SUFFIX,
@@ -75,7 +76,12 @@ export async function loadSegments(options: LogLoaderOptions): Promise<LoadedLog
   const damagedTransactionIndexes = await loadTransactionIndexes(segments, found, options);
   const epochs = await readEpochs(options);
   const producers = new ProducerStateManager();
-  const snapshots = await ProducerSnapshots.open(disk, directory);
+  const snapshotFiles = found.filter(({ suffix }) => suffix === PRODUCER_SNAPSHOT_SUFFIX);
+  const snapshots = new ProducerSnapshots(
+    disk,
+    directory,
+    snapshotFiles.map(({ offset }) => offset),
+  );
   await snapshots.removeStray(segments.map(({ baseOffset }) => baseOffset));
   if (!options.hadCleanShutdown) segments = await recoverSegments(segments, { epochs, producers, snapshots }, options);
 
@@ -112,7 +118,7 @@ export async function loadSegments(options: LogLoaderOptions): Promise<LoadedLog
   }
   if (options.hadCleanShutdown) await loadProducerState(producers, logEndOffset, sources);
   if (producers.needsSnapshot(logEndOffset)) {
-    await snapshots.write(logEndOffset, producers.takeSnapshot(logEndOffset));
+    await snapshots.writeUnsynced(logEndOffset, producers.takeSnapshot(logEndOffset));
   }
   const recoveryPoint = options.hadCleanShutdown ? logEndOffset : Math.min(options.recoveryPoint, logEndOffset);
   if (logEndOffset - recoveryPoint >= options.config.flushMessages) {

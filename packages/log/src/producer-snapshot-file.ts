@@ -2,9 +2,9 @@ import type { Disk } from "@samsa/base";
 import { ByteReader, ByteWriter, DiskError, ProtocolError } from "@samsa/base";
 import { crc32c } from "@samsa/protocol";
 import { ProducerSnapshot } from "@samsa/protocol/messages/producer-snapshot";
-import { readWholeFile, writeFileAtomically } from "./atomic-file.ts";
+import { readWholeFile, writeFileAtomically, writeFileUnsynced } from "./atomic-file.ts";
 import { CorruptFileError } from "./errors.ts";
-import { logFileName, parseLogFileName, PRODUCER_SNAPSHOT_SUFFIX } from "./log-file-names.ts";
+import { logFileName, PRODUCER_SNAPSHOT_SUFFIX } from "./log-file-names.ts";
 import type { ProducerStateFields } from "./producer-state-entry.ts";
 
 const CRC_AT = 2; // after the version
@@ -22,20 +22,13 @@ const MOST_SNAPSHOT_BYTES = 1024 ** 3;
 export class ProducerSnapshots {
   readonly #disk: Disk;
   #directory: string;
-  readonly #offsets = new Set<number>();
+  readonly #offsets: Set<number>;
 
-  private constructor(disk: Disk, directory: string) {
+  /** @param offsets of the files that are there */
+  constructor(disk: Disk, directory: string, offsets: readonly number[]) {
     this.#disk = disk;
     this.#directory = directory;
-  }
-
-  static async open(disk: Disk, directory: string): Promise<ProducerSnapshots> {
-    const snapshots = new ProducerSnapshots(disk, directory);
-    for (const { name, isDirectory } of await disk.list(directory)) {
-      const parsed = isDirectory ? undefined : parseLogFileName(name);
-      if (parsed?.suffix === PRODUCER_SNAPSHOT_SUFFIX && parsed.state === "") snapshots.#offsets.add(parsed.offset);
-    }
-    return snapshots;
+    this.#offsets = new Set(offsets);
   }
 
   /** In rising order. */
@@ -45,6 +38,12 @@ export class ProducerSnapshots {
 
   async write(offset: number, producers: readonly ProducerStateFields[]): Promise<void> {
     await writeFileAtomically(this.#disk, this.#path(offset), encodeProducerSnapshot(producers));
+    this.#offsets.add(offset);
+  }
+
+  /** Not synced: what a crash leaves of it is found out by its CRC, and the one before it is taken. */
+  async writeUnsynced(offset: number, producers: readonly ProducerStateFields[]): Promise<void> {
+    await writeFileUnsynced(this.#disk, this.#path(offset), encodeProducerSnapshot(producers));
     this.#offsets.add(offset);
   }
 
