@@ -1,5 +1,5 @@
 import { INT64_MAX } from "@samsa/base";
-import type { TimestampType } from "@samsa/protocol";
+import type { CompressionType, TimestampType } from "@samsa/protocol";
 
 /** What a topic's configuration says to its logs: Kafka's keys in camelCase. Sizes in bytes, times in milliseconds. */
 export interface LogConfig {
@@ -11,6 +11,10 @@ export interface LogConfig {
   readonly indexIntervalBytes: number;
   /** Of one batch, compressed. */
   readonly maxMessageBytes: number;
+  /** How batches are compressed on the disk; `producer`: as they come. */
+  readonly compressionType: CompressionType | "producer";
+  /** Of that compression; the codec's own default when undefined. */
+  readonly compressionLevel: number | undefined;
   readonly messageTimestampType: TimestampType;
   readonly messageTimestampBeforeMaxMs: number;
   readonly messageTimestampAfterMaxMs: number;
@@ -42,6 +46,8 @@ const DEFAULTS: LogConfig = {
   segmentIndexBytes: 10 * 1024 ** 2,
   indexIntervalBytes: 4096,
   maxMessageBytes: 1024 ** 2 + 12,
+  compressionType: "producer",
+  compressionLevel: undefined,
   messageTimestampType: "create-time",
   messageTimestampBeforeMaxMs: INT64_MAX,
   messageTimestampAfterMaxMs: 3600 * 1000,

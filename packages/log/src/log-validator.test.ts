@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ErrorCode, errorCodeOf, ERRORS } from "@samsa/base";
-import { crc32c, RecordBatch } from "@samsa/protocol";
+import { ControlRecordType, crc32c, endTransactionMarker, RecordBatch } from "@samsa/protocol";
 import fc from "fast-check";
 import { RecordValidationError } from "./errors.ts";
 import { defaultLogConfig } from "./log-config.ts";
@@ -32,6 +32,100 @@ function changed(batch: Uint8Array, change: (view: DataView) => void): Uint8Arra
   new DataView(copy.buffer).setUint32(17, crc);
   return copy;
 }
+
+describe("a topic that says how its batches are compressed", () => {
+  const values = ["a", "b", "c"].map((letter) => letter.repeat(300));
+  const timestamps = [NOW_MS - 5, NOW_MS, NOW_MS - 1];
+  for (const sentAs of CODECS) {
+    for (const compressionType of CODECS) {
+      test(`has them with ${compressionType} where they come with ${sentAs}`, () => {
+        const sent = batchOf(values, {
+          compressionType: sentAs,
+          timestamps,
+          key: "k",
+          producerId: 4,
+          producerEpoch: 1,
+          baseSequence: 10,
+          isTransactional: true,
+        });
+        const { batch, maxTimestamp } = validate(sent.slice(), { config: defaultLogConfig({ compressionType }) });
+        assert.equal(batch.compressionType, compressionType);
+        batch.ensureValid();
+        assert.deepEqual([batch.baseOffset, batch.lastOffset, batch.partitionLeaderEpoch], [100, 102, 7]);
+        assert.deepEqual([maxTimestamp, batch.maxTimestamp, batch.recordCount], [NOW_MS, NOW_MS, 3]);
+        assert.deepEqual([batch.producerId, batch.producerEpoch, batch.baseSequence], [4, 1, 10]);
+        assert.ok(batch.isTransactional);
+        assert.deepEqual(
+          Array.from(batch.records(), ({ offset, timestamp }) => [offset, timestamp]),
+          timestamps.map((timestamp, index) => [100 + index, timestamp]),
+        );
+        assert.deepEqual(
+          textRecords([batch.bytes]).map(({ value }) => value),
+          values,
+        );
+        if (sentAs === compressionType) assert.deepEqual(batch.bytes.slice(16), sent.slice(16), "its very bytes");
+      });
+    }
+  }
+
+  test("has the time of arrival in a batch that was compressed anew", () => {
+    const config = defaultLogConfig({ compressionType: "gzip", messageTimestampType: "log-append-time" });
+    const { batch, maxTimestamp, logAppendTime } = validate(batchOf(values, { timestamps }), { config });
+    assert.deepEqual([maxTimestamp, logAppendTime, batch.timestampType], [NOW_MS, NOW_MS, "log-append-time"]);
+    batch.ensureValid();
+    for (const record of batch.records()) assert.equal(record.timestamp, NOW_MS);
+  });
+
+  test("compresses as hard as it is told, and leaves alone what comes with the same codec", () => {
+    const text = Array.from({ length: 2000 }, (_, index) => `${(index * 7919) % 1009} and ${index % 13}`);
+    const sizeAt = (compressionLevel: number, sentAs: "none" | "gzip"): number => {
+      const config = defaultLogConfig({ compressionType: "gzip", compressionLevel });
+      return validate(batchOf(text, { compressionType: sentAs, compressionLevel: 1 }), { config }).batch.sizeInBytes;
+    };
+    assert.ok(sizeAt(9, "none") < sizeAt(1, "none"));
+    assert.equal(sizeAt(9, "gzip"), sizeAt(1, "gzip"));
+  });
+
+  test("refuses what is too large once it is uncompressed", () => {
+    const config = defaultLogConfig({ compressionType: "none", maxMessageBytes: 400 });
+    const sent = batchOf(values, { compressionType: "gzip" });
+    assert.ok(sent.length < 400);
+    assert.throws(() => validate(sent, { config }), { code: ErrorCode.MESSAGE_TOO_LARGE });
+  });
+
+  test("refuses a bomb, however small it comes", () => {
+    const config = defaultLogConfig({ compressionType: "none" });
+    const sent = batchOf(["\0".repeat(1 << 20)], { compressionType: "gzip" });
+    assert.throws(() => validate(sent, { config, maxDecompressedBytes: 1 << 16 }), {
+      code: ErrorCode.CORRUPT_MESSAGE,
+    });
+  });
+
+  test("leaves the markers of transactions uncompressed", () => {
+    const config = defaultLogConfig({ compressionType: "zstd" });
+    const marker = endTransactionMarker({
+      producerId: 4,
+      producerEpoch: 1,
+      type: ControlRecordType.COMMIT,
+      coordinatorEpoch: 0,
+      timestamp: NOW_MS,
+    });
+    const { batch } = validate(marker, { config, origin: "coordinator" });
+    assert.equal(batch.compressionType, "none");
+    assert.ok(batch.isControlBatch);
+  });
+
+  test("refuses records of the wrong time and without keys as any other", () => {
+    const config = defaultLogConfig({
+      compressionType: "lz4",
+      cleanupPolicy: ["compact"],
+      messageTimestampAfterMaxMs: HOUR_MS,
+    });
+    assert.throws(() => validate(batchOf(["a"]), { config }), { code: ErrorCode.INVALID_RECORD });
+    const late = batchOf(["a"], { key: "k", timestamps: [NOW_MS + 2 * HOUR_MS] });
+    assert.throws(() => validate(late, { config }), { code: ErrorCode.INVALID_TIMESTAMP });
+  });
+});
 
 describe("a batch that a producer sends", () => {
   for (const compressionType of CODECS) {

@@ -6,8 +6,9 @@ import {
   peekBatchSize,
   RecordBatch,
   recordBatches,
+  recompressBatch,
 } from "@samsa/protocol";
-import type { RecordsOptions, RecordView } from "@samsa/protocol";
+import type { CompressionType, RecordsOptions, RecordView } from "@samsa/protocol";
 import type { RecordError } from "./errors.ts";
 import { RecordValidationError } from "./errors.ts";
 import type { LogConfig } from "./log-config.ts";
@@ -39,8 +40,9 @@ const MOST_RECORD_ERRORS = 1000;
 
 /**
  * Checks the one batch that a leader is asked to append and gives it its place: offsets, leader epoch and timestamps are
- * patched in the bytes, and compressed records stay as they came (`compression.type=producer`). Compressed records are
- * unfolded to be looked at, as in Kafka: nothing in the header vouches for their count, timestamps and keys.
+ * patched in the bytes. The records are compressed anew where `compression.type` asks for another way than theirs, else they stay
+ * as they came. Compressed records are unfolded to be looked at, as in Kafka: nothing in the header vouches for their count,
+ * timestamps and keys.
  *
  * @throws InvalidRecordError, CorruptRecordError, InvalidTimestampError for what is no batch of this format
  * @throws RecordValidationError INVALID_RECORD or INVALID_TIMESTAMP for what this topic does not take, record by record
@@ -48,36 +50,24 @@ const MOST_RECORD_ERRORS = 1000;
  */
 export function validateAndAssignOffsets(records: Uint8Array, context: ValidationContext): ValidatedBatch {
   const { config, origin, topicPartition } = context;
-  const batch = theOnlyBatch(records);
-  if (origin === "raft-leader" && batch.partitionLeaderEpoch !== context.leaderEpoch) {
-    throw new InvalidRecordError(`a batch of epoch ${batch.partitionLeaderEpoch} in epoch ${context.leaderEpoch}`);
+  const sent = theOnlyBatch(records);
+  if (origin === "raft-leader" && sent.partitionLeaderEpoch !== context.leaderEpoch) {
+    throw new InvalidRecordError(`a batch of epoch ${sent.partitionLeaderEpoch} in epoch ${context.leaderEpoch}`);
   }
-  if (origin === "client" && batch.baseOffset !== 0) {
-    throw new InvalidRecordError(`a batch for ${topicPartition} begins at offset ${batch.baseOffset}, not 0`);
+  if (origin === "client" && sent.baseOffset !== 0) {
+    throw new InvalidRecordError(`a batch for ${topicPartition} begins at offset ${sent.baseOffset}, not 0`);
   }
-  if (origin !== "raft-leader" && batch.sizeInBytes > config.maxMessageBytes) {
-    throw new KafkaError(
-      ErrorCode.MESSAGE_TOO_LARGE,
-      `a batch of ${batch.sizeInBytes} bytes where ${topicPartition} takes ${config.maxMessageBytes}`,
-    );
-  }
-  batch.ensureValid();
-  if (origin === "client") checkClientBatch(batch);
+  checkSize(sent, context);
+  sent.ensureValid();
+  if (origin === "client") checkClientBatch(sent);
 
-  const summary = batch.checkRecords(context);
-  const isCompacted = config.cleanupPolicy.includes("compact");
-  const isCreateTime = config.messageTimestampType === "create-time";
-  // Looked at one by one only when one of them must be wrong; `recordErrors` has the last word.
-  const mayBeRefused =
-    (isCompacted && summary.hasNullKey) ||
-    (isCreateTime
-      ? context.nowMs - summary.minTimestamp > config.messageTimestampBeforeMaxMs ||
-        summary.maxTimestamp - context.nowMs > config.messageTimestampAfterMaxMs
-      : batch.timestampType === "log-append-time") ||
-    (isCreateTime && batch.timestampType === "log-append-time");
-  if (mayBeRefused) refuseInvalidRecords(batch, context, isCompacted);
-
-  const maxTimestamp = isCreateTime ? Math.max(NO_TIMESTAMP, summary.maxTimestamp) : context.nowMs;
+  const target = targetCompression(sent, context);
+  // Unfolded once: what is looked at is what is compressed anew.
+  const plain = target === sent.compressionType ? sent : recompressBatch(sent, "none", context);
+  const maxTimestamp = checkedMaxTimestamp(plain, context);
+  const level = config.compressionLevel === undefined ? {} : { level: config.compressionLevel };
+  const batch = recompressBatch(plain, target, level);
+  if (batch !== sent) checkSize(batch, context);
   batch.setLastOffset(context.nextOffset + batch.recordCount - 1);
   batch.setPartitionLeaderEpoch(context.leaderEpoch);
   batch.setMaxTimestamp(config.messageTimestampType, maxTimestamp);
@@ -87,7 +77,41 @@ export function validateAndAssignOffsets(records: Uint8Array, context: Validatio
       `a batch of ${batch.sizeInBytes} bytes where a segment of ${topicPartition} takes ${config.segmentBytes}`,
     );
   }
+  const isCreateTime = config.messageTimestampType === "create-time";
   return { batch, maxTimestamp, logAppendTime: isCreateTime ? NO_TIMESTAMP : context.nowMs };
+}
+
+/** Markers are not compressed unless they come so. */
+function targetCompression(batch: RecordBatch, { config, origin }: ValidationContext): CompressionType {
+  const isMarker = batch.isControlBatch && batch.compressionType === "none";
+  if (config.compressionType === "producer" || isMarker || origin === "raft-leader") return batch.compressionType;
+  return config.compressionType;
+}
+
+/** Also after the records were compressed anew, by which they may have grown. */
+function checkSize(batch: RecordBatch, { config, origin, topicPartition }: ValidationContext): void {
+  if (origin === "raft-leader" || batch.sizeInBytes <= config.maxMessageBytes) return;
+  throw new KafkaError(
+    ErrorCode.MESSAGE_TOO_LARGE,
+    `a batch of ${batch.sizeInBytes} bytes where ${topicPartition} takes ${config.maxMessageBytes}`,
+  );
+}
+
+/** Looks at every record. Returns the largest timestamp, as the header is to say it. */
+function checkedMaxTimestamp(batch: RecordBatch, context: ValidationContext): number {
+  const { config, nowMs } = context;
+  const summary = batch.checkRecords(context);
+  const isCompacted = config.cleanupPolicy.includes("compact");
+  const isCreateTime = config.messageTimestampType === "create-time";
+  // Looked at one by one only when one of them must be wrong; `recordErrors` has the last word.
+  const mayBeRefused =
+    (isCompacted && summary.hasNullKey) ||
+    batch.timestampType === "log-append-time" ||
+    (isCreateTime &&
+      (nowMs - summary.minTimestamp > config.messageTimestampBeforeMaxMs ||
+        summary.maxTimestamp - nowMs > config.messageTimestampAfterMaxMs));
+  if (mayBeRefused) refuseInvalidRecords(batch, context, isCompacted);
+  return isCreateTime ? Math.max(NO_TIMESTAMP, summary.maxTimestamp) : nowMs;
 }
 
 /**

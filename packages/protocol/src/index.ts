@@ -54,6 +54,8 @@ export {
 export type { RecordsOptions, RecordsSummary } from "./record/record-batch.ts";
 export { RecordBatchBuilder, recordSizeUpperBound } from "./record/record-batch-builder.ts";
 export type { NewHeader, NewRecord, ProducerState, RecordBatchBuilderOptions } from "./record/record-batch-builder.ts";
+export { recompressBatch } from "./record/recompression.ts";
+export type { RecompressionOptions } from "./record/recompression.ts";
 export type { RecordHeader, RecordView } from "./record/record-cursor.ts";
 export { RecordRetention } from "./record/record-retention.ts";
 export { InvalidTopicError, topicNameProblem, validateTopicName } from "./topic-name.ts";

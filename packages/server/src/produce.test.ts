@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ErrorCode } from "@samsa/base";
 import { MemoryDisk } from "@samsa/io";
+import { RecordBatch } from "@samsa/protocol";
 import { ProduceRequest } from "@samsa/protocol/messages/produce-request";
 import { fetch, produce, produceRequest, recordsOf } from "./testing/produce-and-fetch.ts";
 import { batchOf, startTestBroker } from "./testing/test-broker.ts";
@@ -54,6 +55,30 @@ for (const { what, records, code, ...options } of refusals) {
       broker.logged.filter(({ level }) => level === "error"),
       [],
     );
+  });
+}
+
+const compressions = [
+  { config: { "compression.type": "gzip", "compression.gzip.level": "9" }, sentAs: "lz4", keptAs: "gzip" },
+  { config: { "compression.type": "lz4", "compression.lz4.level": "17" }, sentAs: "none", keptAs: "lz4" },
+  { config: { "compression.type": "zstd", "compression.zstd.level": "-7" }, sentAs: "none", keptAs: "zstd" },
+  { config: { "compression.type": "snappy" }, sentAs: "gzip", keptAs: "snappy" },
+  { config: { "compression.type": "uncompressed" }, sentAs: "gzip", keptAs: "none" },
+  { config: { "compression.type": "producer" }, sentAs: "gzip", keptAs: "gzip" },
+] as const;
+for (const { config, sentAs, keptAs } of compressions) {
+  test(`a topic of ${JSON.stringify(config)} keeps with ${keptAs} what comes with ${sentAs}`, async () => {
+    await using broker = await startTestBroker();
+    await broker.createTopic(topic, { configs: config });
+    const { errorCode, baseOffset } = await produce(
+      broker.client,
+      batchOf(["a", "b"], { compressionType: sentAs }).slice(),
+      { topic },
+    );
+    assert.deepEqual([errorCode, baseOffset], [ErrorCode.NONE, 0]);
+    const fetched = await fetch(broker.client, { topic });
+    assert.deepEqual(recordsOf(fetched), ["0:a", "1:b"]);
+    assert.equal(new RecordBatch(fetched.records ?? new Uint8Array()).compressionType, keptAs);
   });
 }
 
