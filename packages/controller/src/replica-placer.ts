@@ -26,7 +26,8 @@ export function placeReplicas(
 ): number[][] {
   const unfenced = brokers.filter((broker) => !broker.fenced);
   const fenced = brokers.filter((broker) => broker.fenced);
-  if (unfenced.length === 0) throw invalidReplicationFactor("All brokers are currently fenced.");
+  if (unfenced.length === 0)
+    throw invalidReplicationFactor("All brokers are currently fenced, or have all their log directories cordoned.");
   if (replicationFactor > brokers.length) {
     throw invalidReplicationFactor(
       `The target replication factor of ${replicationFactor} cannot be reached because only ${brokers.length} broker(s) are ` +

@@ -237,10 +237,13 @@ test("nothing is created while every broker is fenced", () => {
   const cluster = new DecidedCluster();
   assert.match(
     outcome(create(cluster, [topic("t")])),
-    /INVALID_REPLICATION_FACTOR: .* All brokers are currently fenced\.$/,
+    /INVALID_REPLICATION_FACTOR: .* All brokers are currently fenced, or have all their log directories cordoned\.$/,
   );
   cluster.apply((context) => registerBroker(context, registration(1)));
-  assert.match(outcome(create(cluster, [topic("t")])), /All brokers are currently fenced\.$/);
+  assert.match(
+    outcome(create(cluster, [topic("t")])),
+    /All brokers are currently fenced, or have all their log directories cordoned\.$/,
+  );
   assert.equal(
     outcome(create(cluster, [assigned("t", { 0: [1] })])),
     "INVALID_REPLICA_ASSIGNMENT: All brokers specified in the manual partition assignment for partition 0 are fenced or in " +

@@ -29,6 +29,8 @@ export interface ReplicaManagerOptions {
   ) => Promise<LogDirs>;
   /** Has the metadata say in which directory a replica is; resolves when it does. */
   readonly assignDirectory: (assignment: DirectoryAssignment) => Promise<void>;
+  /** The configuration of brokers has changed, and with it perhaps which directories are cordoned. */
+  readonly onBrokerConfigChanged?: () => void;
   /** A replica that could not be loaded, created or removed; it stays offline and the broker goes on. */
   readonly onReplicaError: (name: string, error: unknown) => void;
 }
@@ -137,10 +139,14 @@ export class ReplicaManager implements MetadataPublisher {
     this.#startMove(logs, partition, await logs.createFuture(topicPartition, topicId, partition.log.config, path));
   }
 
-  /** A directory has failed, and its logs are closed: what is in it is offline. */
-  onDirectoryFailure(path: string): void {
+  /**
+   * A directory has failed, and its logs are closed: what is in it is offline.
+   * @returns the names of these replicas
+   */
+  onDirectoryFailure(path: string): readonly string[] {
     const logs = this.#logs;
-    if (logs === undefined) return; // while they are opened
+    const lost: string[] = [];
+    if (logs === undefined) return lost; // while they are opened
     for (const move of this.#moves.values()) {
       if (logs.directoryOf(move.future).path === path) move.cancel();
     }
@@ -150,11 +156,10 @@ export class ReplicaManager implements MetadataPublisher {
       const move = this.#moves.get(name);
       if (move !== undefined && !move.mayRevert) move.cancel();
       if (move?.mayRevert === true) continue; // goes back to the log in the other directory
-      this.#takeOffline(
-        partition,
-        new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, `${name} is in ${path}, which is offline`),
-      );
+      const refusal = new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, `${name} is in ${path}, which is offline`);
+      if (this.#takeOffline(partition, refusal)) lost.push(name);
     }
+    return lost;
   }
 
   async onMetadataUpdate(delta: MetadataDelta, image: MetadataImage): Promise<void> {
@@ -253,6 +258,7 @@ export class ReplicaManager implements MetadataPublisher {
       this.#logs?.reconfigureCleaner(
         logCleanerConfigOf(new EffectiveBrokerConfig(image.configs, this.#options.config)),
       );
+      this.#options.onBrokerConfigChanged?.();
     }
     for (const [topic, byIndex] of this.#partitions) {
       if (!isBroker && !(isTopic && topic === resourceName)) continue;
@@ -314,17 +320,20 @@ export class ReplicaManager implements MetadataPublisher {
 
   /** What the disk says of one file counts for the directory, as in Kafka; damage does not. */
   #onLogFailure(partition: Partition, log: UnifiedLog, error: KafkaStorageError): void {
-    if (partition.log === log) this.#takeOffline(partition, error);
+    if (partition.log === log && this.#takeOffline(partition, error)) {
+      this.#options.onReplicaError(logDirName(partition.topicPartition), error);
+    }
     if (error.cause instanceof DiskError) this.#logs?.fail(this.#logs.directoryOf(log), error.cause);
   }
 
-  #takeOffline(partition: Partition, error: KafkaError): void {
-    const name = logDirName(partition.topicPartition);
+  /** @returns false when it was not served any more */
+  #takeOffline(partition: Partition, refusal: KafkaError): boolean {
     const { topic, partition: index } = partition.topicPartition;
-    if (this.#partitions.get(topic)?.get(index) !== partition) return;
+    if (this.#partitions.get(topic)?.get(index) !== partition) return false;
     this.#partitions.get(topic)?.delete(index);
+    this.#offline.set(logDirName(partition.topicPartition), refusal);
     partition.remove();
-    this.#setOffline(name, error);
+    return true;
   }
 
   #logConfig(image: MetadataImage, topic: string): LogConfig {

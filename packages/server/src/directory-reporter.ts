@@ -10,7 +10,7 @@ export interface DirectoryReporterOptions {
   readonly onFatal: (error: unknown) => void;
 }
 
-type Controller = Pick<QuorumController, "assignReplicasToDirs" | "handleDirectoriesOffline">;
+type Controller = Pick<QuorumController, "assignReplicasToDirs" | "cordonDirectories" | "handleDirectoriesOffline">;
 
 /**
  * Tells the controller what only this broker knows of its data directories: where replicas are, and which directory has failed
@@ -56,6 +56,15 @@ export class DirectoryReporter {
       .then(({ controller, brokerEpoch }) => controller.handleDirectoriesOffline(nodeId, brokerEpoch, [directoryId]))
       .catch(() => undefined) // the node is stopping
       .finally(() => timer.cancel());
+  }
+
+  /** These directories get no new replicas. */
+  directoriesCordoned(directoryIds: readonly Uuid[]): void {
+    void this.#registered
+      .then(({ controller, brokerEpoch }) =>
+        controller.cordonDirectories(this.#options.nodeId, brokerEpoch, directoryIds),
+      )
+      .catch(() => undefined); // the node is stopping
   }
 
   async #tell(): Promise<void> {

@@ -7,6 +7,8 @@ import { AlterReplicaLogDirsRequest } from "@samsa/protocol/messages/alter-repli
 import { AlterReplicaLogDirsResponse } from "@samsa/protocol/messages/alter-replica-log-dirs-response";
 import { DescribeLogDirsRequest } from "@samsa/protocol/messages/describe-log-dirs-request";
 import { DescribeLogDirsResponse } from "@samsa/protocol/messages/describe-log-dirs-response";
+import { IncrementalAlterConfigsRequest } from "@samsa/protocol/messages/incremental-alter-configs-request";
+import { IncrementalAlterConfigsResponse } from "@samsa/protocol/messages/incremental-alter-configs-response";
 import { createMetadataRequestTopic, MetadataRequest } from "@samsa/protocol/messages/metadata-request";
 import { MetadataResponse } from "@samsa/protocol/messages/metadata-response";
 import { SimulatedDisk } from "@samsa/simulation";
@@ -15,6 +17,8 @@ import type { RawClient } from "./testing/raw-client.ts";
 import type { TestBroker } from "./testing/test-broker.ts";
 import { batchOf, startTestBroker } from "./testing/test-broker.ts";
 
+const BROKER = 4; // a type of resource
+const SET = 0;
 const TWO_DIRECTORIES = { "log.dirs": "/a,/b" };
 
 function startTwo(disk: Disk = new MemoryDisk(), properties: Readonly<Record<string, string>> = {}) {
@@ -183,6 +187,32 @@ test("a cordoned directory gets no new partitions, and DescribeLogDirs says so",
     (await describe(broker.client)).map(({ isCordoned }) => isCordoned),
     [true, false],
   );
+});
+
+test("directories are cordoned and opened again while the broker runs", async () => {
+  await using broker = await startTwo();
+  const cordon = (value: string) =>
+    broker.client.request(
+      IncrementalAlterConfigsRequest,
+      IncrementalAlterConfigsResponse,
+      1,
+      IncrementalAlterConfigsRequest.create({
+        resources: [
+          {
+            resourceType: BROKER,
+            resourceName: "1",
+            configs: [{ name: "cordoned.log.dirs", configOperation: SET, value }],
+          },
+        ],
+      }),
+    );
+  await cordon("*");
+  await describe(broker.client); // a turn for what the broker tells the controller
+  await assert.rejects(broker.createTopic("refused"), /all their log directories cordoned/);
+  await cordon("/a");
+  await describe(broker.client);
+  await broker.createTopic("orders", { partitions: 2 });
+  assert.equal(await layout(broker.client), "/a: , /b: orders-0 orders-1");
 });
 
 test("a topic that is deleted while a replica moves is gone from both directories", async () => {

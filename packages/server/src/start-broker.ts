@@ -126,6 +126,7 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
     config,
     clock,
     assignDirectory: (assignment) => reporter.assign(assignment),
+    onBrokerConfigChanged: () => reporter.directoriesCordoned(cordonedDirectories(replicas)),
     openLogs: async (image, configFor, isCordoned) => {
       const isStray = (_partition: unknown, topicId: Uuid) => !image.topics.byId.has(topicId);
       const retentionCheckIntervalMs = config.number("log.retention.check.interval.ms");
@@ -141,7 +142,8 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
           const isLast = replicas.logDirs().length > 0 && replicas.logDirs().every(({ isOffline }) => isOffline);
           if (path === metadataDirectory) return onFatal(directoryFailure(`the metadata log is in ${path}`, error));
           if (isLast) return onFatal(directoryFailure("no other directory is left", error));
-          replicas.onDirectoryFailure(path);
+          const lost = replicas.onDirectoryFailure(path);
+          if (lost.length > 0) logger.error({ directory: path, replicas: lost }, "replicas are offline");
           if (directoryId !== undefined) reporter.directoryFailed(directoryId);
         },
         isStray,
