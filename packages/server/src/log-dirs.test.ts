@@ -340,3 +340,41 @@ test("a crash at any operation of the disk during a move leaves one replica with
   }
   assert.deepEqual(ends, new Set(["/a: orders-0, /b: ", "/a: , /b: orders-0"]));
 });
+
+test("a directory that fails at any operation while a replica moves there loses nothing that was acknowledged", async () => {
+  const ends = new Set<string>();
+  for (let nth = 1, isOver = false; !isOver; nth += 2) {
+    const disk = new SimulatedDisk({ seed: nth });
+    await using broker = await startTwo(disk);
+    await broker.createTopic("orders");
+    await produce(broker.client, batchOf(["v0"]), { topic: "orders" });
+    const sent = ["v0"];
+    const other = await broker.connect();
+    const fault = disk.inject({ code: "EIO", nth, path: /^\/b(\/|$)/, isLasting: true });
+    const producing = async (): Promise<void> => {
+      for (let n = 1; n < 6; n++) {
+        const { errorCode } = await produce(other, batchOf([`v${n}`]), { topic: "orders" });
+        if (errorCode === ErrorCode.NONE) sent.push(`v${n}`);
+      }
+    };
+    const isUnderWay = async (): Promise<boolean> => (await layout(broker.client)).includes("+");
+    await Promise.all([producing(), move(broker.client, "/b", 0)]);
+    for (let turns = 0; turns < 1000 && (await isUnderWay()); turns++);
+    isOver = !fault.hasStruck;
+    disk.heal();
+    const end = await layout(broker.client);
+    ends.add(end);
+    const fetched = await fetch(broker.client, { topic: "orders" });
+    if (end === "/a: , /b: offline") {
+      assert.notEqual(fetched.errorCode, ErrorCode.NONE, "what cannot be reached is not taken for empty");
+      continue;
+    }
+    const values = recordsOf(fetched).map((record) => record.slice(record.indexOf(":") + 1));
+    assert.deepEqual(
+      values.filter((value) => sent.includes(value)),
+      sent,
+      `operation ${nth}, ${end}`,
+    );
+  }
+  assert.ok(ends.has("/a: orders-0, /b: offline") && ends.has("/a: , /b: orders-0"), [...ends].join("; "));
+});
