@@ -6,6 +6,7 @@
  *     node scripts/simulate-log.mjs --seeds 5000
  *     node scripts/simulate-log.mjs --seed 51        one, with its story
  *     node scripts/simulate-log.mjs --faults         each operation of one script fails, in each way (testing/fault-script.ts)
+ *     node scripts/simulate-log.mjs --flips 2000     so many bits flip in files of every kind (testing/bit-flips.ts)
  *
  * After a build (`npm run build`). A seed that fails is printed, and fails again; the exit status is 1.
  */
@@ -28,13 +29,16 @@ const { values } = parseArgs({
     from: { type: "string", default: "1" },
     steps: { type: "string", default: "60" },
     faults: { type: "boolean", default: false },
+    flips: { type: "string" },
   },
 });
 
 /** @typedef {(fault: object, seed: number) => Promise<{ failed: object | undefined }>} RunWithFault */
+/** @typedef {(count: number, from: number) => Promise<{ fates: Map<string, number>, failures: string[] }>} FlipBits */
 /** @typedef {{ FAULT_KINDS: { name: string }[], runWithFault: RunWithFault }} FaultScript */
 
 if (values.faults) await failEachOperation();
+else if (values.flips !== undefined) await flipBits(Number(values.flips));
 else await simulate();
 
 async function simulate() {
@@ -90,6 +94,16 @@ async function failEachOperation() {
     console.log(`${name}: ${nth - 1} operations, ${failed} failures in all, ${secondsSince(startMs)} s`);
   }
   process.exitCode = failed === 0 ? 0 : 1;
+}
+
+/** @param {number} count */
+async function flipBits(count) {
+  const { flipBits: flip } = /** @type {{ flipBits: FlipBits }} */ (await load("bit-flips.js"));
+  const { fates, failures } = await flip(count, Number(values.from));
+  for (const failure of failures) console.log(failure);
+  for (const [fate, times] of fates) console.log(`${times} x ${fate}`);
+  console.log(`${count} flips, ${failures.length} failed`);
+  process.exitCode = failures.length === 0 ? 0 : 1;
 }
 
 /** @param {string} name below packages/log/dist/testing */

@@ -1,5 +1,6 @@
 import type { Disk } from "@samsa/base";
 import { parentOf, readWholeFile, writeFileAtomically } from "./atomic-file.ts";
+import { CorruptFileError } from "./errors.ts";
 
 const FILE_NAME = ".kafka_cleanshutdown";
 export const NO_BROKER_EPOCH = -1;
@@ -36,7 +37,7 @@ export class CleanShutdownFile {
       return Number.isSafeInteger(content.brokerEpoch) ? Number(content.brokerEpoch) : NO_BROKER_EPOCH;
     } catch (error) {
       // Kafka takes an unreadable marker for a stop without an epoch, too.
-      if (error instanceof SyntaxError) return NO_BROKER_EPOCH;
+      if (error instanceof SyntaxError || error instanceof CorruptFileError) return NO_BROKER_EPOCH;
       throw error;
     }
   }

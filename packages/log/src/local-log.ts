@@ -195,6 +195,8 @@ export class LocalLog {
       // last entries of these indexes anew after a crash.
       await previous.flushIndexes(true);
       if (producers !== undefined) await this.snapshots.write(baseOffset, producers);
+      // A segment that lost its end could not be told from one that was compacted, if there were another after it.
+      if (this.config.cleanupPolicy.includes("compact")) await this.#flushTo(baseOffset, previous);
       await next.createFiles();
       // Synced beside the writes that follow; it fences the log itself when it fails.
       void this.#flushTo(baseOffset, previous).catch(() => undefined);
@@ -208,7 +210,7 @@ export class LocalLog {
 
   /** See LogReader.read. */
   read(read: DiskRead): Promise<DiskReadResult | undefined> {
-    return this.readSegments(() => this.#reader.read(this.segments, read));
+    return this.readSegments(() => this.#reader.read(this.segments, read, () => this.#logEndOffset));
   }
 
   /** Does something with segments that nobody cuts, replaces or closes meanwhile. */

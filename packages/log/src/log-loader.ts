@@ -1,7 +1,7 @@
 import type { Clock, Disk, Random } from "@samsa/base";
 import { CorruptFileError, KafkaStorageError } from "./errors.ts";
 import type { IndexCache } from "./index-cache.ts";
-import { LeaderEpochCache, LeaderEpochCheckpointFile } from "./leader-epoch-cache.ts";
+import { LeaderEpochCache, LeaderEpochCheckpointFile, NO_LEADER_EPOCH } from "./leader-epoch-cache.ts";
 import type { EpochEntry } from "./leader-epoch-cache.ts";
 import type { LogConfig } from "./log-config.ts";
 import { maxSegmentMs } from "./log-config.ts";
@@ -45,6 +45,8 @@ export interface LogLoaderOptions {
   /** As checkpointed. A batch below it that is damaged (rather than not there) fails the log, too. */
   readonly highWatermark: number;
   readonly logStartOffset: number;
+  /** A scan that finds an offset left out has found damage; where left out, it depends on `cleanup.policy`. */
+  readonly isTailContiguous?: boolean;
   /** Told in a line each what was found wrong and made good. */
   readonly report: (path: string, message: string) => void;
 }
@@ -62,11 +64,13 @@ interface FoundFile extends LogFileName {
  */
 export async function loadSegments(options: LogLoaderOptions): Promise<LoadedLog> {
   const { disk, directory, report } = options;
-  const found = await finishInterruptedWork(await listLogFiles(disk, directory), options);
+  const listed = await listLogFiles(disk, directory);
+  const found = await finishInterruptedWork(listed, options);
   const sizes = new Map<number, number>();
   for (const { name, offset, suffix } of found) {
     if (suffix === LOG_SUFFIX) sizes.set(offset, (await disk.fileSize(`${directory}/${name}`)) ?? 0);
   }
+  await refuseLostLogs(listed, found, sizes, options);
   await removeOrphanIndexes(found, sizes, options);
 
   const context = segmentContext(options);
@@ -92,6 +96,11 @@ export async function loadSegments(options: LogLoaderOptions): Promise<LoadedLog
     throw new KafkaStorageError(
       `${directory} ends at offset ${logEndOffset}, but everything below ${options.recoveryPoint} had been synced`,
     );
+  }
+  if (options.hadCleanShutdown && options.recoveryPoint > 0 && logEndOffset > options.recoveryPoint) {
+    report(directory, `ends at ${logEndOffset}, where ${options.recoveryPoint} was noted at the stop: scanned`);
+    await active?.close();
+    return await loadSegments({ ...options, hadCleanShutdown: false, isTailContiguous: true });
   }
   if (active === undefined || logEndOffset < options.logStartOffset) {
     // As after somebody removed the files: the log goes on where its start is known to be.
@@ -215,6 +224,40 @@ async function endOfSwapFile(path: string, baseOffset: number, options: LogLoade
   }
 }
 
+/**
+ * A log file that is gone, or empty, while its indexes are there and other segments follow: nothing that we do leaves that behind
+ * below the recovery point. What is deleted or compacted gets another ending first, and a truncation takes the end of a log.
+ *
+ * @throws CorruptFileError
+ */
+async function refuseLostLogs(
+  listed: readonly FoundFile[],
+  found: readonly FoundFile[],
+  sizes: ReadonlyMap<number, number>,
+  { disk, directory, recoveryPoint }: LogLoaderOptions,
+): Promise<void> {
+  const offsets = [...sizes.keys()].toSorted((one, other) => one - other);
+  // Renamed without its index as yet.
+  const isLeaving = (offset: number, suffix: string): boolean =>
+    listed.some(
+      (log) =>
+        log.offset === offset &&
+        log.suffix === LOG_SUFFIX &&
+        log.state !== "" &&
+        !listed.some((other) => other.offset === offset && other.suffix === suffix && other.state === log.state),
+    );
+  for (const { name, offset, suffix } of found) {
+    if (suffix !== OFFSET_INDEX_SUFFIX && suffix !== TIME_INDEX_SUFFIX) continue;
+    const size = sizes.get(offset);
+    const next = offsets.find((other) => other > offset);
+    if ((size ?? 0) > 0 || next === undefined || offset >= recoveryPoint || isLeaving(offset, suffix)) continue;
+    const path = `${directory}/${logFileName(offset, LOG_SUFFIX)}`;
+    if (size === undefined) throw new CorruptFileError(path, `it is missing, where ${name} is there`);
+    const indexSize = (await disk.fileSize(`${directory}/${name}`)) ?? 0;
+    if (indexSize > 0) throw new CorruptFileError(path, `it is empty, where ${name} is not`);
+  }
+}
+
 async function removeOrphanIndexes(
   files: readonly FoundFile[],
   sizes: ReadonlyMap<number, number>,
@@ -279,17 +322,33 @@ async function recoverSegments(
   let endOffset = segments[first]?.baseOffset ?? 0;
   // Up to where the scan begins; the scan itself tells of the rest.
   await loadProducerState(producers, endOffset, producerSources(segments, snapshots, options));
+  const noted = new LeaderEpochCache(epochs.entries);
   for (const [index, segment] of segments.entries()) {
     if (index < first) continue;
     const followers = segments.slice(index + 1);
     segment.transactionIndex.reset();
-    let problem = await recoverSegment(segment, (batch) => {
+    // Compaction leaves gaps, but none above the recovery point: see LogCleaner. A follower of a compacted log has them, too.
+    const isCompacted = options.config.cleanupPolicy.includes("compact");
+    const isContiguous = options.isTailContiguous ?? (!isCompacted && options.recoveryPoint > 0);
+    let contradiction: CorruptFileError | undefined;
+    let problem = await recoverSegment(segment, isContiguous, (batch) => {
       endOffset = batch.nextOffset;
+      // The checkpoint was synced before the batch was written, and no CRC covers the epoch in it: one of the two is damaged.
+      const epoch = noted.epochForOffset(batch.baseOffset);
+      if (
+        epoch !== undefined &&
+        batch.partitionLeaderEpoch !== epoch &&
+        batch.partitionLeaderEpoch !== NO_LEADER_EPOCH
+      ) {
+        const message = `its leader epoch is ${batch.partitionLeaderEpoch}, where ${epoch} was noted`;
+        contradiction ??= segment.corruptAt(segment.size - batch.sizeInBytes, message);
+      }
       const completed = replayBatch(producers, batch);
       if (completed?.isAborted === true) segment.transactionIndex.append(completed);
       const latest = epochs.latestEpoch ?? -1;
       if (batch.partitionLeaderEpoch > latest) epochs.assign(batch.partitionLeaderEpoch, batch.baseOffset);
     });
+    if (contradiction !== undefined) throw contradiction;
     problem ??= findGap(segment, endOffset, followers, options);
     if (problem !== undefined) {
       refuseDamage(segment, problem, endOffset, followers, options);
@@ -323,7 +382,7 @@ function findGap(
   const next = followers[0]?.baseOffset ?? endOffset;
   const position = segment.size;
   if (next < endOffset) {
-    return { position, kind: "corrupt", message: `offset ${endOffset - 1}, where the next segment begins at ${next},` };
+    return { position, kind: "overlap", message: `offset ${endOffset - 1}, where the next segment begins at ${next},` };
   }
   const isEmptyAfter = followers.every((follower) => follower.size === 0);
   if (next === endOffset || (config.cleanupPolicy.includes("compact") && !isEmptyAfter)) return undefined;
@@ -343,6 +402,7 @@ function refuseDamage(
   let bound: string | undefined;
   if (endOffset < recoveryPoint) bound = `the recovery point ${recoveryPoint}`;
   else if (endOffset < highWatermark && !isTail) bound = `the high watermark ${highWatermark}`;
+  if (problem.kind === "overlap") throw segment.corruptAt(problem.position, problem.message);
   if (bound === undefined) return;
   throw segment.corruptAt(problem.position, `${problem.message}; offset ${endOffset} is to be there, below ${bound}`);
 }

@@ -1,5 +1,6 @@
 import { peekBatchSize, RECORD_BATCH_OVERHEAD, RecordBatch } from "@samsa/protocol";
 import type { AbortedTxn } from "@samsa/protocol/messages/aborted-txn";
+import { NO_LEADER_EPOCH } from "./leader-epoch-cache.ts";
 import type { LogSegment } from "./log-segment.ts";
 import type { LogSegments } from "./log-segments.ts";
 import { readBuffers } from "./read-buffers.ts";
@@ -31,6 +32,8 @@ export interface DiskRead {
   readonly maxBytes: number;
   readonly minOneMessage: boolean;
   readonly upToOffset: number;
+  /** The leader epoch of the record at an offset, as far as it is known. */
+  readonly epochForOffset?: (offset: number) => number | undefined;
 }
 
 export interface DiskReadResult {
@@ -46,6 +49,8 @@ interface Place {
 }
 
 const MOST_PLACES = 64;
+const BASE_OFFSET_BYTES = 8;
+const POOLED_BYTES = 1024 * 1024; // see ReadBuffers
 
 /** Reads from disk, and remembers where readers stopped, so that going on needs no index. */
 export class LogReader {
@@ -53,18 +58,23 @@ export class LogReader {
 
   /**
    * Batches from the first of these segments that has one at or after the offset. The CRC of every batch is checked before a
-   * byte of it is handed out.
+   * byte of it is handed out. It does not cover the base offset and the leader epoch: the one must fit what lies before and
+   * behind, the other what `leader-epoch-checkpoint` says (docs/decisions/0014).
    *
+   * @param logEndOffset no batch reaches beyond
    * @returns undefined when the limits leave nothing
    * @throws CorruptFileError where there is no valid batch
    */
-  async read(segments: LogSegments, read: DiskRead): Promise<DiskReadResult | undefined> {
+  async read(segments: LogSegments, read: DiskRead, logEndOffset: () => number): Promise<DiskReadResult | undefined> {
     const place = this.#places.get(read.fetchOffset);
-    for (const segment of segments.from(read.fetchOffset)) {
+    const candidates = segments.from(read.fetchOffset);
+    for (const [index, segment] of candidates.entries()) {
       const known = place?.segment === segment ? place.position : undefined;
       const position = known ?? (await segment.findBatch(read.fetchOffset))?.position;
       if (position === undefined || position >= segment.writtenSize) continue;
-      const result = await readSegment(segment, position, read);
+      const leastOffset = known === undefined ? segment.baseOffset : read.fetchOffset;
+      const endOffset = (): number => candidates[index + 1]?.baseOffset ?? logEndOffset();
+      const result = await readSegment(segment, position, read, leastOffset, endOffset);
       if (result !== undefined) this.#remember(result.nextOffset, segment, position + result.records.length);
       return result;
     }
@@ -88,32 +98,56 @@ export class LogReader {
 async function readSegment(
   segment: LogSegment,
   position: number,
-  { maxBytes, minOneMessage, upToOffset }: DiskRead,
+  { maxBytes, minOneMessage, upToOffset, epochForOffset }: DiskRead,
+  leastOffset: number,
+  endOffset: () => number,
 ): Promise<DiskReadResult | undefined> {
   const available = segment.writtenSize - position;
   const read = async (length: number) => await segment.log.readFully(position, length, readBuffers.take(length));
-  let bytes = await read(Math.min(available, Math.max(maxBytes, RECORD_BATCH_OVERHEAD)));
+  // With the base offset of the next batch, where that does not take another buffer than the pool's.
+  const withNext = (length: number): number =>
+    Math.min(available, length % POOLED_BYTES === 0 ? length : length + BASE_OFFSET_BYTES);
+  let bytes = await read(withNext(Math.max(maxBytes, RECORD_BATCH_OVERHEAD)));
   const firstSize = sizeOf(bytes, 0, segment, position);
   if (firstSize > maxBytes && !minOneMessage) return undefined;
   if (firstSize > available) throw segment.corruptAt(position, "it ends beyond the file");
   if (firstSize > bytes.length) {
     readBuffers.giveBack(bytes);
-    bytes = await read(firstSize);
+    bytes = await read(withNext(firstSize));
   }
 
   const limit = Math.max(firstSize, Math.min(maxBytes, bytes.length));
   let end = 0;
   let firstBatchOffset: number | undefined;
-  let nextOffset = segment.baseOffset;
+  let nextOffset = leastOffset;
   while (end + RECORD_BATCH_OVERHEAD <= limit && end + sizeOf(bytes, end, segment, position + end) <= limit) {
     const batch = validBatch(bytes, end, segment, position + end, nextOffset);
+    const after = end + batch.sizeInBytes;
+    let bound = endOffset();
+    if (after < available) {
+      const isHere = after + BASE_OFFSET_BYTES <= bytes.length;
+      const next = isHere ? bytes.subarray(after) : await segment.log.readFully(position + after, BASE_OFFSET_BYTES);
+      bound = Math.min(bound, baseOffsetOf(next));
+    }
+    if (batch.nextOffset > bound) throw segment.corruptAt(position + end, "it reaches into what follows");
+    const epoch = batch.partitionLeaderEpoch === NO_LEADER_EPOCH ? undefined : epochForOffset?.(batch.baseOffset);
+    if (epoch !== undefined && epoch !== batch.partitionLeaderEpoch) {
+      const message = `its leader epoch is ${batch.partitionLeaderEpoch}, where ${epoch} was noted`;
+      throw segment.corruptAt(position + end, message);
+    }
     if (batch.nextOffset > upToOffset) break;
     firstBatchOffset ??= batch.baseOffset;
     nextOffset = batch.nextOffset;
-    end += batch.sizeInBytes;
+    end = after;
   }
   if (firstBatchOffset === undefined) return undefined;
   return { records: bytes.subarray(0, end), firstBatchOffset, nextOffset };
+}
+
+/** Of the batch that begins here; a number that is not exact is as good as none. */
+function baseOffsetOf(bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, BASE_OFFSET_BYTES);
+  return view.getInt32(0) * 0x1_0000_0000 + view.getUint32(4);
 }
 
 function sizeOf(bytes: Uint8Array, at: number, segment: LogSegment, position: number): number {

@@ -2,7 +2,7 @@ import { assert } from "@samsa/base";
 import { NO_TIMESTAMP } from "@samsa/protocol";
 import type { RecordBatch } from "@samsa/protocol";
 import type { BatchHeader } from "./batch-header.ts";
-import type { CorruptFileError } from "./errors.ts";
+import { CorruptFileError } from "./errors.ts";
 import { FileRecords } from "./file-records.ts";
 import type { TimestampAndOffset } from "./file-records.ts";
 import type { IndexCache } from "./index-cache.ts";
@@ -17,6 +17,7 @@ import type { TimestampOffset } from "./time-index.ts";
 import { TimeIndex } from "./time-index.ts";
 import { TransactionIndex } from "./transaction-index.ts";
 
+const MOST_ENTRIES_TRIED = 4;
 const LARGEST_RELATIVE_OFFSET = 0x7fffffff;
 
 /** What a segment is made in. */
@@ -301,7 +302,7 @@ export class LogSegment {
 
   /** The batch that holds the offset, or the next one after a gap; undefined when the segment ends before. */
   async findBatch(offset: number): Promise<BatchHeader | undefined> {
-    return this.records.searchForOffset(await this.#lookup(offset), offset);
+    return this.records.searchForOffset(await this.#lookupChecked(offset), offset);
   }
 
   /** The first record from `startOffset` on whose timestamp is not below the one sought. */
@@ -385,6 +386,22 @@ export class LogSegment {
     return this.#withIndexes(() => this.offsetIndex.lookup(offset));
   }
 
+  /**
+   * The same, from an entry that agrees with the batch it points to. No CRC covers the base offset of a batch, and none an index:
+   * where they differ, the search begins further back, and finds what is wrong if it is the batch.
+   */
+  async #lookupChecked(offset: number): Promise<number> {
+    const entries = await this.#withIndexes(() => this.offsetIndex.lookupNearest(offset, MOST_ENTRIES_TRIED));
+    for (const entry of entries) {
+      const header = await this.records.headerAt(entry.position).catch((error: unknown) => {
+        if (error instanceof CorruptFileError) return undefined;
+        throw error;
+      });
+      if (header?.lastOffset === entry.offset) return entry.position;
+    }
+    return 0;
+  }
+
   /** Another reader's need of memory may unload the indexes between their loading and their use: then once more. */
   async #withIndexes<T>(use: () => T): Promise<T> {
     do await this.loadIndexes();
@@ -402,7 +419,7 @@ export class LogSegment {
       problem = `${this.offsetIndex.file.path}: an entry points past the end of the log`;
     }
     if (problem !== undefined) {
-      const stopped = await recoverSegment(this);
+      const stopped = await recoverSegment(this, false);
       if (stopped !== undefined) throw this.corruptAt(stopped.position, stopped.message);
       await this.flushIndexes(true); // the recovery point may lie above: no scan would find them torn
       problem += "; made anew from the log";

@@ -35,6 +35,16 @@ export class OffsetIndex extends LogIndex {
     return entry < 0 ? 0 : this.#positionAt(entry);
   }
 
+  /** The last entries that are not above the offset, the nearest first. */
+  lookupNearest(offset: number, most: number): { readonly offset: number; readonly position: number }[] {
+    const nearest = this.largestLowerBound(offset, this.#offsetAt);
+    const found: { readonly offset: number; readonly position: number }[] = [];
+    for (let entry = nearest; entry >= 0 && found.length < most; entry--) {
+      found.push({ offset: this.#offsetAt(entry), position: this.#positionAt(entry) });
+    }
+    return found;
+  }
+
   /** Forgets what lies at or above the offset. */
   truncateTo(offset: number): void {
     this.truncateToEntries(this.largestLowerBound(offset - 1, this.#offsetAt) + 1);

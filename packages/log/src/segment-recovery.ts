@@ -7,8 +7,11 @@ const SCAN_BYTES = 1024 * 1024;
 /** What stopped a scan: the bytes from `position` on are no valid batch. */
 export interface ScanProblem {
   readonly position: number;
-  /** `torn`: what a write leaves behind that did not finish. `corrupt`: anything else. */
-  readonly kind: "torn" | "corrupt";
+  /**
+   * `torn`: what a write leaves behind that did not finish. `overlap`: two whole batches claim the same offsets, and either may be
+   * the wrong one. `corrupt`: anything else.
+   */
+  readonly kind: "torn" | "overlap" | "corrupt";
   readonly message: string;
 }
 
@@ -16,10 +19,12 @@ export interface ScanProblem {
  * Checks every byte of a segment from the start and makes both indexes anew, in memory. Stops at what is no valid batch and
  * counts nothing after it, but leaves the file: whether that is a torn tail to be cut or a failed disk is for the caller to say.
  *
+ * @param isContiguous whether an offset that is left out is damage
  * @param visit called for each valid batch, in order
  */
 export async function recoverSegment(
   segment: LogSegment,
+  isContiguous: boolean,
   visit?: (batch: RecordBatch) => void,
 ): Promise<ScanProblem | undefined> {
   const { log } = segment;
@@ -41,7 +46,11 @@ export async function recoverSegment(
     try {
       const batch = new RecordBatch(window, position - windowStart);
       batch.ensureValid();
-      if (batch.baseOffset < nextOffset || batch.lastOffsetDelta < 0) throw new Error("its offsets do not rise");
+      if (batch.baseOffset < nextOffset || batch.lastOffsetDelta < 0) {
+        problem = { position, kind: "overlap", message: "its offsets do not rise" };
+        break;
+      }
+      if (isContiguous && batch.baseOffset > nextOffset) throw new Error(`offset ${nextOffset} is left out`);
       if (!segment.canHold(batch.lastOffset)) throw new Error("its offset is too large");
       segment.append(batch);
       nextOffset = batch.nextOffset;

@@ -353,7 +353,10 @@ export class UnifiedLog {
     }
     const read = { fetchOffset, maxBytes, minOneMessage, upToOffset };
     const cached = this.#local.readTail(read);
-    if (cached === undefined) return this.#readFromDisk(read, withAborted);
+    if (cached === undefined) {
+      const epochForOffset = (offset: number): number | undefined => this.#epochs.epochForOffset(offset);
+      return this.#readFromDisk({ ...read, epochForOffset }, withAborted);
+    }
     const records = cached.map((batch) => batch.bytes);
     return this.#readResult(fetchOffset, withAborted, records, cached[0]?.baseOffset, cached.at(-1)?.nextOffset);
   }
