@@ -284,6 +284,10 @@ export class LogDirs {
   }
 
   /** Takes what may change of `log.cleaner.*` while the broker runs. */
+  reconfigureProducerIdExpiration(expirationMs: number): void {
+    for (const { manager } of this.#online) manager.reconfigureProducerIdExpiration(expirationMs);
+  }
+
   reconfigureCleaner(config: LogCleanerConfig): void {
     for (const { manager } of this.#online) manager.reconfigureCleaner(cleanerShare(config, this.#entries.length));
   }

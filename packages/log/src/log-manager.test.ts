@@ -254,4 +254,96 @@ describe("a log of a data directory", () => {
     await manager.flushDirtyLogs();
     assert.equal(log.recoveryPoint, 1);
   });
+
+  const settle = async (): Promise<void> => {
+    for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
+  };
+
+  test("writes each checkpoint at the interval that is configured for it", async () => {
+    const disk = new WatchedDisk();
+    const clock = new ManualClock();
+    const manager = await open(disk, {
+      clock,
+      highWatermarkCheckpointIntervalMs: 10,
+      recoveryPointCheckpointIntervalMs: 20,
+      startOffsetCheckpointIntervalMs: 30,
+    });
+    const log = await manager.getOrCreate(tp("a"), TOPIC_ID);
+    await log.appendAsLeader(batchOf(["x", "y"]), 0).written;
+    await log.flush();
+    log.updateHighWatermark(2);
+    log.maybeIncrementLogStartOffset(1);
+    await settle();
+    const written = async (): Promise<string[]> => {
+      disk.calls.length = 0;
+      clock.advance(10);
+      await settle();
+      return disk.calls
+        .filter((call) => /^rename .*checkpoint$/.test(call))
+        .map((call) => call.split("/").at(-1) ?? "");
+    };
+    assert.deepEqual(await written(), ["replication-offset-checkpoint"]);
+    assert.deepEqual(await written(), ["recovery-point-offset-checkpoint"]);
+    assert.deepEqual(await written(), ["log-start-offset-checkpoint"]);
+  });
+
+  test("syncs what has waited at the interval of the flush scheduler, after the initial delay", async () => {
+    const clock = new ManualClock();
+    const manager = await open(new MemoryDisk(), {
+      clock,
+      defaultConfig: defaultLogConfig({ flushMs: 1000 }),
+      flushSchedulerIntervalMs: 300,
+      initialTaskDelayMs: 500,
+    });
+    const log = await manager.getOrCreate(tp("a"), TOPIC_ID);
+    await log.appendAsLeader(batchOf(["x"]), 0).written;
+    const recoveryPoints: number[] = [];
+    for (let elapsed = 100; elapsed <= 1200; elapsed += 100) {
+      clock.advance(100);
+      await settle();
+      recoveryPoints.push(log.recoveryPoint);
+    }
+    // It looks at 500, 800 and 1100 ms, and only then the log has waited long enough.
+    assert.deepEqual(recoveryPoints, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1]);
+  });
+
+  test("looks for old segments as soon as log.initial.task.delay.ms says", async () => {
+    const clock = new ManualClock();
+    const config = defaultLogConfig({ retentionMs: 1, fileDeleteDelayMs: 7 });
+    const disk = new MemoryDisk({ clock });
+    const manager = await open(disk, { clock, defaultConfig: config, initialTaskDelayMs: 500 });
+    const log = await manager.getOrCreate(tp("a"), TOPIC_ID);
+    await log.appendAsLeader(batchOf(["x"], { timestamps: [1] }), 0).written;
+    log.updateHighWatermark(1);
+    const filesAfter = async (ms: number): Promise<string[]> => {
+      clock.advance(ms);
+      await settle();
+      return (await disk.list("/data/a-0")).map(({ name }) => name).filter((name) => name.includes(".log"));
+    };
+    const [first, second] = ["00000000000000000000.log", "00000000000000000001.log"];
+    assert.deepEqual(await filesAfter(499), [first]);
+    assert.deepEqual((await filesAfter(1)).toSorted(), [`${first}.deleted`, second]);
+    assert.deepEqual((await filesAfter(6)).toSorted(), [`${first}.deleted`, second]);
+    assert.deepEqual(await filesAfter(1), [second], "file.delete.delay.ms");
+  });
+
+  test("forgets producers by the time that counts now", async () => {
+    const clock = new ManualClock();
+    const manager = await open(new MemoryDisk(), { clock, producerIdExpirationCheckIntervalMs: 100 });
+    const append = async (topic: string): Promise<() => number> => {
+      const log = await manager.getOrCreate(tp(topic), TOPIC_ID);
+      const batch = batchOf(["x"], { producerId: 1, producerEpoch: 0, baseSequence: 0, timestamps: [clock.wallMs()] });
+      await log.appendAsLeader(batch, 0).written;
+      return () => log.producerCount;
+    };
+    const before = await append("a");
+    manager.reconfigureProducerIdExpiration(150);
+    const after = await append("b");
+    clock.advance(100);
+    await settle();
+    assert.deepEqual([before(), after()], [1, 1]);
+    clock.advance(100);
+    await settle();
+    assert.deepEqual([before(), after()], [0, 0]);
+  });
 });

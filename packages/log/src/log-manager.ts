@@ -89,9 +89,15 @@ export interface LogManagerOptions {
   readonly numRecoveryThreads?: number;
   /** How often high watermarks are written (`replica.high.watermark.checkpoint.interval.ms`). */
   readonly highWatermarkCheckpointIntervalMs?: number;
-  /** How often recovery points and log start offsets are written (`log.flush.offset.checkpoint.interval.ms`). */
-  readonly offsetCheckpointIntervalMs?: number;
-  /** How often old segments are looked for (`log.retention.check.interval.ms`). The first time is 30 seconds after the start. */
+  /** How often recovery points are written (`log.flush.offset.checkpoint.interval.ms`). */
+  readonly recoveryPointCheckpointIntervalMs?: number;
+  /** How often log start offsets are written (`log.flush.start.offset.checkpoint.interval.ms`). */
+  readonly startOffsetCheckpointIntervalMs?: number;
+  /** How often logs are looked for that have waited for `flush.ms` (`log.flush.scheduler.interval.ms`). Never when left out. */
+  readonly flushSchedulerIntervalMs?: number;
+  /** How long after the start retention and the flush scheduler begin (`log.initial.task.delay.ms`). 30 seconds when left out. */
+  readonly initialTaskDelayMs?: number;
+  /** How often old segments are looked for (`log.retention.check.interval.ms`). */
   readonly retentionCheckIntervalMs?: number;
   readonly cleaner?: LogCleanerConfig;
   /** So long after its last batch a producer is forgotten (`producer.id.expiration.ms`). */
@@ -171,10 +177,13 @@ export class LogManager {
   readonly #retention: PeriodicTask;
   readonly #cleaner: LogCleaner;
   readonly #producerExpiration: PeriodicTask;
+  readonly #flushScheduler: PeriodicTask;
+  #producerIdExpirationMs: number;
   #isClosed = false;
 
   private constructor(options: LogManagerOptions, hadCleanShutdown: boolean, previousBrokerEpoch: number) {
     this.directory = options.directory;
+    this.#producerIdExpirationMs = options.producerIdExpirationMs ?? DEFAULT_PRODUCER_ID_EXPIRATION_MS;
     this.#options = options;
     this.#caches = options.caches ?? defaultLogCaches();
     this.hadCleanShutdown = hadCleanShutdown;
@@ -202,6 +211,12 @@ export class LogManager {
         onFailure(error);
       }),
     );
+    this.#flushScheduler = new PeriodicTask(clock, options.flushSchedulerIntervalMs ?? Infinity, () =>
+      this.flushDirtyLogs().catch((error: unknown) => {
+        this.#report(directory, `the flush scheduler failed: ${String(error)}`);
+        onFailure(error);
+      }),
+    );
     this.#producerExpiration = new PeriodicTask(
       clock,
       options.producerIdExpirationCheckIntervalMs ?? DEFAULT_PRODUCER_ID_EXPIRATION_CHECK_INTERVAL_MS,
@@ -221,11 +236,14 @@ export class LogManager {
     if (hadCleanShutdown) await marker.delete();
     const manager = new LogManager({ ...options, disk }, hadCleanShutdown, brokerEpoch);
     await manager.#loadAll();
-    manager.#checkpoints.start(
-      options.highWatermarkCheckpointIntervalMs ?? DEFAULT_HIGH_WATERMARK_CHECKPOINT_INTERVAL_MS,
-      options.offsetCheckpointIntervalMs ?? DEFAULT_OFFSET_CHECKPOINT_INTERVAL_MS,
-    );
-    manager.#retention.start(INITIAL_TASK_DELAY_MS);
+    manager.#checkpoints.start({
+      highWatermarkMs: options.highWatermarkCheckpointIntervalMs ?? DEFAULT_HIGH_WATERMARK_CHECKPOINT_INTERVAL_MS,
+      recoveryPointMs: options.recoveryPointCheckpointIntervalMs ?? DEFAULT_OFFSET_CHECKPOINT_INTERVAL_MS,
+      logStartOffsetMs: options.startOffsetCheckpointIntervalMs ?? DEFAULT_OFFSET_CHECKPOINT_INTERVAL_MS,
+    });
+    const initialTaskDelayMs = options.initialTaskDelayMs ?? INITIAL_TASK_DELAY_MS;
+    manager.#retention.start(initialTaskDelayMs);
+    if (options.flushSchedulerIntervalMs !== undefined) manager.#flushScheduler.start(initialTaskDelayMs);
     await manager.#cleaner.load();
     manager.#cleaner.start();
     manager.#producerExpiration.start();
@@ -336,7 +354,7 @@ export class LogManager {
     await log.truncateFullyAndStartAt(offset, () => this.#noteTruncation(log, offset));
   }
 
-  /** Syncs the logs that have waited for `flush.ms`; for the server's scheduler to call (`log.flush.scheduler.interval.ms`). */
+  /** Syncs the logs that have waited for `flush.ms`, which also happens at the interval of the scheduler. */
   async flushDirtyLogs(): Promise<void> {
     const nowMs = this.#options.clock.wallMs();
     const dirty = [...this.#logs.values()].filter(
@@ -359,6 +377,11 @@ export class LogManager {
   }
 
   /** Takes what may change of `log.cleaner.*` while the broker runs. */
+  reconfigureProducerIdExpiration(expirationMs: number): void {
+    this.#producerIdExpirationMs = expirationMs;
+    for (const log of this.#logs.values()) log.updateProducerIdExpiration(expirationMs);
+  }
+
   reconfigureCleaner(config: LogCleanerConfig): void {
     this.#cleaner.reconfigure(config);
   }
@@ -382,7 +405,12 @@ export class LogManager {
     if (this.#isClosed) return false;
     this.#isClosed = true;
     this.#checkpoints.stop();
-    await Promise.all([this.#retention.stop(), this.#cleaner.stop(), this.#producerExpiration.stop()]);
+    await Promise.all([
+      this.#retention.stop(),
+      this.#cleaner.stop(),
+      this.#producerExpiration.stop(),
+      this.#flushScheduler.stop(),
+    ]);
     for (const timer of this.#removals) timer.cancel();
     await Promise.allSettled([...this.#turns.values(), ...this.#removing]);
     const failed = await this.#forEach(this.#logs.values(), (log) => log.close());
@@ -403,7 +431,12 @@ export class LogManager {
     this.#isClosed = true;
     this.#checkpoints.stop();
     for (const timer of this.#removals) timer.cancel();
-    const stopping = [this.#retention.stop(), this.#cleaner.stop(), this.#producerExpiration.stop()];
+    const stopping = [
+      this.#retention.stop(),
+      this.#cleaner.stop(),
+      this.#producerExpiration.stop(),
+      this.#flushScheduler.stop(),
+    ];
     const abandoned = [...this.#logs.values()].map((log) => log.abandon(reason));
     await Promise.allSettled([...stopping, ...abandoned, ...this.#turns.values(), ...this.#removing]);
   }
@@ -450,7 +483,7 @@ export class LogManager {
   }
 
   #logOptions(topicPartition: TopicPartition): LoadLogOptions {
-    const { disk, clock, random, configFor, defaultConfig, producerIdExpirationMs } = this.#options;
+    const { disk, clock, random, configFor, defaultConfig } = this.#options;
     return {
       disk,
       clock,
@@ -459,7 +492,7 @@ export class LogManager {
       topicPartition: { topic: topicPartition.topic, partition: topicPartition.partition },
       config: configFor?.(topicPartition.topic) ?? defaultConfig ?? defaultLogConfig(),
       caches: this.#caches,
-      ...(producerIdExpirationMs === undefined ? {} : { producerIdExpirationMs }),
+      producerIdExpirationMs: this.#producerIdExpirationMs,
       report: (path, message) => this.#report(path, message),
     };
   }

@@ -31,6 +31,13 @@ export interface CheckpointedOffsets {
   readonly highWatermark: number;
 }
 
+/** How often each of the checkpoints is written. */
+export interface CheckpointIntervals {
+  readonly highWatermarkMs: number;
+  readonly recoveryPointMs: number;
+  readonly logStartOffsetMs: number;
+}
+
 /** The three offset checkpoints of a data directory: read at the start, written from time to time and at the stop. */
 export class OffsetCheckpoints {
   readonly #options: OffsetCheckpointsOptions;
@@ -88,10 +95,11 @@ export class OffsetCheckpoints {
     this.#folders = new Set([...this.#options.logs.keys(), ...this.#offline]);
   }
 
-  /** Writes high watermarks and the other offsets at their intervals, until `stop`. */
-  start(highWatermarkIntervalMs: number, offsetIntervalMs: number): void {
-    this.#writeEvery(highWatermarkIntervalMs, [REPLICATION_OFFSET_CHECKPOINT]);
-    this.#writeEvery(offsetIntervalMs, [RECOVERY_POINT_CHECKPOINT, LOG_START_OFFSET_CHECKPOINT]);
+  /** Writes each of the three at its interval, until `stop`. */
+  start(intervals: CheckpointIntervals): void {
+    this.#writeEvery(intervals.highWatermarkMs, [REPLICATION_OFFSET_CHECKPOINT]);
+    this.#writeEvery(intervals.recoveryPointMs, [RECOVERY_POINT_CHECKPOINT]);
+    this.#writeEvery(intervals.logStartOffsetMs, [LOG_START_OFFSET_CHECKPOINT]);
   }
 
   stop(): void {
@@ -102,7 +110,7 @@ export class OffsetCheckpoints {
   #writeEvery(intervalMs: number, names: readonly FileName[]): void {
     if (this.#isStopped) return;
     const { clock, directory, report, onFailure } = this.#options;
-    const timer = clock.setTimer(intervalMs, () => {
+    const timer = clock.setTimer(Math.max(1, intervalMs), () => {
       this.#write(names)
         .catch((error: unknown) => {
           report(directory, `checkpoints not written: ${String(error)}`);

@@ -74,7 +74,7 @@ export class UnifiedLog {
   readonly #local: LocalLog;
   readonly #epochs: LeaderEpochCache;
   readonly #producers: ProducerStateManager;
-  readonly #producerIdExpirationMs: number;
+  #producerIdExpirationMs: number;
   #logStartOffset: number;
   #highWatermark: number;
   #isSavingEpochs = false;
@@ -519,6 +519,10 @@ export class UnifiedLog {
   /** The folder has been renamed. */
   moveTo(directory: string): void {
     this.#local.moveTo(directory);
+  }
+
+  updateProducerIdExpiration(expirationMs: number): void {
+    this.#producerIdExpirationMs = expirationMs;
   }
 
   /** Forgets the producers that have been silent for too long; to be called from time to time. */

@@ -255,9 +255,9 @@ export class ReplicaManager implements MetadataPublisher {
     const isBroker = resourceType === ConfigResourceType.BROKER; // a synonym may reach every topic
     const isTopic = resourceType === ConfigResourceType.TOPIC;
     if (isBroker) {
-      this.#logs?.reconfigureCleaner(
-        logCleanerConfigOf(new EffectiveBrokerConfig(image.configs, this.#options.config)),
-      );
+      const broker = new EffectiveBrokerConfig(image.configs, this.#options.config);
+      this.#logs?.reconfigureCleaner(logCleanerConfigOf(broker));
+      this.#logs?.reconfigureProducerIdExpiration(broker.number("producer.id.expiration.ms"));
       this.#options.onBrokerConfigChanged?.();
     }
     for (const [topic, byIndex] of this.#partitions) {

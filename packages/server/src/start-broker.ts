@@ -129,7 +129,7 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
     onBrokerConfigChanged: () => reporter.directoriesCordoned(cordonedDirectories(replicas)),
     openLogs: async (image, configFor, isCordoned) => {
       const isStray = (_partition: unknown, topicId: Uuid) => !image.topics.byId.has(topicId);
-      const retentionCheckIntervalMs = config.number("log.retention.check.interval.ms");
+      const broker = new EffectiveBrokerConfig(image.configs, config);
       const logs = await LogDirs.open({
         disk,
         clock,
@@ -147,9 +147,15 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
           if (directoryId !== undefined) reporter.directoryFailed(directoryId);
         },
         isStray,
-        retentionCheckIntervalMs,
-        cleaner: logCleanerConfigOf(new EffectiveBrokerConfig(image.configs, config)),
-        producerIdExpirationMs: config.number("producer.id.expiration.ms"),
+        numRecoveryThreads: config.number("num.recovery.threads.per.data.dir"),
+        highWatermarkCheckpointIntervalMs: config.number("replica.high.watermark.checkpoint.interval.ms"),
+        recoveryPointCheckpointIntervalMs: config.number("log.flush.offset.checkpoint.interval.ms"),
+        startOffsetCheckpointIntervalMs: config.number("log.flush.start.offset.checkpoint.interval.ms"),
+        flushSchedulerIntervalMs: config.number("log.flush.scheduler.interval.ms"),
+        initialTaskDelayMs: config.number("log.initial.task.delay.ms"),
+        retentionCheckIntervalMs: config.number("log.retention.check.interval.ms"),
+        cleaner: logCleanerConfigOf(broker),
+        producerIdExpirationMs: broker.number("producer.id.expiration.ms"),
         producerIdExpirationCheckIntervalMs: config.number("producer.id.expiration.check.interval.ms"),
       });
       for (const { path: file, message } of logs.problems) logger.warn({ file }, message);
