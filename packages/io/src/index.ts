@@ -12,3 +12,4 @@ export { TcpTransport } from "./tcp-transport.ts";
 export type { TcpTransportOptions } from "./tcp-transport.ts";
 export { temporaryDirectory } from "./temporary-directory.ts";
 export type { TemporaryDirectory } from "./temporary-directory.ts";
+export type { TlsClientOptions } from "./tls-client.ts";

@@ -19,6 +19,7 @@ import {
 } from "./connection-options.ts";
 import { TcpConnection } from "./tcp-connection.ts";
 import { dial, SOCKET_OPTIONS } from "./tcp-dial.ts";
+import { secure, type TlsClientOptions } from "./tls-client.ts";
 import { bareHost, checkPort, formatAddress, toTransportError } from "./transport-errors.ts";
 
 export interface TcpTransportOptions extends ConnectionOptions {
@@ -28,6 +29,8 @@ export interface TcpTransportOptions extends ConnectionOptions {
   readonly connectTimeoutMs?: number;
   /** Addresses of a name, in the order to try them. Default: the system's resolver. */
   readonly lookup?: (host: string) => Promise<readonly string[]>;
+  /** Speaks TLS on the connections made, not on those accepted. Default: bytes as they are. */
+  readonly tls?: TlsClientOptions;
   /** Told that an incoming connection could not be taken, for want of descriptors say. Default: a process warning. */
   readonly onAcceptError?: (error: TransportError) => void;
 }
@@ -39,6 +42,7 @@ export class TcpTransport implements Transport {
   readonly #connectTimeoutMs: number;
   readonly #lookup: (host: string) => Promise<readonly string[]>;
   readonly #onAcceptError: (error: TransportError) => void;
+  readonly #tls: TlsClientOptions | undefined;
 
   constructor(options: TcpTransportOptions = {}) {
     this.#settings = connectionSettings(options);
@@ -46,6 +50,7 @@ export class TcpTransport implements Transport {
     this.#connectTimeoutMs = options.connectTimeoutMs ?? 10_000;
     this.#lookup = options.lookup ?? systemLookup;
     this.#onAcceptError = options.onAcceptError ?? warn;
+    this.#tls = options.tls;
   }
 
   listen(address: Address, accept: (connection: Connection) => ConnectionHandler): Promise<Listener> {
@@ -86,6 +91,16 @@ export class TcpTransport implements Transport {
         timer.cancel();
         reject(error);
       };
+      const secured = (socket: Socket): void => {
+        const tls = this.#tls;
+        if (tls === undefined) return connected(socket);
+        cancelDial = () => socket.destroy();
+        secure(socket, bareHost(address.host), tls, (error, overTls) => {
+          if (timedOut) overTls.destroy();
+          else if (error === undefined) connected(overTls);
+          else failed(error);
+        });
+      };
       const connected = (socket: Socket): void => {
         timer.cancel();
         const connection = new TcpConnection(socket, this.#settings);
@@ -95,7 +110,7 @@ export class TcpTransport implements Transport {
       const start = async (): Promise<void> => {
         try {
           const addresses = await this.#addressesOf(bareHost(address.host));
-          if (!timedOut) cancelDial = dial(addresses, address.port, clock, { connected, failed });
+          if (!timedOut) cancelDial = dial(addresses, address.port, clock, { connected: secured, failed });
         } catch (error) {
           failed(toTransportError(error, `cannot connect to ${formatAddress(address)}`));
         }
