@@ -47,3 +47,7 @@ export type {
   Serde,
   Serializer,
 } from "./serialisers/serialiser.ts";
+export type { ConnectionCounters } from "./connection/connection-counters.ts";
+export type { SaslOptions, SecurityProtocol } from "./security-options.ts";
+export type { TlsClientOptions } from "@samsa/io";
+export type { OAuthBearerToken } from "@samsa/security";

@@ -1,8 +1,11 @@
 import type { Clock, KafkaError, Random, Transport } from "@samsa/base";
-import { SystemClock, SystemRandom, TcpTransport } from "@samsa/io";
+import { canonicalAddresses, SystemClock, SystemRandom, TcpTransport } from "@samsa/io";
+import type { TlsClientOptions } from "@samsa/io";
 import { Admin } from "./admin/admin.ts";
 import { parseBootstrapServers } from "./cluster/bootstrap-servers.ts";
 import { Cluster } from "./cluster/cluster.ts";
+import type { ConnectionCounters } from "./connection/connection-counters.ts";
+import { newConnectionCounters } from "./connection/connection-counters.ts";
 import type { ConsumerOptions } from "./consumer/consumer-options.ts";
 import { resolveConsumerOptions } from "./consumer/consumer-options.ts";
 import { Consumer } from "./consumer/consumer.ts";
@@ -10,11 +13,13 @@ import { ClosedError, ConfigurationError } from "./errors.ts";
 import { HoldingClock } from "./holding-clock.ts";
 import type { OpenTelemetryApi } from "./observability/open-telemetry.ts";
 import type { OptionRule } from "./options.ts";
-import { anything, milliseconds, resolveOptions, text, whole } from "./options.ts";
+import { anything, milliseconds, oneOf, resolveOptions, text, whole } from "./options.ts";
 import type { ProducerOptions } from "./producer/producer-options.ts";
 import { resolveProducerOptions } from "./producer/producer-options.ts";
 import { Producer } from "./producer/producer.ts";
 import type { Data } from "./producer/record.ts";
+import type { SaslOptions, SecurityProtocol } from "./security-options.ts";
+import { resolveSecurity, SECURITY_PROTOCOLS } from "./security-options.ts";
 import { VERSION } from "./version.ts";
 
 /** What all of a client's parts share. Kafka's names in camelCase, with Kafka's defaults. */
@@ -31,8 +36,27 @@ export interface KafkaOptions {
   readonly defaultApiTimeoutMs?: number;
   /** How long to look for a first broker that answers. Ours; default 60000. */
   readonly bootstrapTimeoutMs?: number;
-  /** For a TCP connection to come about. Default 10000. */
+  /** For a connection to come about, TLS included. Default 10000, growing with each failure in a row up to … */
   readonly socketConnectionSetupTimeoutMs?: number;
+  /** Default 30000. */
+  readonly socketConnectionSetupTimeoutMaxMs?: number;
+  /** A connection that is not used for so long is closed. Default 540000. */
+  readonly connectionsMaxIdleMs?: number;
+  /** Whether to go back to bootstrapServers when no broker that is known answers (KIP-899). Default "rebootstrap". */
+  readonly metadataRecoveryStrategy?: "rebootstrap" | "none";
+  /** … or none has given metadata for so long (KIP-1102). Default 300000. */
+  readonly metadataRecoveryRebootstrapTriggerMs?: number;
+  /**
+   * All addresses of a name are tried in either case. `resolve_canonical_bootstrap_servers_only` takes bootstrap servers to be aliases
+   * and goes on with the names their addresses have. Default "use_all_dns_ips".
+   */
+  readonly clientDnsLookup?: "use_all_dns_ips" | "resolve_canonical_bootstrap_servers_only";
+  /** Whether connections are encrypted, and whether brokers ask who we are. Default "PLAINTEXT". */
+  readonly securityProtocol?: SecurityProtocol;
+  /** For SSL and SASL_SSL: whom to trust, and who we are. Default: the authorities that Node knows, and nobody. */
+  readonly ssl?: TlsClientOptions;
+  /** For SASL_PLAINTEXT and SASL_SSL: how to say who we are. */
+  readonly sasl?: SaslOptions;
   /** Default 50, doubling up to … */
   readonly reconnectBackoffMs?: number;
   /** Default 1000. */
@@ -58,7 +82,7 @@ export interface KafkaOptions {
 /** Waiting requests of others do not delay each other by much, and order within a partition is the producer's care. */
 const MAX_IN_FLIGHT_REQUESTS = 100;
 
-type Absent = "openTelemetry" | "transport" | "clock" | "random";
+type Absent = "ssl" | "sasl" | "openTelemetry" | "transport" | "clock" | "random";
 type Resolved = Required<Omit<KafkaOptions, Absent>> &
   Pick<{ [Name in keyof KafkaOptions]-?: KafkaOptions[Name] | undefined }, Absent>;
 
@@ -70,6 +94,14 @@ const RULES: { readonly [Name in keyof Resolved]: OptionRule } = {
   defaultApiTimeoutMs: milliseconds,
   bootstrapTimeoutMs: milliseconds,
   socketConnectionSetupTimeoutMs: milliseconds,
+  socketConnectionSetupTimeoutMaxMs: milliseconds,
+  connectionsMaxIdleMs: milliseconds,
+  metadataRecoveryStrategy: oneOf("rebootstrap", "none"),
+  metadataRecoveryRebootstrapTriggerMs: milliseconds,
+  clientDnsLookup: oneOf("use_all_dns_ips", "resolve_canonical_bootstrap_servers_only"),
+  securityProtocol: oneOf(...SECURITY_PROTOCOLS),
+  ssl: anything, // checked with the others, in security-options.ts
+  sasl: anything,
   reconnectBackoffMs: milliseconds,
   reconnectBackoffMaxMs: milliseconds,
   retryBackoffMs: milliseconds,
@@ -91,6 +123,7 @@ export class Kafka {
   readonly #cluster: Cluster;
   readonly #options: Resolved;
   readonly #parts = new Set<{ close(): Promise<void> }>();
+  readonly #counters = newConnectionCounters();
   #partCount = 0;
   #isClosed = false;
 
@@ -104,6 +137,14 @@ export class Kafka {
       defaultApiTimeoutMs: 60_000,
       bootstrapTimeoutMs: 60_000,
       socketConnectionSetupTimeoutMs: 10_000,
+      socketConnectionSetupTimeoutMaxMs: 30_000,
+      connectionsMaxIdleMs: 540_000,
+      metadataRecoveryStrategy: "rebootstrap",
+      metadataRecoveryRebootstrapTriggerMs: 300_000,
+      clientDnsLookup: "use_all_dns_ips",
+      securityProtocol: "PLAINTEXT",
+      ssl: undefined,
+      sasl: undefined,
       reconnectBackoffMs: 50,
       reconnectBackoffMaxMs: 1000,
       retryBackoffMs: 100,
@@ -118,16 +159,31 @@ export class Kafka {
     };
     const resolved = resolveOptions("new Kafka()", options, defaults, RULES);
     this.#options = resolved;
+    const security = resolveSecurity("new Kafka()", resolved, resolved.transport !== undefined);
+    const random = resolved.random ?? new SystemRandom();
+    const idleClock = resolved.clock ?? new SystemClock();
+    const transport = resolved.transport ?? new TcpTransport(security.tls === undefined ? {} : { tls: security.tls });
+    const isCanonical = resolved.clientDnsLookup === "resolve_canonical_bootstrap_servers_only";
     this.#cluster = new Cluster({
       ...resolved,
       bootstrapServers: parseBootstrapServers(resolved.bootstrapServers),
       connectionSetupTimeoutMs: resolved.socketConnectionSetupTimeoutMs,
+      connectionSetupTimeoutMaxMs: resolved.socketConnectionSetupTimeoutMaxMs,
       softwareVersion: VERSION,
       maxInFlightRequests: MAX_IN_FLIGHT_REQUESTS,
-      transport: resolved.transport ?? new TcpTransport(),
-      clock: resolved.clock ?? new HoldingClock(new SystemClock()),
-      random: resolved.random ?? new SystemRandom(),
+      counters: this.#counters,
+      transport,
+      idleClock,
+      clock: resolved.clock ?? new HoldingClock(idleClock),
+      random,
+      newSaslClient: security.newSaslClient?.(random),
+      resolveBootstrap: isCanonical ? canonicalAddresses : undefined,
     });
+  }
+
+  /** What the connections of this client have done so far; a producer has counters of its own. */
+  get counters(): Readonly<ConnectionCounters> {
+    return { ...this.#counters };
   }
 
   /**

@@ -1,3 +1,4 @@
+export { canonicalAddresses } from "./canonical-addresses.ts";
 export type { ConnectionOptions } from "./connection-options.ts";
 export { descriptorLimit } from "./descriptor-limit.ts";
 export { MemoryDisk } from "./memory-disk.ts";

@@ -6,6 +6,7 @@ import { api } from "../connection/api.ts";
 import type { BrokerConnection } from "../connection/connection.ts";
 import { formatAddress } from "../connection/connection.ts";
 import { BrokerError, ClosedError, NoBrokerReachableError, toKafkaError } from "../errors.ts";
+import { metadataUpdated } from "../observability/channels.ts";
 import type { RetryContext } from "../retry.ts";
 import { retrying } from "../retry.ts";
 import { CoalescedCall } from "./coalesced-call.ts";
@@ -26,6 +27,12 @@ export interface ClusterOptions extends Omit<ConnectionsOptions, "signal"> {
   readonly metadataMaxAgeMs: number;
   /** How long to look for the first broker that answers. */
   readonly bootstrapTimeoutMs: number;
+  /** Whether to go back to the bootstrap servers when all brokers that are known are gone (KIP-899). */
+  readonly metadataRecoveryStrategy: "rebootstrap" | "none";
+  /** … or have given no metadata for so long (KIP-1102). */
+  readonly metadataRecoveryRebootstrapTriggerMs: number;
+  /** Other names of a bootstrap server, where its own is only an alias; undefined where it is used as it is. */
+  readonly resolveBootstrap?: ((address: Address) => Promise<readonly Address[]>) | undefined;
 }
 
 type TopicErrors = ReadonlyMap<string, BrokerError>;
@@ -40,6 +47,8 @@ export class Cluster {
   readonly #refresh: CoalescedCall<string, TopicErrors>;
   readonly #refreshAndCreate: CoalescedCall<string, TopicErrors>;
   #hasBootstrapped = false;
+  #metadataFailingSinceMs: number | undefined;
+  #bootstrapServers: readonly Address[] | undefined;
 
   constructor(options: ClusterOptions) {
     const { signal } = this.#abort;
@@ -174,16 +183,44 @@ export class Cluster {
     topics: readonly string[] | null,
     allowAutoTopicCreation: boolean,
   ): Promise<{ readonly response: MetadataResponse; readonly errors: TopicErrors }> {
-    const connection = await this.anyConnection();
-    const request = MetadataRequest.create({
-      topics: topics === null ? null : topics.map((name) => createMetadataRequestTopic({ name })),
-      allowAutoTopicCreation,
-    });
-    const response = await connection.send(METADATA, request);
-    if (response.errorCode !== 0) {
-      throw new BrokerError(response.errorCode as ErrorCode, `Metadata to ${connection.address}`);
+    const { clock, counters } = this.options;
+    let response: MetadataResponse;
+    try {
+      const connection = await this.anyConnection();
+      const request = MetadataRequest.create({
+        topics: topics === null ? null : topics.map((name) => createMetadataRequestTopic({ name })),
+        allowAutoTopicCreation,
+      });
+      counters.metadataRequests++;
+      response = await connection.send(METADATA, request);
+      if (response.errorCode !== 0) {
+        throw new BrokerError(response.errorCode as ErrorCode, "Metadata", null, connection.address);
+      }
+    } catch (thrown) {
+      this.#onMetadataFailure(toKafkaError(thrown));
+      throw thrown;
     }
-    return { response, errors: this.metadata.update(response, this.options.clock.monotonicMs()) };
+    this.#metadataFailingSinceMs = undefined;
+    const errors = this.metadata.update(response, clock.monotonicMs());
+    if (metadataUpdated.hasSubscribers) {
+      metadataUpdated.publish({ topics: topics ?? "all", brokers: [...this.metadata.brokers.values()] });
+    }
+    return { response, errors };
+  }
+
+  /** Brokers that say so, or have told nothing for long, are not those of the cluster any more (KIP-1102). */
+  #onMetadataFailure(error: KafkaError): void {
+    const { clock, metadataRecoveryStrategy, metadataRecoveryRebootstrapTriggerMs } = this.options;
+    if (metadataRecoveryStrategy === "none" || this.isClosed) return;
+    const nowMs = clock.monotonicMs();
+    this.#metadataFailingSinceMs ??= nowMs;
+    const isAsked = error.code === ErrorCode.REBOOTSTRAP_REQUIRED;
+    if (!isAsked && nowMs - this.#metadataFailingSinceMs < metadataRecoveryRebootstrapTriggerMs) return;
+    this.#metadataFailingSinceMs = undefined;
+    this.options.counters.rebootstraps++;
+    this.metadata.forgetBrokers();
+    this.#bootstrapServers = undefined; // names may lead elsewhere by now
+    this.#connections.close((key) => key.startsWith(GENERAL));
   }
 
   /** Every address once. */
@@ -195,7 +232,8 @@ export class Cluster {
       key: `${GENERAL}/${node.nodeId}`,
       address: node,
     }));
-    const bootstrap = this.options.bootstrapServers.map((address) => ({
+    const mayBootstrap = known.length === 0 || this.options.metadataRecoveryStrategy === "rebootstrap";
+    const bootstrap = (mayBootstrap ? await this.#bootstrapAddresses() : []).map((address) => ({
       key: `${GENERAL}/bootstrap/${formatAddress(address)}`,
       address,
     }));
@@ -203,9 +241,11 @@ export class Cluster {
     for (const { key, address } of candidates) {
       try {
         return await this.#connections.get(key, address);
-      } catch (error) {
+      } catch (thrown) {
         this.#checkOpen();
-        failures.push(toKafkaError(error));
+        const error = toKafkaError(thrown);
+        if (isRefusedForGood(error)) throw error;
+        failures.push(error);
       }
     }
     throw new NoBrokerReachableError(
@@ -215,7 +255,29 @@ export class Cluster {
     );
   }
 
+  /** The first contact is another for each client, so that they do not all ask the same broker. */
+  async #bootstrapAddresses(): Promise<readonly Address[]> {
+    if (this.#bootstrapServers !== undefined) return this.#bootstrapServers;
+    const { bootstrapServers, resolveBootstrap, random } = this.options;
+    const resolved =
+      resolveBootstrap === undefined
+        ? bootstrapServers
+        : (await Promise.all(bootstrapServers.map((address) => resolveBootstrap(address)))).flat();
+    const first = random.uint32() % Math.max(1, resolved.length);
+    this.#bootstrapServers = [...resolved.slice(first), ...resolved.slice(0, first)];
+    return this.#bootstrapServers;
+  }
+
   #checkOpen(): void {
     if (this.isClosed) throw new ClosedError("the client");
   }
+}
+
+/** Who may not in, may not in at the next broker either, and trying is what accounts are locked for. */
+function isRefusedForGood({ code }: KafkaError): boolean {
+  return (
+    code === ErrorCode.SASL_AUTHENTICATION_FAILED ||
+    code === ErrorCode.UNSUPPORTED_SASL_MECHANISM ||
+    code === ErrorCode.ILLEGAL_SASL_STATE
+  );
 }

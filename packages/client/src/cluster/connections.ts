@@ -1,12 +1,17 @@
-import type { Address, Random } from "@samsa/base";
+import type { Address, Clock, Timer } from "@samsa/base";
 import type { BrokerConnectionOptions } from "../connection/connection.ts";
 import { BrokerConnection } from "../connection/connection.ts";
 import { ClosedError } from "../errors.ts";
 import { backoffDelayMs, sleep } from "../retry.ts";
 
 export interface ConnectionsOptions extends BrokerConnectionOptions {
-  readonly random: Random;
   readonly signal: AbortSignal;
+  /** The time a connection may take grows with each failure in a row, up to this. */
+  readonly connectionSetupTimeoutMaxMs: number;
+  /** What nobody has used for so long is closed. */
+  readonly connectionsMaxIdleMs: number;
+  /** Whose timers do not keep the process alive. */
+  readonly idleClock: Clock;
   readonly reconnectBackoffMs: number;
   readonly reconnectBackoffMaxMs: number;
 }
@@ -23,6 +28,7 @@ interface Slot {
 export class Connections {
   readonly #options: ConnectionsOptions;
   readonly #slots = new Map<string, Slot>();
+  #idleTimer: Timer | undefined;
 
   constructor(options: ConnectionsOptions) {
     this.#options = options;
@@ -59,7 +65,17 @@ export class Connections {
     return slot.opening;
   }
 
+  /** Closes those whose names the predicate takes. */
+  close(matches: (key: string) => boolean): void {
+    for (const [key, slot] of this.#slots) {
+      if (!matches(key)) continue;
+      slot.connection?.close();
+      this.#slots.delete(key);
+    }
+  }
+
   closeAll(): void {
+    this.#idleTimer?.cancel();
     for (const { connection } of this.#slots.values()) connection?.close();
     this.#slots.clear();
   }
@@ -70,7 +86,8 @@ export class Connections {
       const waitMs = slot.notBeforeMs - clock.monotonicMs();
       if (waitMs > 0) await sleep(waitMs, { clock, random, signal });
       if (signal.aborted) throw new ClosedError("the client");
-      const connection = await BrokerConnection.open(slot.address, this.#options);
+      const connectionSetupTimeoutMs = this.#setupTimeoutMs(slot);
+      const connection = await BrokerConnection.open(slot.address, { ...this.#options, connectionSetupTimeoutMs });
       if (signal.aborted) {
         connection.close();
         throw new ClosedError("the client");
@@ -78,13 +95,45 @@ export class Connections {
       slot.connection = connection;
       slot.failures = 0;
       connection.onceClosed(() => this.#backOff(slot));
+      this.#armIdleTimer();
       return connection;
     } catch (error) {
+      this.#options.counters.connectionFailures++;
       this.#backOff(slot);
       throw error;
     } finally {
       slot.opening = undefined;
     }
+  }
+
+  #setupTimeoutMs({ failures }: Slot): number {
+    const { random, connectionSetupTimeoutMs, connectionSetupTimeoutMaxMs } = this.#options;
+    if (failures === 0 || connectionSetupTimeoutMs >= connectionSetupTimeoutMaxMs) return connectionSetupTimeoutMs;
+    const backoff = { backoffMs: connectionSetupTimeoutMs, backoffMaxMs: connectionSetupTimeoutMaxMs };
+    return backoffDelayMs(backoff, failures, random);
+  }
+
+  /** Looks once in a while; a connection with a request under way is in use however long it takes. */
+  #armIdleTimer(): void {
+    const { idleClock, connectionsMaxIdleMs } = this.#options;
+    if (this.#idleTimer !== undefined || connectionsMaxIdleMs === Number.POSITIVE_INFINITY) return;
+    let oldestMs = Number.POSITIVE_INFINITY;
+    for (const { connection } of this.#slots.values()) {
+      if (connection !== undefined && connection.failure === undefined) {
+        oldestMs = Math.min(oldestMs, connection.lastUsedMs);
+      }
+    }
+    if (oldestMs === Number.POSITIVE_INFINITY) return;
+    const delayMs = Math.max(1, oldestMs + connectionsMaxIdleMs - idleClock.monotonicMs());
+    this.#idleTimer = idleClock.setTimer(delayMs, () => {
+      this.#idleTimer = undefined;
+      const sinceMs = idleClock.monotonicMs() - connectionsMaxIdleMs;
+      for (const { connection } of this.#slots.values()) {
+        if (connection === undefined || connection.failure !== undefined) continue;
+        if (connection.pendingRequests === 0 && connection.lastUsedMs <= sinceMs) connection.close();
+      }
+      this.#armIdleTimer();
+    });
   }
 
   #backOff(slot: Slot): void {

@@ -92,6 +92,13 @@ export class MetadataCache {
     this.#brokers.set(node.nodeId, node);
   }
 
+  /** What is known of topics stays, for their ids and leaders are told anew with the next answer. */
+  forgetBrokers(): void {
+    this.version++;
+    this.#brokers = new Map();
+    this.controllerId = -1;
+  }
+
   forget(name: string): void {
     const known = this.topic(name);
     if (known === undefined) return;

@@ -8,12 +8,14 @@ import { DescribeGroupsRequest } from "@samsa/protocol/messages/describe-groups-
 import { DescribeGroupsResponse } from "@samsa/protocol/messages/describe-groups-response";
 import { MetadataRequest } from "@samsa/protocol/messages/metadata-request";
 import { MetadataResponse } from "@samsa/protocol/messages/metadata-response";
+import { SeededRandom } from "@samsa/simulation";
 import { ConnectionError, RequestTimeoutError, UnsupportedVersionError } from "../errors.ts";
 import type { TestBed } from "../testing/client-test.ts";
 import { testBed } from "../testing/client-test.ts";
 import { api } from "./api.ts";
 import type { BrokerConnectionOptions } from "./connection.ts";
 import { BrokerConnection } from "./connection.ts";
+import { newConnectionCounters } from "./connection-counters.ts";
 
 const METADATA = api(MetadataRequest, MetadataResponse);
 const REQUEST = MetadataRequest.create({ topics: [] });
@@ -30,6 +32,8 @@ function open(bed: TestBed, options: Partial<BrokerConnectionOptions> = {}, port
         requestTimeoutMs: 1000,
         connectionSetupTimeoutMs: 1000,
         maxInFlightRequests: 5,
+        random: new SeededRandom(1),
+        counters: newConnectionCounters(),
         maxResponseBytes: 1_000_000,
         ...options,
       },

@@ -1,14 +1,22 @@
-import type { Address, Clock, Connection, ConnectionHandler, Timer, Transport } from "@samsa/base";
+import type { Address, Clock, Connection, ConnectionHandler, Random, Timer, Transport } from "@samsa/base";
 import { ByteReader, ErrorCode, KafkaError, ProtocolError, TransportError } from "@samsa/base";
 import type { ApiMessageCodec } from "@samsa/protocol";
 import { encodeRequest, FrameDecoder, responseHeaderVersion } from "@samsa/protocol";
 import { ApiVersionsRequest } from "@samsa/protocol/messages/api-versions-request";
 import { ApiVersionsResponse } from "@samsa/protocol/messages/api-versions-response";
 import { ResponseHeader } from "@samsa/protocol/messages/response-header";
+import { SaslAuthenticateRequest } from "@samsa/protocol/messages/sasl-authenticate-request";
+import { SaslAuthenticateResponse } from "@samsa/protocol/messages/sasl-authenticate-response";
+import { SaslHandshakeRequest } from "@samsa/protocol/messages/sasl-handshake-request";
+import { SaslHandshakeResponse } from "@samsa/protocol/messages/sasl-handshake-response";
+import type { SaslClient } from "@samsa/security";
+import { SaslError } from "@samsa/security";
 import { BrokerError, ConnectionError, RequestTimeoutError, toKafkaError } from "../errors.ts";
+import { connectionClosed, connectionOpened, requestSent, responseReceived } from "../observability/channels.ts";
 import type { Api, ApiRange } from "./api.ts";
 import { api } from "./api.ts";
 import { ApiVersionTable } from "./api-version-table.ts";
+import type { ConnectionCounters } from "./connection-counters.ts";
 
 export interface BrokerConnectionOptions {
   readonly transport: Transport;
@@ -18,6 +26,10 @@ export interface BrokerConnectionOptions {
   readonly requestTimeoutMs: number;
   readonly connectionSetupTimeoutMs: number;
   readonly maxInFlightRequests: number;
+  /** Who we are, for brokers that ask: a machine for each authentication. */
+  readonly newSaslClient?: (() => SaslClient) | undefined;
+  readonly random: Random;
+  readonly counters: ConnectionCounters;
   /** Bound of one answer; more than `fetchMaxBytes`, since the first batch comes whole whatever its size (KIP-74). */
   readonly maxResponseBytes: number;
 }
@@ -29,12 +41,14 @@ export interface SendOptions {
 
 interface Request {
   readonly what: string;
+  readonly apiName: string;
   readonly apiKey: number;
   readonly version: number;
   readonly correlationId: number;
   readonly timeoutMs: number;
   readonly chunks: readonly Uint8Array[];
-  deadlineMs: number; // once it has left
+  sentMs: number; // once it has left
+  deadlineMs: number;
   succeed(reader: ByteReader): void;
   fail(error: KafkaError): void;
 }
@@ -42,6 +56,9 @@ interface Request {
 /** Requests that wait for their turn to leave. Callers wait for answers, so many more are a mistake of ours. */
 const MAX_WAITING_REQUESTS = 10_000;
 const API_VERSIONS = api(ApiVersionsRequest, ApiVersionsResponse);
+/** From version 1 on what follows goes in SaslAuthenticate requests; every broker since 1.0 knows it. */
+const SASL_HANDSHAKE = api(SaslHandshakeRequest, SaslHandshakeResponse, { lowestVersion: 1 });
+const SASL_AUTHENTICATE = api(SaslAuthenticateRequest, SaslAuthenticateResponse);
 /** The names a broker accepts, as its telemetry has it (KIP-511). */
 const SOFTWARE_NAME = "samsa";
 
@@ -59,6 +76,14 @@ export class BrokerConnection implements ConnectionHandler {
   #correlationId = 0;
   readonly #inFlight: Request[] = [];
   readonly #waiting: Request[] = [];
+  /** Before all others: those of an authentication. */
+  readonly #urgent: Request[] = [];
+  #isAuthenticating = false;
+  #hasOpened = false;
+  #reauthenticateAtMs = Number.POSITIVE_INFINITY;
+  #throttleTimer: Timer | undefined;
+  /** When something was last asked or answered (monotonic). */
+  lastUsedMs: number;
   #timer: Timer | undefined;
   #timerAtMs = Number.POSITIVE_INFINITY;
   #failure: KafkaError | undefined;
@@ -72,11 +97,12 @@ export class BrokerConnection implements ConnectionHandler {
     this.address = formatAddress(address);
     this.#options = options;
     this.#frames = new FrameDecoder(options.maxResponseBytes);
+    this.lastUsedMs = options.clock.monotonicMs();
   }
 
   /**
-   * Connects and agrees on versions.
-   * @throws ConnectionError, RequestTimeoutError, ProtocolError, BrokerError
+   * Connects, agrees on versions, and says who we are where that is asked for.
+   * @throws SaslError, ConnectionError, RequestTimeoutError, ProtocolError, BrokerError
    */
   static async open(address: Address, options: BrokerConnectionOptions): Promise<BrokerConnection> {
     const opened = new BrokerConnection(address, options);
@@ -89,10 +115,14 @@ export class BrokerConnection implements ConnectionHandler {
     }
     try {
       opened.#versions = await opened.#negotiate();
+      await opened.#authenticate();
     } catch (error) {
       opened.close();
       throw error;
     }
+    opened.#hasOpened = true;
+    options.counters.connectionsOpened++;
+    if (connectionOpened.hasSubscribers) connectionOpened.publish({ broker: opened.address });
     return opened;
   }
 
@@ -103,7 +133,7 @@ export class BrokerConnection implements ConnectionHandler {
 
   /** Requests that have left or wait to leave. */
   get pendingRequests(): number {
-    return this.#inFlight.length + this.#waiting.length;
+    return this.#inFlight.length + this.#waiting.length + this.#urgent.length;
   }
 
   /** Calls once when the connection has ended. */
@@ -137,6 +167,8 @@ export class BrokerConnection implements ConnectionHandler {
   /** Sends a request that has no answer: Produce with acks=0. It does not count as in flight; `onceWritable` holds it back. */
   sendOneWay<Req>(api: Api<Req, unknown>, build: (version: number) => Req): void {
     if (this.#failure !== undefined) throw this.#failure;
+    this.#renewSession();
+    if (this.#isAuthenticating) throw new ConnectionError(this.address, "the session is being renewed");
     const version = this.versionOf(api);
     const { clientId } = this.#options;
     const chunks = encodeRequest(api.request, build(version), version, this.#nextCorrelationId(), clientId);
@@ -160,6 +192,7 @@ export class BrokerConnection implements ConnectionHandler {
 
   onData(bytes: Uint8Array): void {
     if (this.#failure !== undefined) return;
+    this.#options.counters.bytesReceived += bytes.length;
     try {
       for (const frame of this.#frames.push(bytes)) this.#receive(frame);
       if (this.#frames.failure !== undefined) throw this.#frames.failure;
@@ -188,7 +221,7 @@ export class BrokerConnection implements ConnectionHandler {
     const timeoutMs = this.#options.requestTimeoutMs;
     const ask = (version: number): Promise<ApiVersionsResponse> =>
       new Promise((resolve, reject) => {
-        this.#enqueue(API_VERSIONS, version, request, timeoutMs, resolve, reject);
+        this.#enqueue(API_VERSIONS, version, request, timeoutMs, resolve, reject, this.#urgent);
       });
     let response = await ask(API_VERSIONS.highestVersion);
     if (response.errorCode === ErrorCode.UNSUPPORTED_VERSION) {
@@ -201,6 +234,62 @@ export class BrokerConnection implements ConnectionHandler {
     return new ApiVersionTable(response.apiKeys);
   }
 
+  /** Says who we are (KIP-152), and notes when the broker wants to hear it again (KIP-368). */
+  async #authenticate(): Promise<void> {
+    const { newSaslClient, clock, random } = this.#options;
+    if (newSaslClient === undefined) return;
+    this.#isAuthenticating = true;
+    const client = newSaslClient();
+    const { mechanism } = client;
+    const handshake = await this.#ask(SASL_HANDSHAKE, SaslHandshakeRequest.create({ mechanism }));
+    if (handshake.errorCode !== ErrorCode.NONE) {
+      const offered = `${mechanism} is not offered; ${handshake.mechanisms.join(", ") || "nothing"} is`;
+      throw new BrokerError(handshake.errorCode as ErrorCode, "SaslHandshake", offered, this.address);
+    }
+    let authBytes: Uint8Array | undefined = await this.#firstMessage(client);
+    let sessionLifetimeMs = 0;
+    while (authBytes !== undefined) {
+      const answer = await this.#ask(SASL_AUTHENTICATE, SaslAuthenticateRequest.create({ authBytes }));
+      if (answer.errorCode !== ErrorCode.NONE) {
+        const { errorCode, errorMessage } = answer;
+        throw new BrokerError(errorCode as ErrorCode, `SaslAuthenticate with ${mechanism}`, errorMessage, this.address);
+      }
+      sessionLifetimeMs = answer.sessionLifetimeMs;
+      authBytes = await client.step(answer.authBytes);
+    }
+    if (!client.isComplete) throw new SaslError(`${mechanism}: the broker ended the exchange too early`);
+    // Somewhere between 85 and 95 % of the session, as Java, so that the clients of a broker do not all come at once.
+    const share = 0.85 + (0.1 * random.uint32()) / 2 ** 32;
+    this.#reauthenticateAtMs =
+      sessionLifetimeMs > 0 ? clock.monotonicMs() + share * sessionLifetimeMs : Number.POSITIVE_INFINITY;
+    this.#isAuthenticating = false;
+    this.#sendWaiting();
+  }
+
+  /** The application's callback for a token may fail for a while; that is no refusal. */
+  async #firstMessage(client: SaslClient): Promise<Uint8Array> {
+    try {
+      return await client.initial();
+    } catch (error) {
+      if (error instanceof SaslError) throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new ConnectionError(this.address, `no token: ${reason}`, { cause: error });
+    }
+  }
+
+  /** Requests wait meanwhile, and those under way are answered first. */
+  #renewSession(): void {
+    if (this.#isAuthenticating || this.#options.clock.monotonicMs() < this.#reauthenticateAtMs) return;
+    this.#authenticate().catch((error: unknown) => this.#end(toKafkaError(error)));
+  }
+
+  #ask<Req, Res>(api: Api<Req, Res>, request: Req): Promise<Res> {
+    return new Promise((resolve, reject) => {
+      const version = this.versionOf(api);
+      this.#enqueue(api, version, request, this.#options.requestTimeoutMs, resolve, reject, this.#urgent);
+    });
+  }
+
   #enqueue<Req, Res>(
     api: Api<Req, Res>,
     version: number,
@@ -208,37 +297,76 @@ export class BrokerConnection implements ConnectionHandler {
     timeoutMs: number,
     resolve: (response: Res) => void,
     reject: (error: KafkaError) => void,
+    queue = this.#waiting,
   ): void {
     if (this.#failure !== undefined) return reject(this.#failure);
+    if (queue === this.#waiting) this.#renewSession();
     if (this.#waiting.length >= MAX_WAITING_REQUESTS) {
       return reject(new ConnectionError(this.address, `${MAX_WAITING_REQUESTS} requests wait already`));
     }
     const correlationId = this.#nextCorrelationId();
     const what = `${api.name} to ${this.address}`;
-    this.#waiting.push({
+    queue.push({
       what,
+      apiName: api.name,
       apiKey: api.apiKey,
       version,
       correlationId,
       timeoutMs,
       chunks: encodeRequest(api.request, request, version, correlationId, this.#options.clientId),
+      sentMs: 0,
       deadlineMs: Number.POSITIVE_INFINITY,
-      succeed: (reader) => resolve(decode(api.response, reader, version, what)),
+      succeed: (reader) => {
+        const response = decode(api.response, reader, version, what);
+        this.#noteThrottle(response);
+        resolve(response);
+      },
       fail: reject,
     });
     this.#sendWaiting();
   }
 
   #sendWaiting(): void {
-    while (this.#connection !== undefined && this.#inFlight.length < this.#options.maxInFlightRequests) {
+    const { maxInFlightRequests, clock, counters } = this.#options;
+    while (this.#connection !== undefined && this.#inFlight.length < maxInFlightRequests) {
       if (this.#isWriteBlocked) return; // onDrain goes on
-      const request = this.#waiting.shift();
+      const mayGoOn = !this.#isAuthenticating && this.#throttleTimer === undefined;
+      const request = this.#urgent.shift() ?? (mayGoOn ? this.#waiting.shift() : undefined);
       if (request === undefined) return;
-      request.deadlineMs = this.#options.clock.monotonicMs() + request.timeoutMs;
+      const nowMs = clock.monotonicMs();
+      request.sentMs = nowMs;
+      request.deadlineMs = nowMs + request.timeoutMs;
+      this.lastUsedMs = nowMs;
       this.#inFlight.push(request);
       this.#armTimer(request.deadlineMs);
+      counters.requests++;
+      for (const { length } of request.chunks) counters.bytesSent += length;
+      if (requestSent.hasSubscribers) requestSent.publish(this.#facts(request));
       this.#isWriteBlocked = !this.#connection.write(request.chunks);
     }
+  }
+
+  /** A broker over its quota answers at once and asks to be left alone for a while (KIP-219). */
+  #noteThrottle(response: unknown): void {
+    const { throttleTimeMs = 0 } = response as { readonly throttleTimeMs?: number };
+    if (throttleTimeMs <= 0) return;
+    const { clock, counters } = this.#options;
+    counters.throttleTimeMs += throttleTimeMs;
+    this.throttledUntilMs = clock.monotonicMs() + throttleTimeMs;
+    this.#throttleTimer?.cancel();
+    this.#throttleTimer = clock.setTimer(throttleTimeMs, () => {
+      this.#throttleTimer = undefined;
+      this.#sendWaiting();
+    });
+  }
+
+  #facts({ apiName, version, correlationId }: Request): {
+    readonly broker: string;
+    readonly api: string;
+    readonly version: number;
+    readonly correlationId: number;
+  } {
+    return { broker: this.address, api: apiName, version, correlationId };
   }
 
   #receive(frame: Uint8Array): void {
@@ -252,6 +380,10 @@ export class BrokerConnection implements ConnectionHandler {
     }
     request.succeed(reader); // a throw leaves it in flight, to fail with the connection
     this.#inFlight.shift();
+    this.lastUsedMs = this.#options.clock.monotonicMs();
+    if (responseReceived.hasSubscribers) {
+      responseReceived.publish({ ...this.#facts(request), tookMs: this.lastUsedMs - request.sentMs });
+    }
     this.#sendWaiting();
   }
 
@@ -285,8 +417,12 @@ export class BrokerConnection implements ConnectionHandler {
     if (this.#failure !== undefined) return;
     this.#failure = failure;
     this.#timer?.cancel();
+    this.#throttleTimer?.cancel();
     this.#connection?.destroy();
-    const lost = [...this.#inFlight.splice(0), ...this.#waiting.splice(0)];
+    if (this.#hasOpened) this.#options.counters.connectionsClosed++;
+    if (this.#hasOpened && connectionClosed.hasSubscribers)
+      connectionClosed.publish({ broker: this.address, error: failure });
+    const lost = [...this.#inFlight.splice(0), ...this.#urgent.splice(0), ...this.#waiting.splice(0)];
     for (const request of lost) request.fail(failure);
     for (const callback of [...this.#whenWritable.splice(0), ...this.#whenClosed.splice(0)]) callback();
   }
