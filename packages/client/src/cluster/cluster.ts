@@ -182,6 +182,7 @@ export class Cluster {
   async #askMetadata(
     topics: readonly string[] | null,
     allowAutoTopicCreation: boolean,
+    mayAskAgain = true,
   ): Promise<{ readonly response: MetadataResponse; readonly errors: TopicErrors }> {
     const { clock, counters } = this.options;
     let response: MetadataResponse;
@@ -197,7 +198,9 @@ export class Cluster {
         throw new BrokerError(response.errorCode as ErrorCode, "Metadata", null, connection.address);
       }
     } catch (thrown) {
-      this.#onMetadataFailure(toKafkaError(thrown));
+      const error = toKafkaError(thrown);
+      const hasRecovered = this.#onMetadataFailure(error) && error.code === ErrorCode.REBOOTSTRAP_REQUIRED;
+      if (hasRecovered && mayAskAgain) return await this.#askMetadata(topics, allowAutoTopicCreation, false);
       throw thrown;
     }
     this.#metadataFailingSinceMs = undefined;
@@ -208,19 +211,20 @@ export class Cluster {
     return { response, errors };
   }
 
-  /** Brokers that say so, or have told nothing for long, are not those of the cluster any more (KIP-1102). */
-  #onMetadataFailure(error: KafkaError): void {
+  /** Brokers that say so, or have told nothing for long, are not those of the cluster any more (KIP-1102). @returns whether we begin anew */
+  #onMetadataFailure(error: KafkaError): boolean {
     const { clock, metadataRecoveryStrategy, metadataRecoveryRebootstrapTriggerMs } = this.options;
-    if (metadataRecoveryStrategy === "none" || this.isClosed) return;
+    if (metadataRecoveryStrategy === "none" || this.isClosed) return false;
     const nowMs = clock.monotonicMs();
     this.#metadataFailingSinceMs ??= nowMs;
     const isAsked = error.code === ErrorCode.REBOOTSTRAP_REQUIRED;
-    if (!isAsked && nowMs - this.#metadataFailingSinceMs < metadataRecoveryRebootstrapTriggerMs) return;
+    if (!isAsked && nowMs - this.#metadataFailingSinceMs < metadataRecoveryRebootstrapTriggerMs) return false;
     this.#metadataFailingSinceMs = undefined;
     this.options.counters.rebootstraps++;
     this.metadata.forgetBrokers();
     this.#bootstrapServers = undefined; // names may lead elsewhere by now
     this.#connections.close((key) => key.startsWith(GENERAL));
+    return true;
   }
 
   /** Every address once. */

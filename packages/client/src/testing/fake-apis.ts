@@ -33,12 +33,18 @@ import {
   createProduceResponsePartitionProduceResponse,
   ProduceResponse,
 } from "@samsa/protocol/messages/produce-response";
+import { SaslAuthenticateRequest } from "@samsa/protocol/messages/sasl-authenticate-request";
+import { SaslAuthenticateResponse } from "@samsa/protocol/messages/sasl-authenticate-response";
+import { SaslHandshakeRequest } from "@samsa/protocol/messages/sasl-handshake-request";
+import { SaslHandshakeResponse } from "@samsa/protocol/messages/sasl-handshake-response";
 import type { FakeApi, FakeCluster, FakePartition } from "./fake-cluster.ts";
 
 /** The APIs a client of this package uses, as the shortest broker that keeps their promises. */
 export const FAKE_APIS: ReadonlyMap<number, FakeApi> = new Map(
   [
     fakeApi(ApiVersionsRequest, ApiVersionsResponse, answerApiVersions),
+    fakeApi(SaslHandshakeRequest, SaslHandshakeResponse, () => SaslHandshakeResponse.create()),
+    fakeApi(SaslAuthenticateRequest, SaslAuthenticateResponse, () => SaslAuthenticateResponse.create()),
     fakeApi(MetadataRequest, MetadataResponse, answerMetadata),
     fakeApi(InitProducerIdRequest, InitProducerIdResponse, answerInitProducerId),
     fakeApi(ProduceRequest, ProduceResponse, answerProduce),
