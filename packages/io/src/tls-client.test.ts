@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Server as PlainServer, Socket } from "node:net";
 import { createServer as createPlainServer } from "node:net";
 import { createServer, type Server, type TlsOptions } from "node:tls";
-import { describe, test } from "node:test";
+import { describe, test, type TestContext } from "node:test";
 
 import { type Address, type ConnectionHandler, TransportError } from "@samsa/base";
 
@@ -13,20 +13,34 @@ import type { TlsClientOptions } from "./tls-client.ts";
 const CREDENTIALS = { cert: TEST_CERTIFICATE, key: TEST_KEY };
 const IGNORE: ConnectionHandler = { onData: () => {}, onDrain: () => {}, onClose: () => {} };
 
+/** Ends with the test, and takes along what is still connected to it. */
+async function listen(context: TestContext, server: Server | PlainServer): Promise<Address> {
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    socket.on("error", () => {});
+    sockets.add(socket);
+  });
+  context.after(() => {
+    for (const socket of sockets) socket.destroy();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return { host: "127.0.0.1", port: (server.address() as AddressInfo).port };
+}
+
 /** A server that says everything back. */
-async function echo(options: TlsOptions = {}): Promise<{ address: Address; server: Server }> {
+function echo(context: TestContext, options: TlsOptions = {}): Promise<Address> {
   const server = createServer({ ...CREDENTIALS, ...options }, (socket) => {
     socket.on("error", () => {});
     socket.pipe(socket);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return { address: { host: "127.0.0.1", port: (server.address() as AddressInfo).port }, server };
+  return listen(context, server);
 }
 
 async function roundTrip(address: Address, tls: TlsClientOptions, bytes: Uint8Array): Promise<Uint8Array> {
   const transport = new TcpTransport({ tls });
   const received: Uint8Array[] = [];
-  return await new Promise((resolve, reject) => {
+  let end = (): void => {};
+  const answer = new Promise<Uint8Array>((resolve, reject) => {
     const handler: ConnectionHandler = {
       onData(chunk) {
         received.push(chunk);
@@ -38,63 +52,54 @@ async function roundTrip(address: Address, tls: TlsClientOptions, bytes: Uint8Ar
     };
     transport.connect(address, handler).then((connection) => {
       const half = bytes.length >> 1;
+      end = () => connection.destroy();
       connection.write([bytes.subarray(0, half), bytes.subarray(half)]);
     }, reject);
   });
+  return await answer.finally(() => end());
 }
 
 describe("TLS", () => {
-  test("bytes arrive as they were sent, more than a record of TLS holds", async () => {
-    const { address, server } = await echo();
+  test("bytes arrive as they were sent, more than a record of TLS holds", async (context) => {
+    const address = await echo(context);
     const bytes = Uint8Array.from({ length: 300_000 }, (_, index) => index * 7);
     const back = await roundTrip(address, { ca: TEST_CERTIFICATE }, bytes);
     assert.deepEqual(Buffer.compare(back, bytes), 0);
-    server.close();
   });
 
-  test("a certificate of an authority that nobody knows is refused, unless everything is taken", async () => {
-    const { address, server } = await echo();
+  test("a certificate of an authority that nobody knows is refused, unless everything is taken", async (context) => {
+    const address = await echo(context);
     await assert.rejects(new TcpTransport({ tls: {} }).connect(address, IGNORE), (error) => {
       assert.ok(error instanceof TransportError);
       assert.match(error.message, /^TLS with 127\.0\.0\.1:\d+: self-signed certificate/);
       return true;
     });
     await roundTrip(address, { rejectUnauthorized: false }, Uint8Array.of(1, 2));
-    server.close();
   });
 
-  test("a certificate of another host is refused, unless hosts do not matter", async () => {
-    const { address, server } = await echo();
+  test("a certificate of another host is refused, unless hosts do not matter", async (context) => {
+    const address = await echo(context);
     const tls = { ca: TEST_CERTIFICATE, servername: "kafka.example" };
     await assert.rejects(new TcpTransport({ tls }).connect(address, IGNORE), /kafka\.example/);
     await roundTrip(address, { ...tls, checkHostname: false }, Uint8Array.of(1, 2));
-    server.close();
   });
 
-  test("a server that asks who we are is told", async () => {
-    const { address, server } = await echo({ requestCert: true, rejectUnauthorized: true, ca: TEST_CERTIFICATE });
+  test("a server that asks who we are is told", async (context) => {
+    const address = await echo(context, { requestCert: true, rejectUnauthorized: true, ca: TEST_CERTIFICATE });
     const ca = TEST_CERTIFICATE;
     await assert.rejects(roundTrip(address, { ca }, Uint8Array.of(1, 2)));
     assert.equal((await roundTrip(address, { ca, ...CREDENTIALS }, Uint8Array.of(1, 2))).length, 2);
-    server.close();
   });
 
-  test("a server that does not speak TLS, or says nothing, is given up on", async () => {
-    const server = createPlainServer((socket) => {
-      socket.on("error", () => {});
+  test("a server that does not speak TLS, or says nothing, is given up on", async (context) => {
+    const rude = createPlainServer((socket) => {
       socket.once("data", () => socket.end("I speak no TLS, and never will"));
     });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const address = { host: "127.0.0.1", port: (server.address() as AddressInfo).port };
+    const address = await listen(context, rude);
     await assert.rejects(new TcpTransport({ tls: {} }).connect(address, IGNORE), TransportError);
-    const silent = createPlainServer((socket) => socket.on("error", () => {}));
-    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
-    const { port } = silent.address() as AddressInfo;
-    const options = { timeoutMs: 50 };
-    await assert.rejects(new TcpTransport({ tls: {} }).connect({ host: "127.0.0.1", port }, IGNORE, options), {
+    const silent = await listen(context, createPlainServer());
+    await assert.rejects(new TcpTransport({ tls: {} }).connect(silent, IGNORE, { timeoutMs: 50 }), {
       code: "ETIMEDOUT",
     });
-    server.close();
-    silent.close();
   });
 });
