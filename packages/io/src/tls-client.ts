@@ -55,6 +55,7 @@ export function secure(
     secured.off("secureConnect", onSecure);
     secured.off("close", onClose);
     secured.destroy();
+    socket.destroy();
     done(toTransportError(error, what), secured);
   };
   const onClose = (): void => onError(new TransportError("ECONNRESET", "the connection was closed"));
