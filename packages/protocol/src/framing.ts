@@ -1,13 +1,15 @@
 import { ProtocolError } from "@samsa/base";
 
 const LENGTH_BYTES = 4;
-const FIRST_BUFFER_BYTES = 1024;
+/** Chunks smaller than this are put together at once: a list of them would take more memory than what is in them. */
+const SMALL_CHUNK_BYTES = 4096;
 
 /**
  * Cuts a stream of bytes into frames, each an int32 length and that many bytes.
  *
- * A frame that lies in one chunk is a view of it. One that comes in several is put together in a buffer that grows with the
- * bytes that have arrived, and not with the length that was announced: a peer pays for the memory it makes us hold.
+ * A frame that lies in one chunk is a view of it. Of one that comes in several the chunks are kept, and put together when it is
+ * complete: no memory is taken for what was only announced, so that a peer pays for what it makes us hold, and every byte is copied
+ * once.
  */
 export class FrameDecoder {
   readonly #maxBytes: number;
@@ -15,8 +17,10 @@ export class FrameDecoder {
   #announced = -1; // bytes of the open frame; -1 while its length is being read
   #length = 0;
   #lengthBytes = 0; // of the length, that have arrived
-  #buffer: Uint8Array | undefined; // what has arrived of the open frame, when that is something
-  #filled = 0;
+  #parts: Uint8Array[] = []; // what has arrived of the open frame
+  #filled = 0; // bytes in #parts
+  #small: Uint8Array | undefined; // small chunks that follow #parts
+  #smallFilled = 0;
 
   /** @param maxBytes of a frame, without its length */
   constructor(maxBytes: number) {
@@ -48,23 +52,16 @@ export class FrameDecoder {
       }
       const missing = this.#announced - this.#filled;
       const available = chunk.length - at;
-      if (this.#buffer === undefined && available >= missing) {
+      if (this.#filled === 0 && available >= missing) {
         frames.push(chunk.subarray(at, at + missing));
         at += missing;
         this.#announced = -1;
         continue;
       }
       const taken = Math.min(missing, available);
-      const buffer = this.#room(taken);
-      buffer.set(chunk.subarray(at, at + taken), this.#filled);
-      this.#filled += taken;
+      this.#keep(chunk.subarray(at, at + taken));
       at += taken;
-      if (this.#filled === this.#announced) {
-        frames.push(buffer.subarray(0, this.#filled));
-        this.#buffer = undefined;
-        this.#filled = 0;
-        this.#announced = -1;
-      }
+      if (taken === missing) frames.push(this.#assemble());
     }
     return frames;
   }
@@ -88,14 +85,40 @@ export class FrameDecoder {
     return at;
   }
 
-  /** The buffer of the open frame with room for `length` more bytes; it at most doubles what has arrived. */
-  #room(length: number): Uint8Array {
-    const needed = this.#filled + length;
-    const current = this.#buffer;
-    if (current !== undefined && current.length >= needed) return current;
-    const grown = new Uint8Array(Math.min(this.#announced, Math.max(2 * needed, FIRST_BUFFER_BYTES)));
-    if (current !== undefined) grown.set(current.subarray(0, this.#filled));
-    this.#buffer = grown;
-    return grown;
+  #keep(bytes: Uint8Array): void {
+    this.#filled += bytes.length;
+    if (bytes.length >= SMALL_CHUNK_BYTES) {
+      this.#endSmall();
+      this.#parts.push(bytes);
+      return;
+    }
+    for (let at = 0; at < bytes.length;) {
+      this.#small ??= new Uint8Array(SMALL_CHUNK_BYTES);
+      const taken = Math.min(bytes.length - at, SMALL_CHUNK_BYTES - this.#smallFilled);
+      this.#small.set(bytes.subarray(at, at + taken), this.#smallFilled);
+      this.#smallFilled += taken;
+      at += taken;
+      if (this.#smallFilled === SMALL_CHUNK_BYTES) this.#endSmall();
+    }
+  }
+
+  #endSmall(): void {
+    if (this.#small !== undefined) this.#parts.push(this.#small.subarray(0, this.#smallFilled));
+    this.#small = undefined;
+    this.#smallFilled = 0;
+  }
+
+  #assemble(): Uint8Array {
+    this.#endSmall();
+    const frame = new Uint8Array(this.#announced);
+    let at = 0;
+    for (const part of this.#parts) {
+      frame.set(part, at);
+      at += part.length;
+    }
+    this.#parts = [];
+    this.#filled = 0;
+    this.#announced = -1;
+    return frame;
   }
 }
