@@ -2,6 +2,7 @@ import path from "node:path";
 import process from "node:process";
 import type { RunningBroker, StartBrokerOptions } from "@samsa/server";
 import { CommandError, ExitCode, UsageError } from "../exit-code.ts";
+import { tuneGarbageCollection } from "../garbage-collection.ts";
 import { invocation } from "../invocation.ts";
 import { addPairs, readPropertiesFile } from "../properties.ts";
 import type { Interruption } from "../signals.ts";
@@ -26,6 +27,7 @@ const DEFAULT_DATA_DIR = "samsa-data";
 export async function start(options: StartOptions): Promise<ExitCode> {
   const settings = startSettings(options);
   const startedMs = performance.now();
+  tuneGarbageCollection();
   const { startBroker } = await import("@samsa/server");
   let broker: RunningBroker;
   try {
