@@ -5,8 +5,9 @@
 //   node compat/fault-injection.mjs [--k 1,2,3,5,8,13,21,34] [--only pwritev:EIO,...] [--dirs 1] [--keep]
 //
 // For each call, error and k: a broker on a copy of a data directory, strace attached to it, then ten idempotent producers with
-// acks=all. The broker may lose one log (producers are answered KAFKA_STORAGE_ERROR), or stop with a line that says why; with
-// `--dirs 2` it has to keep serving what lies in the other directory. Then it is killed and started without strace, and everything
+// acks=all. The broker has to stop with a line that says why; with `--dirs 2`, when the directory that fails is not that of the
+// metadata log, it has to go on and answer KAFKA_STORAGE_ERROR for what lies there, and only for that. Then it is killed and started
+// without strace, and everything
 // that was acknowledged is read back. A fault of which the broker says nothing at all is a failure, too.
 import { spawn } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -102,15 +103,17 @@ async function runCase(template, call, errno, k, index) {
     await broker.start();
     await loop.verify({ isWhole: true });
     await broker.kill();
-    if (injected.length === 0) return { outcome: "never came to that call" };
-    const file = fileOf(injected[0]);
+    const ours = injected.find((line) => line.includes(dir));
+    if (ours === undefined) return { outcome: "never came to that call" };
+    const file = fileOf(ours);
     const told = lines.some((line) => line.includes(errno));
     const fenced = errors.filter((error) => error === FENCED).length;
     const unexpected = errors.find((error) => !hasEnded && error !== FENCED);
     let problem;
     if (unexpected !== undefined) problem = `a producer was told: ${unexpected}`;
     else if (!told) problem = `no line names ${errno}; last: ${lines.at(-1)}`;
-    else if (hasEnded && dataDirs.length > 1) problem = `the process ended though a directory is left: ${lines.at(-1)}`;
+    else if (hasEnded && !ours.includes(dataDirs[0]))
+      problem = `the process ended though a directory is left: ${lines.at(-1)}`;
     const outcome = hasEnded ? "the broker stopped" : fenced > 0 ? "a log was fenced" : told ? "told" : "said nothing";
     return { outcome, file, problem, lines, fenced };
   } finally {

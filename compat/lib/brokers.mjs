@@ -28,7 +28,8 @@ const TARGETS = {
     },
     command({ port, dataDir, settings }) {
       const overrides = Object.entries(settings).flatMap(([key, value]) => ["-X", `${key}=${value}`]);
-      return [process.execPath, [CLI, "start", "--port", String(port), "--data-dir", dataDir, ...overrides]];
+      const where = settings["log.dirs"] === undefined ? ["--data-dir", dataDir] : [];
+      return [process.execPath, [CLI, "start", "--port", String(port), ...where, ...overrides]];
     },
   },
   apache: {

@@ -47,7 +47,7 @@ export const LAYERS = {
     ambient: false,
   },
   // Ambient for its progress lines: they are talk on a terminal, and nothing is decided by them.
-  cli: { imports: ["base", "client", "server"], node: COMPOSITION_ROOT, pure: false, ambient: true },
+  cli: { imports: ["base", "client", "server"], node: [...COMPOSITION_ROOT, "v8"], pure: false, ambient: true },
   console: { imports: ["base"], node: [], pure: false, ambient: true },
   simulation: {
     imports: [...ALL_ABOVE_BROKER_BUT_IO, "io", "broker", "client", "streams", "server", "cli"],
