@@ -7,8 +7,7 @@
 // For each call, error and k: a broker on a copy of a data directory, strace attached to it, then ten idempotent producers with
 // acks=all. The broker has to stop with a line that says why; with `--dirs 2`, when the directory that fails is not that of the
 // metadata log, it has to go on and answer KAFKA_STORAGE_ERROR for what lies there, and only for that. Then it is killed and started
-// without strace, and everything
-// that was acknowledged is read back. A fault of which the broker says nothing at all is a failure, too.
+// without strace, and everything that was acknowledged is read back. A fault of which the broker says nothing at all is a failure, too.
 import { spawn } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
