@@ -6,14 +6,16 @@ import type { MetadataBatch, MetadataRecord, Snapshot, SnapshotId } from "@samsa
 import {
   BOOTSTRAP_SNAPSHOT_ID,
   CLUSTER_METADATA_TOPIC_NAME,
-  decodeControlBatch,
   decodeMetadataBatch,
   decodeSnapshot,
   parseSnapshotFileName,
+  quorumRecords,
   snapshotFileName,
 } from "@samsa/metadata";
 import { ControlRecordType, recordBatches } from "@samsa/protocol";
 import type { VotersRecord } from "@samsa/protocol/messages/voters-record";
+import type { LocatedControlRecord, SnapshotInfo } from "@samsa/raft";
+import { isLogBehindSnapshot, locatedControlRecords } from "@samsa/raft";
 
 /** The folder of the metadata log in a data directory. */
 export const METADATA_LOG_FOLDER = `${CLUSTER_METADATA_TOPIC_NAME}-0`;
@@ -39,8 +41,12 @@ export interface RecoveredMetadataLog {
   readonly bootstrapRecords: readonly MetadataRecord[];
   readonly kraftVersion: number;
   readonly voters: VotersRecord | undefined;
-  /** Whether log or snapshot say who votes; formatting alone does not count. */
-  readonly areVotersInLog: boolean;
+  /** What the quorum itself said: formatting at offset -1, the newest snapshot, then the log. */
+  readonly controlRecords: readonly LocatedControlRecord[];
+  /** All that are whole by their names, that of formatting too. */
+  readonly snapshots: readonly SnapshotInfo[];
+  /** Of the batches since the newest snapshot. */
+  readonly bytesSinceSnapshot: number;
 }
 
 export interface MetadataLogLocation {
@@ -49,6 +55,10 @@ export interface MetadataLogLocation {
   readonly random: Random;
   /** The data directory. */
   readonly directory: string;
+  /** `metadata.log.segment.bytes`; 1 GiB when left out. */
+  readonly segmentBytes?: number;
+  /** `metadata.log.segment.ms`; seven days when left out. */
+  readonly segmentMs?: number;
 }
 
 /** @throws KafkaError when the log or its snapshot cannot be trusted */
@@ -64,8 +74,16 @@ export async function recoverMetadataLog(location: MetadataLogLocation): Promise
     topicPartition: { topic: CLUSTER_METADATA_TOPIC_NAME, partition: 0 },
     topicId: METADATA_TOPIC_ID,
     recoveryPoint: recoveryPoints.get(METADATA_LOG_FOLDER)?.offset ?? 0,
-    // Nothing counts before it is on the platter; appends that come meanwhile share the next sync.
-    config: defaultLogConfig({ maxMessageBytes: MAX_METADATA_BATCH_BYTES, flushMessages: 1 }),
+    config: defaultLogConfig({
+      maxMessageBytes: MAX_METADATA_BATCH_BYTES,
+      // Nothing counts before it is on the platter; appends that come meanwhile share the next sync.
+      flushMessages: 1,
+      // What goes, goes because a snapshot holds it, and for no other reason.
+      retentionMs: -1,
+      retentionBytes: -1,
+      segmentBytes: location.segmentBytes ?? 1024 ** 3,
+      segmentMs: location.segmentMs ?? 7 * 24 * 3_600_000,
+    }),
   });
   try {
     return await recover(disk, directory, folder, log);
@@ -94,7 +112,11 @@ async function recover(disk: Disk, directory: string, folder: string, log: Unifi
   const older = bootstrap ?? (await readSnapshot(disk, `${directory}/${OLD_BOOTSTRAP_FILE}`));
   const snapshot = await newestSnapshot(disk, folder);
   const startOffset = snapshot?.id.endOffset ?? 0;
-  if (log.logEndOffset < startOffset) await log.truncateFullyAndStartAt(startOffset);
+  const snapshots = await listSnapshots(disk, folder);
+  const latest = snapshot === undefined ? undefined : snapshots.find(({ offset }) => offset === startOffset);
+  if (isLogBehindSnapshot({ offset: log.logEndOffset, epoch: log.latestEpoch ?? 0 }, latest)) {
+    await log.truncateFullyAndStartAt(startOffset);
+  }
   if (log.logStartOffset > startOffset) {
     throw new KafkaError(
       ErrorCode.CORRUPT_MESSAGE,
@@ -104,9 +126,15 @@ async function recover(disk: Disk, directory: string, folder: string, log: Unifi
   const quorum = {
     kraftVersion: snapshot?.snapshot.kraftVersion ?? bootstrap?.kraftVersion ?? 0,
     voters: snapshot?.snapshot.voters ?? bootstrap?.voters,
-    areVotersInLog: snapshot?.snapshot.voters !== undefined,
   };
+  const formatted = quorumRecords(bootstrap?.kraftVersion ?? 0, bootstrap?.voters);
+  const summed = quorumRecords(snapshot?.snapshot.kraftVersion ?? 0, snapshot?.snapshot.voters);
+  const controlRecords = [
+    ...formatted.map((record) => ({ offset: -1, record })),
+    ...summed.map((record) => ({ offset: startOffset - 1, record })),
+  ];
   const batches: RecoveredBatch[] = [];
+  let bytesSinceSnapshot = 0;
   let offset = startOffset;
   while (offset < log.logEndOffset) {
     const { records, nextOffset } = await log.read(offset, READ_BYTES);
@@ -114,15 +142,16 @@ async function recover(disk: Disk, directory: string, folder: string, log: Unifi
       for (const batch of recordBatches(bytes)) {
         if (batch.lastOffset < startOffset) continue; // the batch before the snapshot's end
         batch.ensureValid();
+        bytesSinceSnapshot += batch.sizeInBytes;
         if (!batch.isControlBatch) {
           batches.push({ kind: "records", batch: decodeMetadataBatch(batch) });
           continue;
         }
-        for (const record of decodeControlBatch(batch)) {
+        for (const located of locatedControlRecords(batch)) {
+          const { record } = located;
           if (record.type === ControlRecordType.KRAFT_VERSION) quorum.kraftVersion = record.value.kRaftVersion;
-          if (record.type !== ControlRecordType.KRAFT_VOTERS) continue;
-          quorum.voters = record.value;
-          quorum.areVotersInLog = true;
+          if (record.type === ControlRecordType.KRAFT_VOTERS) quorum.voters = record.value;
+          controlRecords.push(located);
         }
         const { lastOffset, partitionLeaderEpoch: epoch, maxTimestamp: timestampMs } = batch;
         batches.push({ kind: "control", lastOffset, epoch, timestampMs });
@@ -131,7 +160,18 @@ async function recover(disk: Disk, directory: string, folder: string, log: Unifi
     if (nextOffset <= offset) throw new KafkaError(ErrorCode.CORRUPT_MESSAGE, `${folder} ends before its end offset`);
     offset = nextOffset;
   }
-  return { log, snapshot, batches, bootstrapRecords: older?.records ?? [], ...quorum };
+  const bootstrapRecords = older?.records ?? [];
+  return { log, snapshot, snapshots, controlRecords, batches, bytesSinceSnapshot, bootstrapRecords, ...quorum };
+}
+
+async function listSnapshots(disk: Disk, folder: string): Promise<SnapshotInfo[]> {
+  const found: SnapshotInfo[] = [];
+  for (const { name } of await disk.list(folder)) {
+    const id = parseSnapshotFileName(name);
+    const sizeInBytes = id === undefined ? undefined : await disk.fileSize(`${folder}/${name}`);
+    if (id !== undefined && sizeInBytes !== undefined) found.push({ offset: id.endOffset, epoch: id.epoch, sizeInBytes });
+  }
+  return found;
 }
 
 async function newestSnapshot(

@@ -1,4 +1,6 @@
 import type { MetadataBatch, MetadataRecord, Snapshot, SnapshotId } from "@samsa/metadata";
+import type { DescribeQuorumRequest } from "@samsa/protocol/messages/describe-quorum-request";
+import type { DescribeQuorumResponse } from "@samsa/protocol/messages/describe-quorum-response";
 
 export interface LeaderAndEpoch {
   /** -1 while there is no leader. */
@@ -40,6 +42,15 @@ export interface MetadataLog {
    * @throws KafkaError NOT_CONTROLLER when that is no longer so, RECORD_LIST_TOO_LARGE beyond the largest batch
    */
   append(epoch: number, records: readonly MetadataRecord[]): number;
+  /** Bytes of the log since the newest snapshot, as far as it is committed. */
+  readonly bytesSinceSnapshot: number;
+  /**
+   * Writes a snapshot of everything below its id's end, which is committed; then old snapshots and what only they need may go.
+   * Resolves when it is on the platter. One that is not newer than the last is not written.
+   */
+  createSnapshot(id: SnapshotId, lastContainedLogTimeMs: number, records: Iterable<MetadataRecord>): Promise<void>;
+  /** Who votes, who follows, and how far they have come. */
+  describeQuorum(request: DescribeQuorumRequest): Promise<DescribeQuorumResponse>;
   /** Waits for what was appended. */
   close(): Promise<void>;
 }

@@ -1,11 +1,12 @@
 import type { Clock, Uuid } from "@samsa/base";
-import { ErrorCode, KafkaError, ZERO_UUID } from "@samsa/base";
+import { ErrorCode, KafkaError } from "@samsa/base";
 import type { UnifiedLog } from "@samsa/log";
-import type { MetadataRecord } from "@samsa/metadata";
-import { bootstrapRecords, encodeControlBatch, encodeMetadataBatch, quorumRecords } from "@samsa/metadata";
-import type { ControlRecord } from "@samsa/protocol";
-import { ControlRecordType } from "@samsa/protocol";
-import { LeaderChangeMessage, createLeaderChangeMessageVoter } from "@samsa/protocol/messages/leader-change-message";
+import type { MetadataBatch, MetadataRecord, SnapshotId } from "@samsa/metadata";
+import { bootstrapRecords, decodeMetadataBatch, encodeSnapshot, serializeMetadataRecord } from "@samsa/metadata";
+import { RecordBatch } from "@samsa/protocol";
+import type { DescribeQuorumRequest } from "@samsa/protocol/messages/describe-quorum-request";
+import type { DescribeQuorumResponse } from "@samsa/protocol/messages/describe-quorum-response";
+import { DEFAULT_RAFT_CONFIG, KafkaRaft, RaftDriver, VoterSet } from "@samsa/raft";
 import type { MetadataLog, MetadataLogListener } from "./metadata-log.ts";
 import type { MetadataLogLocation, RecoveredBatch, RecoveredMetadataLog } from "./metadata-log-recovery.ts";
 import {
@@ -14,6 +15,7 @@ import {
   recoverMetadataLog,
   writeRecoveryPoint,
 } from "./metadata-log-recovery.ts";
+import { MetadataReplicatedLog } from "./metadata-replicated-log.ts";
 import { QuorumStateFile } from "./quorum-state-file.ts";
 
 /** So many records may be committed before the recovery point is noted again. */
@@ -22,37 +24,75 @@ const CHECKPOINT_INTERVAL_RECORDS = 1000;
 export interface SingleVoterQuorumOptions extends MetadataLogLocation {
   readonly nodeId: number;
   readonly directoryId: Uuid;
+  /** `metadata.max.retention.bytes`: log and snapshots; the oldest snapshots go beyond. 100 MiB when left out. */
+  readonly maxRetentionBytes?: number;
+  /** `metadata.max.retention.ms`: of snapshots, by the records they sum up. Seven days when left out. */
+  readonly maxRetentionMs?: number;
+}
+
+/** A batch that the log has and that is not committed. */
+interface PendingBatch {
+  readonly endOffset: number;
+  readonly bytes: Uint8Array;
+  /** What this node appended is not read again. */
+  readonly batch: MetadataBatch | undefined;
 }
 
 /**
- * The metadata log of a quorum that has one voter, this node: it leads from the start, and what its disk has synced is
- * committed. It writes what a quorum of many would: an epoch of its own, `quorum-state`, a leader change first.
+ * The metadata log of a quorum that has one voter, this node, on the quorum of `@samsa/raft`: it leads from the start, and what
+ * its disk has synced is committed.
  */
 export class SingleVoterQuorum implements MetadataLog {
   readonly bootstrapRecords: readonly MetadataRecord[];
-  /** The level of the feature kraft.version, which the quorum keeps and not the metadata. */
-  readonly kraftVersion: number;
   readonly #log: UnifiedLog;
+  readonly #replicated: MetadataReplicatedLog;
   readonly #location: MetadataLogLocation;
+  readonly #retention: { readonly bytes: number; readonly ms: number };
   readonly #clock: Clock;
   readonly #nodeId: number;
-  readonly #epoch: number;
+  readonly #raft: KafkaRaft;
+  readonly #driver: RaftDriver;
+  readonly #pending: PendingBatch[] = [];
+  readonly #snapshotTimes = new Map<number, number>(); // by end offset: of the last record in it
   #recovered: RecoveredMetadataLog | undefined;
   #listener: MetadataLogListener | undefined;
-  #lastWrite: Promise<void> = Promise.resolve();
+  #failure: { readonly error: unknown } | undefined;
+  #onLeading: (() => void) | undefined;
+  #bytesSinceSnapshot = 0;
+  #own: MetadataBatch | undefined;
   #checkpointedOffset = 0;
   #checkpointing: Promise<void> = Promise.resolve();
+  #snapshotting: Promise<void> = Promise.resolve();
   #isClosed = false;
 
-  private constructor(options: SingleVoterQuorumOptions, recovered: RecoveredMetadataLog, epoch: number) {
+  private constructor(options: SingleVoterQuorumOptions, recovered: RecoveredMetadataLog, stateFile: QuorumStateFile, raft: KafkaRaft) {
+    const { disk, clock, directory, nodeId, maxRetentionBytes, maxRetentionMs } = options;
     this.#log = recovered.log;
+    this.#replicated = new MetadataReplicatedLog(recovered.log, disk, `${directory}/${METADATA_LOG_FOLDER}`);
     this.#location = options;
-    this.#clock = options.clock;
-    this.#nodeId = options.nodeId;
-    this.#epoch = epoch;
+    this.#retention = { bytes: maxRetentionBytes ?? 100 * 1024 ** 2, ms: maxRetentionMs ?? 7 * 24 * 3_600_000 };
+    this.#clock = clock;
+    this.#nodeId = nodeId;
     this.#recovered = recovered;
-    this.kraftVersion = recovered.kraftVersion;
     this.bootstrapRecords = recovered.bootstrapRecords.length > 0 ? recovered.bootstrapRecords : bootstrapRecords();
+    this.#bytesSinceSnapshot = recovered.bytesSinceSnapshot;
+    this.#raft = raft;
+    this.#driver = new RaftDriver({
+      raft,
+      clock,
+      log: this.#replicated,
+      writeQuorumState: (bytes) => stateFile.write(bytes),
+      // There is nobody else. A quorum of many has a channel here, and nothing else of its own.
+      channel: { send: () => undefined },
+      listener: {
+        onAppend: (bytes, _baseOffset, endOffset) => this.#pending.push({ endOffset, bytes, batch: this.#own }),
+        onTruncate: () => undefined,
+        onSnapshotInstalled: () => undefined,
+        onLeaderChange: () => undefined,
+        onHighWatermark: (offset) => this.#commit(offset),
+      },
+      onFailure: (error) => this.#fail(error),
+    });
   }
 
   /**
@@ -60,17 +100,15 @@ export class SingleVoterQuorum implements MetadataLog {
    * @throws KafkaError when the log is damaged, or other voters belong to its quorum
    */
   static async open(options: SingleVoterQuorumOptions): Promise<SingleVoterQuorum> {
-    const { disk, directory, nodeId } = options;
+    const { disk, directory } = options;
     const stateFile = new QuorumStateFile(disk, `${directory}/${METADATA_LOG_FOLDER}/quorum-state`);
-    const state = await stateFile.read();
+    const quorumState = await stateFile.read();
     const recovered = await recoverMetadataLog(options);
     try {
       checkVoters(options, recovered);
-      const epoch = Math.max(state?.leaderEpoch ?? 0, recovered.log.latestEpoch ?? 0) + 1;
-      // Before anything is written in the epoch: it is ours on disk, or after a crash it could be used twice.
-      await stateFile.write({ leaderId: nodeId, leaderEpoch: epoch, votedId: -1, votedDirectoryId: ZERO_UUID });
-      const quorum = new SingleVoterQuorum(options, recovered, epoch);
-      await quorum.#announceLeader(recovered);
+      const raft = createRaft(options, recovered, quorumState);
+      const quorum = new SingleVoterQuorum(options, recovered, stateFile, raft);
+      await quorum.#lead();
       await quorum.#checkpoint();
       return quorum;
     } catch (error) {
@@ -80,11 +118,19 @@ export class SingleVoterQuorum implements MetadataLog {
   }
 
   get epoch(): number {
-    return this.#epoch;
+    return this.#raft.epoch;
+  }
+
+  get kraftVersion(): number {
+    return this.#raft.kraftVersion;
   }
 
   get endOffset(): number {
-    return this.#log.logEndOffset;
+    return this.#raft.endOffset;
+  }
+
+  get bytesSinceSnapshot(): number {
+    return this.#bytesSinceSnapshot;
   }
 
   register(listener: MetadataLogListener): Promise<void> {
@@ -92,50 +138,124 @@ export class SingleVoterQuorum implements MetadataLog {
     if (recovered === undefined) throw new Error("one listener is enough");
     this.#recovered = undefined;
     this.#listener = listener;
-    this.#log.onFailure = (_log, error) => listener.handleFailure(error);
+    this.#log.onFailure = (_log, error) => this.#fail(error);
     if (recovered.snapshot !== undefined) {
       listener.handleLoadSnapshot(recovered.snapshot.id, recovered.snapshot.snapshot);
     }
     for (const batch of recovered.batches) tell(listener, batch);
     const lastOffset = this.endOffset - 1;
-    listener.handleControlRecords(lastOffset, this.#epoch, this.#clock.wallMs()); // our own leader change
-    listener.handleLeaderChange({ leaderId: this.#nodeId, epoch: this.#epoch });
+    listener.handleControlRecords(lastOffset, this.epoch, this.#clock.wallMs()); // our own leader change
+    listener.handleLeaderChange({ leaderId: this.#nodeId, epoch: this.epoch });
     return Promise.resolve();
   }
 
   append(epoch: number, records: readonly MetadataRecord[]): number {
-    if (this.#isClosed || epoch !== this.#epoch) {
-      throw new KafkaError(ErrorCode.NOT_CONTROLLER, `epoch ${epoch} is not the epoch of this leader`);
-    }
+    if (this.#isClosed || epoch !== this.epoch) throw notController(epoch);
     const baseOffset = this.endOffset;
-    const timestampMs = this.#clock.wallMs();
-    const bytes = encodeMetadataBatch(records, { baseOffset, epoch, timestampMs });
-    if (bytes.length > MAX_METADATA_BATCH_BYTES) {
-      throw new KafkaError(
-        ErrorCode.RECORD_LIST_TOO_LARGE,
-        `the decision takes ${bytes.length} bytes of the metadata log, more than ${MAX_METADATA_BATCH_BYTES}`,
-      );
+    const timestampMs = Math.floor(this.#clock.wallMs());
+    // Read back by `onAppend`, which the driver calls before this returns: urgent records wait for no others.
+    this.#own = { records, baseOffset, epoch, timestampMs };
+    try {
+      return this.#driver.append(epoch, records.map(serializeMetadataRecord), true);
+    } catch (error) {
+      const isDeposed = error instanceof KafkaError && error.code === ErrorCode.NOT_LEADER_OR_FOLLOWER;
+      throw isDeposed ? notController(epoch) : error;
+    } finally {
+      this.#own = undefined;
     }
-    const { written } = this.#log.appendAsFollower(bytes);
-    this.#lastWrite = written.then(
-      () => {
-        this.#log.updateHighWatermark(baseOffset + records.length);
-        this.#listener?.handleCommit({ records, baseOffset, epoch, timestampMs });
-        if (this.#log.recoveryPoint - this.#checkpointedOffset < CHECKPOINT_INTERVAL_RECORDS) return;
-        this.#checkpoint().catch((error: unknown) => this.#listener?.handleFailure(error));
-      },
-      (error: unknown) => this.#listener?.handleFailure(error),
-    );
-    return baseOffset + records.length - 1;
+  }
+
+  async describeQuorum(request: DescribeQuorumRequest): Promise<DescribeQuorumResponse> {
+    const response = await this.#driver.request({ api: "DescribeQuorum", message: request });
+    if (response.api === "DescribeQuorum") return response.message;
+    throw new Error("the answer to another question");
+  }
+
+  /** Snapshots are written one after the other; one that is not newer than the last is not. */
+  createSnapshot(id: SnapshotId, lastContainedLogTimeMs: number, records: Iterable<MetadataRecord>): Promise<void> {
+    if (this.#isClosed || id.endOffset <= (this.#raft.latestSnapshot?.offset ?? 0)) return Promise.resolve();
+    const kraftVersion = this.#raft.kraftVersionAt(id.endOffset);
+    const voters = kraftVersion === 0 ? undefined : this.#raft.voterSetAt(id.endOffset).toRecord();
+    const snapshot = { lastContainedLogTimeMs, kraftVersion, voters, records: [...records] };
+    const bytes = encodeSnapshot(snapshot, id.epoch, Math.floor(this.#clock.wallMs()));
+    this.#bytesSinceSnapshot = 0;
+    this.#snapshotting = this.#snapshotting.then(async () => {
+      const raftId = { offset: id.endOffset, epoch: id.epoch };
+      await this.#replicated.writeSnapshot(raftId, bytes);
+      this.#snapshotTimes.set(id.endOffset, lastContainedLogTimeMs);
+      this.#driver.step({ kind: "snapshot-created", snapshot: { ...raftId, sizeInBytes: bytes.length } });
+      this.#clean();
+    });
+    return this.#snapshotting;
   }
 
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    await this.#lastWrite;
+    await this.#snapshotting.catch(() => undefined); // told when it failed
+    await this.#driver.close();
     // What failed before is known to the listener; a stop after it leaves the last checkpoint that was written.
-    if (this.#log.failure === undefined) await this.#checkpoint();
+    if (this.#log.failure === undefined && this.#failure === undefined) await this.#checkpoint();
     await this.#log.close();
+  }
+
+  /** Resolves when this node leads, and what came before its epoch is committed. */
+  async #lead(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#onLeading = resolve;
+      this.#driver.start();
+    });
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  #commit(highWatermark: number): void {
+    this.#log.updateHighWatermark(highWatermark);
+    while ((this.#pending[0]?.endOffset ?? Infinity) <= highWatermark) {
+      const pending = this.#pending.shift();
+      if (pending !== undefined) this.#tell(pending);
+    }
+    if (highWatermark > (this.#raft.epochStartOffset ?? Infinity)) this.#onLeading?.();
+    if (this.#log.recoveryPoint - this.#checkpointedOffset < CHECKPOINT_INTERVAL_RECORDS) return;
+    this.#checkpoint().catch((error: unknown) => this.#fail(error));
+  }
+
+  #tell({ bytes, batch }: PendingBatch): void {
+    this.#bytesSinceSnapshot += bytes.length;
+    const listener = this.#listener;
+    if (listener === undefined) return; // the leader change, of which `register` tells
+    if (batch !== undefined) {
+      listener.handleCommit(batch);
+      return;
+    }
+    const read = new RecordBatch(bytes);
+    if (read.isControlBatch) listener.handleControlRecords(read.lastOffset, read.partitionLeaderEpoch, read.maxTimestamp);
+    else listener.handleCommit(decodeMetadataBatch(read));
+  }
+
+  /** The oldest snapshots go, and the log before the one that is then the oldest, when there is too much or it is too old. */
+  #clean(): void {
+    for (const { oldest, next } of this.#snapshotPairs()) {
+      const isTooMuch = this.#log.sizeInBytes + this.#raft.snapshotBytes > this.#retention.bytes;
+      const timeMs = this.#snapshotTimes.get(oldest.offset) ?? 0;
+      const isTooOld = this.#clock.wallMs() - timeMs > this.#retention.ms;
+      if (!isTooMuch && !isTooOld) return;
+      this.#snapshotTimes.delete(oldest.offset);
+      this.#driver.step({ kind: "delete-before", id: next });
+    }
+  }
+
+  #snapshotPairs(): { oldest: { offset: number; epoch: number }; next: { offset: number; epoch: number } }[] {
+    const { snapshots } = this.#raft;
+    return snapshots.slice(1).flatMap(({ offset, epoch }, at) => {
+      const oldest = snapshots[at];
+      return oldest === undefined ? [] : [{ oldest, next: { offset, epoch } }];
+    });
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#onLeading?.();
+    this.#listener?.handleFailure(error);
   }
 
   /** One checkpoint after the other. */
@@ -145,24 +265,48 @@ export class SingleVoterQuorum implements MetadataLog {
     this.#checkpointing = this.#checkpointing.then(() => writeRecoveryPoint(disk, directory, this.#log));
     return this.#checkpointing;
   }
+}
 
-  /** The first batch of every epoch. The first one of a log also says who votes. */
-  async #announceLeader({ areVotersInLog, kraftVersion, voters }: RecoveredMetadataLog): Promise<void> {
-    const voter = createLeaderChangeMessageVoter({ voterId: this.#nodeId });
-    const leaderChange: ControlRecord = {
-      type: ControlRecordType.LEADER_CHANGE,
-      value: LeaderChangeMessage.create({ leaderId: this.#nodeId, voters: [voter], grantingVoters: [voter] }),
-    };
-    const position = { baseOffset: this.endOffset, epoch: this.#epoch, timestampMs: this.#clock.wallMs() };
-    const records = [leaderChange, ...(areVotersInLog ? [] : quorumRecords(kraftVersion, voters))];
-    await this.#log.appendAsFollower(encodeControlBatch(records, position)).written;
-    this.#log.updateHighWatermark(this.endOffset);
-  }
+function createRaft(
+  { nodeId, directoryId, clock, random, disk, directory }: SingleVoterQuorumOptions,
+  { log, controlRecords, snapshots }: RecoveredMetadataLog,
+  quorumState: ConstructorParameters<typeof KafkaRaft>[1]["quorumState"],
+): KafkaRaft {
+  const self = { key: { id: nodeId, directoryId }, endpoints: [], kraftVersions: { min: 0, max: 1 } };
+  const replicated = new MetadataReplicatedLog(log, disk, directory);
+  // Segments go whole: the log on the disk may begin before the snapshot that is its beginning, or a little after an older one.
+  const kept = snapshots.filter(({ offset }) => offset >= log.logStartOffset);
+  const logStartOffset = log.logStartOffset === 0 ? 0 : Math.min(...kept.map(({ offset }) => offset));
+  const epochs = replicated
+    .epochs()
+    .map(({ epoch, startOffset }) => ({ epoch, startOffset: Math.max(startOffset, logStartOffset) }));
+  return new KafkaRaft(
+    {
+      localKey: { id: nodeId, directoryId },
+      clusterId: "",
+      endpoints: [],
+      listenerName: "CONTROLLER",
+      staticVoters: new VoterSet([self]), // until the log says so itself, from kraft.version 1 on
+      canBecomeVoter: true,
+      config: { ...DEFAULT_RAFT_CONFIG, maxBatchBytes: MAX_METADATA_BATCH_BYTES },
+      random,
+    },
+    {
+      log: { logStartOffset, endOffset: log.logEndOffset, epochs, snapshots: kept },
+      controlRecords,
+      quorumState,
+    },
+    { nowMs: clock.monotonicMs(), wallMs: Math.floor(clock.wallMs()) },
+  );
 }
 
 function tell(listener: MetadataLogListener, recovered: RecoveredBatch): void {
   if (recovered.kind === "records") listener.handleCommit(recovered.batch);
   else listener.handleControlRecords(recovered.lastOffset, recovered.epoch, recovered.timestampMs);
+}
+
+function notController(epoch: number): KafkaError {
+  return new KafkaError(ErrorCode.NOT_CONTROLLER, `epoch ${epoch} is not the epoch of this leader`);
 }
 
 function checkVoters(

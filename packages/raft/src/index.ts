@@ -26,3 +26,5 @@ export {
   RecordsSnapshotWriter,
 } from "./records-snapshot.ts";
 export type { RecordsSnapshot, RecordsSnapshotOptions } from "./records-snapshot.ts";
+export { RaftDriver } from "./raft-driver.ts";
+export type { InstalledSnapshot, RaftChannel, RaftDriverOptions, RaftListener, ReplicatedLog } from "./raft-driver.ts";

@@ -117,6 +117,15 @@ export class KafkaRaft {
     return this.#core.log.latestSnapshot;
   }
 
+  /** Oldest first. */
+  get snapshots(): readonly SnapshotInfo[] {
+    return this.#core.log.snapshots;
+  }
+
+  get snapshotBytes(): number {
+    return this.snapshots.reduce((size, { sizeInBytes }) => size + sizeInBytes, 0);
+  }
+
   /** Where its epoch begins, of a leader. */
   get epochStartOffset(): number | undefined {
     return this.#core.leader?.epochStartOffset;

@@ -303,15 +303,12 @@ export class RaftCore {
 
   #firstRecords(leader: LeaderState): readonly ControlRecord[] {
     const { kraftVersion, voterSet, votersOffset } = this.partition;
+    // Kafka 4.4 leaves out the directories of this message, though its version 1 has a place for them.
     const voter = (id: number): ReturnType<typeof createLeaderChangeMessageVoter> =>
-      createLeaderChangeMessageVoter({
-        voterId: id,
-        ...(kraftVersion > 0 ? { voterDirectoryId: this.#directoryOf(id) } : {}),
-      });
+      createLeaderChangeMessageVoter({ voterId: id });
     const leaderChange: ControlRecord = {
       type: ControlRecordType.LEADER_CHANGE,
       value: LeaderChangeMessage.create({
-        version: kraftVersion > 0 ? 1 : 0,
         leaderId: this.localKey.id,
         voters: voterSet.nodes.map(({ key }) => voter(key.id)),
         grantingVoters: leader.grantingVoters.map(voter),
@@ -328,10 +325,6 @@ export class RaftCore {
       this.partition.append({ offset: leader.epochStartOffset + index, record });
     }
     return records;
-  }
-
-  #directoryOf(id: number): ReplicaKey["directoryId"] {
-    return this.voterSet.node(id)?.key.directoryId ?? this.localKey.directoryId;
   }
 
   // ---- after a move ----

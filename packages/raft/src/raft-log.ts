@@ -89,6 +89,11 @@ export class RaftLog {
     return this.#truncationCount;
   }
 
+  /** Oldest first. */
+  get snapshots(): readonly SnapshotInfo[] {
+    return this.#snapshots;
+  }
+
   get latestSnapshot(): SnapshotInfo | undefined {
     return this.#snapshots.at(-1);
   }

@@ -1,5 +1,6 @@
 import type { MetadataRecord } from "@samsa/metadata";
 import { bootstrapRecords } from "@samsa/metadata";
+import { DescribeQuorumResponse } from "@samsa/protocol/messages/describe-quorum-response";
 import type { MetadataLog, MetadataLogListener } from "../metadata-log.ts";
 
 /** A log that commits what is appended at once, and forgets it. */
@@ -28,6 +29,16 @@ export class InstantLog implements MetadataLog {
   /** Another node leads from now on. */
   loseLeadership(): void {
     this.#listener?.handleLeaderChange({ leaderId: 2, epoch: 2 });
+  }
+
+  readonly bytesSinceSnapshot = 0;
+
+  createSnapshot(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  describeQuorum(): Promise<DescribeQuorumResponse> {
+    return Promise.resolve(DescribeQuorumResponse.create());
   }
 
   close(): Promise<void> {
