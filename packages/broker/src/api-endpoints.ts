@@ -22,6 +22,7 @@ import { electLeaders } from "./handlers/elect-leaders.ts";
 import { alterPartitionReassignments } from "./handlers/alter-partition-reassignments.ts";
 import { listPartitionReassignments } from "./handlers/list-partition-reassignments.ts";
 import { updateFeatures } from "./handlers/update-features.ts";
+import { describeQuorum } from "./handlers/describe-quorum.ts";
 import { describeProducers } from "./handlers/describe-producers.ts";
 import { unregisterBroker } from "./handlers/unregister-broker.ts";
 import { describeClientQuotas } from "./handlers/describe-client-quotas.ts";
@@ -49,6 +50,7 @@ export const API_ENDPOINTS: readonly ApiEndpoint[] = [
   endpoint(incrementalAlterConfigs),
   endpoint(alterPartitionReassignments),
   endpoint(listPartitionReassignments),
+  endpoint(describeQuorum),
   endpoint(describeClientQuotas),
   endpoint(alterClientQuotas),
   endpoint(updateFeatures),

@@ -15,6 +15,7 @@ interface Waiter {
 export class MetadataFeed {
   readonly #publishers: readonly MetadataPublisher[];
   readonly #onFailure: (error: unknown) => void;
+  readonly #onPublished: (image: MetadataImage) => void;
   readonly #loader = new MetadataLoader();
   #publishedImage: MetadataImage = EMPTY_IMAGE;
   #publishing: Promise<void> | undefined;
@@ -22,9 +23,15 @@ export class MetadataFeed {
   #waiters: Waiter[] = [];
   #failure: { readonly error: unknown } | undefined;
 
-  constructor(publishers: readonly MetadataPublisher[], onFailure: (error: unknown) => void) {
+  /** @param onPublished told of images of everything up to their provenance: of none within a transaction */
+  constructor(
+    publishers: readonly MetadataPublisher[],
+    onFailure: (error: unknown) => void,
+    onPublished: (image: MetadataImage) => void,
+  ) {
     this.#publishers = publishers;
     this.#onFailure = onFailure;
+    this.#onPublished = onPublished;
   }
 
   /** The image that every publisher has taken in. */
@@ -101,10 +108,12 @@ export class MetadataFeed {
       await Promise.resolve();
       while (this.#hasUnpublished) {
         this.#hasUnpublished = false;
+        const isInTransaction = this.openTransaction !== undefined;
         const { delta, image } = this.#loader.take();
         for (const publisher of this.#publishers) await publisher.onMetadataUpdate(delta, image);
         this.#publishedImage = image;
         this.#resolveWaiting(image.provenance.lastContainedOffset + 1);
+        if (!isInTransaction) this.#onPublished(image);
       }
     } catch (error) {
       this.#fail(error);

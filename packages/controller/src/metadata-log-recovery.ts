@@ -169,7 +169,8 @@ async function listSnapshots(disk: Disk, folder: string): Promise<SnapshotInfo[]
   for (const { name } of await disk.list(folder)) {
     const id = parseSnapshotFileName(name);
     const sizeInBytes = id === undefined ? undefined : await disk.fileSize(`${folder}/${name}`);
-    if (id !== undefined && sizeInBytes !== undefined) found.push({ offset: id.endOffset, epoch: id.epoch, sizeInBytes });
+    if (id !== undefined && sizeInBytes !== undefined)
+      found.push({ offset: id.endOffset, epoch: id.epoch, sizeInBytes });
   }
   return found;
 }

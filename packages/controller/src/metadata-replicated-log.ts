@@ -20,18 +20,6 @@ export class MetadataReplicatedLog implements ReplicatedLog {
     this.#folder = folder;
   }
 
-  /** Where each epoch of the log begins. */
-  epochs(): EpochStart[] {
-    const found: EpochStart[] = [];
-    for (let offset = this.#log.logStartOffset; offset < this.#log.logEndOffset; ) {
-      const epoch = this.#log.epochForOffset(offset);
-      if (epoch === undefined) break;
-      found.push({ epoch, startOffset: offset });
-      offset = this.#log.endOffsetForEpoch(epoch).endOffset;
-    }
-    return found;
-  }
-
   append(bytes: Uint8Array): Promise<void> {
     return this.#log.appendAsFollower(bytes).written;
   }
@@ -119,6 +107,18 @@ export class MetadataReplicatedLog implements ReplicatedLog {
   #path({ offset: endOffset, epoch }: OffsetAndEpoch): string {
     return `${this.#folder}/${snapshotFileName({ endOffset, epoch })}`;
   }
+}
+
+/** Where each epoch of the log begins. */
+export function epochStarts(log: UnifiedLog): EpochStart[] {
+  const found: EpochStart[] = [];
+  for (let offset = log.logStartOffset; offset < log.logEndOffset;) {
+    const epoch = log.epochForOffset(offset);
+    if (epoch === undefined) break;
+    found.push({ epoch, startOffset: offset });
+    offset = log.endOffsetForEpoch(epoch).endOffset;
+  }
+  return found;
 }
 
 function concat(parts: readonly Uint8Array[]): Uint8Array {

@@ -22,6 +22,8 @@ import type { ListPartitionReassignmentsRequest } from "@samsa/protocol/messages
 import type { ListPartitionReassignmentsResponse } from "@samsa/protocol/messages/list-partition-reassignments-response";
 import type { UpdateFeaturesRequest } from "@samsa/protocol/messages/update-features-request";
 import type { UpdateFeaturesResponse } from "@samsa/protocol/messages/update-features-response";
+import type { DescribeQuorumRequest } from "@samsa/protocol/messages/describe-quorum-request";
+import type { DescribeQuorumResponse } from "@samsa/protocol/messages/describe-quorum-response";
 import { activate, registerController } from "./activation.ts";
 import type { BrokerRegistrationRequest, DirectoryAssignment } from "./broker-lifecycle.ts";
 import {
@@ -45,6 +47,8 @@ import { createPartitions } from "./partition-creation.ts";
 import { alterPartitionReassignments, listPartitionReassignments } from "./partition-reassignment.ts";
 import type { ProducerIdsBlock } from "./producer-ids.ts";
 import { allocateProducerIds } from "./producer-ids.ts";
+import type { SnapshotGeneratorOptions } from "./snapshot-generator.ts";
+import { SnapshotGenerator } from "./snapshot-generator.ts";
 import { createTopics } from "./topic-creation.ts";
 import { deleteTopics } from "./topic-deletion.ts";
 
@@ -57,6 +61,8 @@ export interface QuorumControllerOptions {
   readonly listeners: readonly Endpoint[];
   /** Told one after the other: who leads partitions before who tells clients of leaders. */
   readonly publishers: readonly MetadataPublisher[];
+  /** When to sum up the metadata in snapshots; never when left out. */
+  readonly snapshots?: Omit<SnapshotGeneratorOptions, "metadataLog">;
   /** The log failed, or a publisher did: the node stops. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -72,13 +78,20 @@ export interface QuorumControllerOptions {
 export class QuorumController {
   readonly #options: QuorumControllerOptions;
   readonly #feed: MetadataFeed;
+  readonly #snapshots: SnapshotGenerator | undefined;
   /** undefined while another node leads, or this one has failed. */
   #active: { readonly epoch: number; image: MetadataImage } | undefined;
   #isClosed = false;
 
   private constructor(options: QuorumControllerOptions) {
     this.#options = options;
-    this.#feed = new MetadataFeed(options.publishers, (error) => this.#fail(error));
+    const { metadataLog, publishers, snapshots } = options;
+    this.#snapshots = snapshots === undefined ? undefined : new SnapshotGenerator({ ...snapshots, metadataLog });
+    this.#feed = new MetadataFeed(
+      publishers,
+      (error) => this.#fail(error),
+      (image) => this.#snapshots?.onPublished(image),
+    );
   }
 
   /** Resolves when everything committed before has been published, and this controller is registered if it leads. */
@@ -94,6 +107,11 @@ export class QuorumController {
     });
     await Promise.all([activation, controller.#feed.drained()]);
     return controller;
+  }
+
+  /** Who votes, who follows, and how far they have come. */
+  describeQuorum(request: DescribeQuorumRequest): Promise<DescribeQuorumResponse> {
+    return this.#options.metadataLog.describeQuorum(request);
   }
 
   /** The image that was last published. */
@@ -200,6 +218,7 @@ export class QuorumController {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#snapshots?.close();
     await this.#options.metadataLog.close();
     await this.#feed.close();
     this.#active = undefined;

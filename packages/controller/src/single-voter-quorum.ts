@@ -15,7 +15,7 @@ import {
   recoverMetadataLog,
   writeRecoveryPoint,
 } from "./metadata-log-recovery.ts";
-import { MetadataReplicatedLog } from "./metadata-replicated-log.ts";
+import { epochStarts, MetadataReplicatedLog } from "./metadata-replicated-log.ts";
 import { QuorumStateFile } from "./quorum-state-file.ts";
 
 /** So many records may be committed before the recovery point is noted again. */
@@ -65,7 +65,12 @@ export class SingleVoterQuorum implements MetadataLog {
   #snapshotting: Promise<void> = Promise.resolve();
   #isClosed = false;
 
-  private constructor(options: SingleVoterQuorumOptions, recovered: RecoveredMetadataLog, stateFile: QuorumStateFile, raft: KafkaRaft) {
+  private constructor(
+    options: SingleVoterQuorumOptions,
+    recovered: RecoveredMetadataLog,
+    stateFile: QuorumStateFile,
+    raft: KafkaRaft,
+  ) {
     const { disk, clock, directory, nodeId, maxRetentionBytes, maxRetentionMs } = options;
     this.#log = recovered.log;
     this.#replicated = new MetadataReplicatedLog(recovered.log, disk, `${directory}/${METADATA_LOG_FOLDER}`);
@@ -228,7 +233,8 @@ export class SingleVoterQuorum implements MetadataLog {
       return;
     }
     const read = new RecordBatch(bytes);
-    if (read.isControlBatch) listener.handleControlRecords(read.lastOffset, read.partitionLeaderEpoch, read.maxTimestamp);
+    if (read.isControlBatch)
+      listener.handleControlRecords(read.lastOffset, read.partitionLeaderEpoch, read.maxTimestamp);
     else listener.handleCommit(decodeMetadataBatch(read));
   }
 
@@ -268,18 +274,18 @@ export class SingleVoterQuorum implements MetadataLog {
 }
 
 function createRaft(
-  { nodeId, directoryId, clock, random, disk, directory }: SingleVoterQuorumOptions,
+  { nodeId, directoryId, clock, random }: SingleVoterQuorumOptions,
   { log, controlRecords, snapshots }: RecoveredMetadataLog,
   quorumState: ConstructorParameters<typeof KafkaRaft>[1]["quorumState"],
 ): KafkaRaft {
   const self = { key: { id: nodeId, directoryId }, endpoints: [], kraftVersions: { min: 0, max: 1 } };
-  const replicated = new MetadataReplicatedLog(log, disk, directory);
   // Segments go whole: the log on the disk may begin before the snapshot that is its beginning, or a little after an older one.
   const kept = snapshots.filter(({ offset }) => offset >= log.logStartOffset);
   const logStartOffset = log.logStartOffset === 0 ? 0 : Math.min(...kept.map(({ offset }) => offset));
-  const epochs = replicated
-    .epochs()
-    .map(({ epoch, startOffset }) => ({ epoch, startOffset: Math.max(startOffset, logStartOffset) }));
+  const epochs = epochStarts(log).map(({ epoch, startOffset }) => ({
+    epoch,
+    startOffset: Math.max(startOffset, logStartOffset),
+  }));
   return new KafkaRaft(
     {
       localKey: { id: nodeId, directoryId },

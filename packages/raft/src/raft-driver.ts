@@ -59,6 +59,11 @@ export interface RaftDriverOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
+interface WaitingRequest {
+  readonly resolve: (response: RaftResponse) => void;
+  readonly reject: (error: KafkaError) => void;
+}
+
 /**
  * Performs the effects of a KafkaRaft, one after the other: those that a disk has to confirm hold up all that come later, and the
  * steps go on meanwhile. So whatever is said rests on what is on the platter.
@@ -66,7 +71,7 @@ export interface RaftDriverOptions {
 export class RaftDriver {
   readonly #options: RaftDriverOptions;
   readonly #effects: RaftEffect[] = [];
-  readonly #waiting = new Map<number, (response: RaftResponse) => void>(); // by request
+  readonly #waiting = new Map<number, WaitingRequest>();
   #nextRequestId = 1;
   #isBusy = false;
   #isPerforming = false;
@@ -92,11 +97,18 @@ export class RaftDriver {
     return lastOffset;
   }
 
-  /** Asks this replica, as its peers and administrators do. Never settles when the replica stops before. */
+  /**
+   * Asks this replica, as its peers and administrators do.
+   * @throws KafkaError BROKER_NOT_AVAILABLE when the replica stops before
+   */
   request(request: RaftRequest): Promise<RaftResponse> {
     const requestId = this.#nextRequestId++;
-    return new Promise((resolve) => {
-      this.#waiting.set(requestId, resolve);
+    return new Promise((resolve, reject) => {
+      if (this.#isStopped) {
+        reject(stopped());
+        return;
+      }
+      this.#waiting.set(requestId, { resolve, reject });
       this.step({ kind: "request", requestId, request });
     });
   }
@@ -241,9 +253,9 @@ export class RaftDriver {
   }
 
   #answer(requestId: number, response: RaftResponse): void {
-    const resolve = this.#waiting.get(requestId);
+    const waiting = this.#waiting.get(requestId);
     this.#waiting.delete(requestId);
-    resolve?.(response);
+    waiting?.resolve(response);
   }
 
   #setTimer(): void {
@@ -274,6 +286,12 @@ export class RaftDriver {
     this.#effects.length = 0;
     this.#timer?.cancel();
     this.#timer = undefined;
+    for (const { reject } of this.#waiting.values()) reject(stopped());
+    this.#waiting.clear();
     for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
+}
+
+function stopped(): KafkaError {
+  return new KafkaError(ErrorCode.BROKER_NOT_AVAILABLE, "this replica of the quorum has stopped");
 }

@@ -1,3 +1,4 @@
+import { ZERO_UUID } from "@samsa/base";
 import type { AddRaftVoterRequest } from "@samsa/protocol/messages/add-raft-voter-request";
 import type { AddRaftVoterResponse } from "@samsa/protocol/messages/add-raft-voter-response";
 import type { ApiVersionsRequest } from "@samsa/protocol/messages/api-versions-request";
@@ -5,7 +6,10 @@ import type { ApiVersionsResponse } from "@samsa/protocol/messages/api-versions-
 import type { BeginQuorumEpochRequest } from "@samsa/protocol/messages/begin-quorum-epoch-request";
 import type { BeginQuorumEpochResponse } from "@samsa/protocol/messages/begin-quorum-epoch-response";
 import type { DescribeQuorumRequest } from "@samsa/protocol/messages/describe-quorum-request";
-import type { DescribeQuorumResponse } from "@samsa/protocol/messages/describe-quorum-response";
+import type {
+  DescribeQuorumResponse,
+  DescribeQuorumResponseReplicaState,
+} from "@samsa/protocol/messages/describe-quorum-response";
 import type { EndQuorumEpochRequest } from "@samsa/protocol/messages/end-quorum-epoch-request";
 import type { EndQuorumEpochResponse } from "@samsa/protocol/messages/end-quorum-epoch-response";
 import type { FetchRequest } from "@samsa/protocol/messages/fetch-request";
@@ -53,6 +57,22 @@ export function fetchRequestForVersion(request: FetchRequest, version: number): 
   return { ...request, replicaId: request.replicaState.replicaId, replicaState: createFetchRequestReplicaState() };
 }
 
+function describeWithoutDirectories(message: DescribeQuorumResponse): DescribeQuorumResponse {
+  const withoutDirectory = (replica: DescribeQuorumResponseReplicaState): DescribeQuorumResponseReplicaState => ({
+    ...replica,
+    replicaDirectoryId: ZERO_UUID,
+  });
+  const topics = message.topics.map((topic) => ({
+    ...topic,
+    partitions: topic.partitions.map((partition) => ({
+      ...partition,
+      currentVoters: partition.currentVoters.map(withoutDirectory),
+      observers: partition.observers.map(withoutDirectory),
+    })),
+  }));
+  return { ...message, topics, nodes: [] };
+}
+
 /** Answers of older versions have no place for addresses (KIP-853). To be called by whoever writes them. */
 export function responseForVersion(response: RaftResponse, version: number): RaftResponse {
   switch (response.api) {
@@ -67,7 +87,7 @@ export function responseForVersion(response: RaftResponse, version: number): Raf
     case "FetchSnapshot":
       return version >= 1 ? response : { api: "FetchSnapshot", message: { ...response.message, nodeEndpoints: [] } };
     case "DescribeQuorum":
-      return version >= 2 ? response : { api: "DescribeQuorum", message: { ...response.message, nodes: [] } };
+      return version >= 2 ? response : { api: "DescribeQuorum", message: describeWithoutDirectories(response.message) };
     default:
       return response;
   }

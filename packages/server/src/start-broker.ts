@@ -170,6 +170,10 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
     directory: metadataDirectory,
     nodeId,
     directoryId: metadataDirectoryId,
+    segmentBytes: config.number("metadata.log.segment.bytes"),
+    segmentMs: config.number("metadata.log.segment.ms"),
+    maxRetentionBytes: config.number("metadata.max.retention.bytes"),
+    maxRetentionMs: config.number("metadata.max.retention.ms"),
   });
   const controller = await QuorumController.start({
     config,
@@ -177,6 +181,12 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
     metadataLog: quorum,
     listeners: [{ ...CONTROLLER_LISTENER, securityProtocol: PLAINTEXT }],
     publishers: [replicas, metadata],
+    snapshots: {
+      clock,
+      maxBytesSinceLastSnapshot: config.number("metadata.log.max.record.bytes.between.snapshots"),
+      maxTimeSinceLastSnapshotMs: config.number("metadata.log.max.snapshot.interval.ms"),
+      onFailure: (error) => logger.error({ err: error }, "a snapshot of the metadata could not be written"),
+    },
     onFatal,
   });
   stack.defer(unlessFailed(() => controller.close()));
