@@ -3,9 +3,12 @@ import { KafkaError } from "@samsa/base";
 import type { UnifiedLog } from "@samsa/log";
 import { readWholeFile } from "@samsa/log";
 import { parseSnapshotFileName, snapshotFileName } from "@samsa/metadata";
+import { ControlRecordType, peekBatchSize, RecordBatch } from "@samsa/protocol";
 import type { EpochStart, InstalledSnapshot, OffsetAndEpoch, ReplicatedLog } from "@samsa/raft";
-import { readRecordsSnapshot } from "@samsa/raft";
+import { locatedControlRecords, readRecordsSnapshot } from "@samsa/raft";
 
+/** The first batch of a snapshot, with the voters, is far smaller. */
+const HEADER_BYTES = 64 * 1024;
 const MAX_SNAPSHOT_BYTES = 1024 ** 3;
 
 /** `__cluster_metadata-0` and its snapshots in one folder, for the quorum (Kafka's KafkaRaftLog). */
@@ -50,6 +53,17 @@ export class MetadataReplicatedLog implements ReplicatedLog {
     } finally {
       await file.close();
     }
+  }
+
+  /** The time of the last record that a snapshot sums up; undefined when its beginning does not say. */
+  async snapshotTimeMs(id: OffsetAndEpoch): Promise<number | undefined> {
+    const bytes = await this.readSnapshot(id, 0, HEADER_BYTES);
+    const size = bytes === undefined ? undefined : peekBatchSize(bytes);
+    if (bytes === undefined || size === undefined || size > bytes.length) return undefined;
+    for (const { record } of locatedControlRecords(new RecordBatch(bytes))) {
+      if (record.type === ControlRecordType.SNAPSHOT_HEADER) return record.value.lastContainedLogTimestamp;
+    }
+    return undefined;
   }
 
   async writeSnapshotChunk(id: OffsetAndEpoch, position: number, bytes: Uint8Array): Promise<void> {

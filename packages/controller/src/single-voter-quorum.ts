@@ -113,6 +113,7 @@ export class SingleVoterQuorum implements MetadataLog {
       checkVoters(options, recovered);
       const raft = createRaft(options, recovered, quorumState);
       const quorum = new SingleVoterQuorum(options, recovered, stateFile, raft);
+      await quorum.#readSnapshotTimes();
       await quorum.#lead();
       await quorum.#checkpoint();
       return quorum;
@@ -213,6 +214,13 @@ export class SingleVoterQuorum implements MetadataLog {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
+  async #readSnapshotTimes(): Promise<void> {
+    for (const id of this.#raft.snapshots) {
+      const timeMs = await this.#replicated.snapshotTimeMs(id);
+      if (timeMs !== undefined) this.#snapshotTimes.set(id.offset, timeMs);
+    }
+  }
+
   #commit(highWatermark: number): void {
     this.#log.updateHighWatermark(highWatermark);
     while ((this.#pending[0]?.endOffset ?? Infinity) <= highWatermark) {
@@ -242,8 +250,8 @@ export class SingleVoterQuorum implements MetadataLog {
   #clean(): void {
     for (const { oldest, next } of this.#snapshotPairs()) {
       const isTooMuch = this.#log.sizeInBytes + this.#raft.snapshotBytes > this.#retention.bytes;
-      const timeMs = this.#snapshotTimes.get(oldest.offset) ?? 0;
-      const isTooOld = this.#clock.wallMs() - timeMs > this.#retention.ms;
+      const timeMs = this.#snapshotTimes.get(oldest.offset);
+      const isTooOld = timeMs !== undefined && this.#clock.wallMs() - timeMs > this.#retention.ms;
       if (!isTooMuch && !isTooOld) return;
       this.#snapshotTimes.delete(oldest.offset);
       this.#driver.step({ kind: "delete-before", id: next });
