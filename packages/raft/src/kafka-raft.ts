@@ -310,6 +310,8 @@ export class KafkaRaft {
         return handleApiVersionsResponse(core, sent, response.message);
       case "AddRaftVoter":
       case "RemoveRaftVoter":
+        // Not before it has fetched a while: each of these questions holds up the fetches.
+        core.autoJoinDeadlineMs = core.now + core.config.fetchTimeoutMs;
         return response.message.errorCode !== ErrorCode.NONE;
       case "DescribeQuorum":
         return false;
@@ -330,6 +332,9 @@ export class KafkaRaft {
     if (change?.kind === "add" && change.step.kind === "api-versions") {
       if (change.step.correlationId === sent.correlationId)
         change.step = { kind: "api-versions", correlationId: undefined };
+    }
+    if (sent.api === "AddRaftVoter" || sent.api === "RemoveRaftVoter") {
+      core.autoJoinDeadlineMs = core.now + core.config.fetchTimeoutMs;
     }
     core.requests.backOff(sent.nodeId, core.now);
   }

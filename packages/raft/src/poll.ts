@@ -76,9 +76,9 @@ function pollLeader(core: RaftCore, state: LeaderState): void {
     return;
   }
   if (core.now >= state.accumulator.drainAtMs) core.drain(state);
+  sendApiVersionsRequest(core); // a sole voter too may get company
   if (isAlone) return;
   if (core.now >= state.beginEpochDeadlineMs) state.restartBeginEpoch(core.voterSet, core.now);
-  sendApiVersionsRequest(core);
   sendBeginQuorumEpochRequests(core);
 }
 

@@ -248,8 +248,10 @@ export class RaftCore {
     const { state } = quorum;
     if (state.kind === "leader" || state.kind === "resigned") return;
     if (quorum.leaderId === undefined) this.becomeFollower(epoch, leaderId, endpoint);
-    else if (quorum.leaderId === leaderId && state.kind !== "follower" && endpoint !== undefined) {
-      this.becomeFollower(epoch, leaderId, endpoint);
+    else if (quorum.leaderId === leaderId && state.kind !== "follower") {
+      // It was known to lead, and not where. Somebody has said so now, or the voters' record does.
+      const known = endpoint ?? this.voterSet.endpoint(leaderId, this.options.listenerName);
+      if (known !== undefined) this.becomeFollower(epoch, leaderId, known);
     }
   }
 

@@ -48,6 +48,7 @@ const SERVED = [
   "CreatePartitions",
   "IncrementalAlterConfigs",
   "DescribeCluster",
+  "DescribeQuorum",
   "DescribeProducers",
   "ElectLeaders",
   "AlterPartitionReassignments",

@@ -17,7 +17,8 @@ export function handleCommonResponse(core: RaftCore, response: CommonResponse): 
     core.maybeTransition(leaderId, leaderEpoch, endpoint);
     return core.quorum.state === before && isStale ? "failed" : "done";
   }
-  const isNews = leaderId !== undefined && leaderId !== core.localKey.id && core.quorum.leaderId === undefined;
+  const isFollowing = core.quorum.leaderId !== undefined && core.quorum.state.kind !== "unattached";
+  const isNews = leaderId !== undefined && leaderId !== core.localKey.id && !isFollowing;
   if (isNews) {
     core.maybeTransition(leaderId, leaderEpoch, endpoint);
     // A follower by this very answer takes in what else it says.
