@@ -33,10 +33,20 @@ export async function createTopic(broker, topics) {
   client.close();
 }
 
+/** Load of all sizes before anything is measured: a virtual machine compiles what is used often, and takes its time to. */
+export async function warmUp(broker, { scale }) {
+  const topic = `${TOPIC}-warm`;
+  await createTopic(broker, [{ name: topic, partitions: 8 }]);
+  const job = { kind: "produce", port: broker.port, topic, partitions: 8, warmMs: 0 };
+  await generate({ ...job, batchBytes: 0, recordBytes: 100, connections: 8, ms: 12_000 * scale });
+  await generate({ ...job, batchBytes: 16 * KIB, recordBytes: RECORD_BYTES, ms: 8000 * scale });
+}
+
 /** Batches of one size, 1 KiB records, one connection, five requests in flight, acks=all. */
 function measureAppend(context) {
   return withBroker(context, {}, async (broker) => {
     const results = {};
+    await warmUp(broker, context);
     for (const partitions of [1, 10]) {
       for (const batchKib of [16, 256]) {
         const topic = `${TOPIC}-${batchKib}-${partitions}`;

@@ -1,6 +1,6 @@
 // Small requests: how many a second, and how long each takes at a steady rate.
 import { generate } from "./lib/generate.mjs";
-import { createTopic, withBroker } from "./log.mjs";
+import { createTopic, warmUp, withBroker } from "./log.mjs";
 
 const TOPIC = "bench";
 const SINGLE = { batchBytes: 0, recordBytes: 100 }; // one record of 100 bytes a request
@@ -9,6 +9,7 @@ const SINGLE = { batchBytes: 0, recordBytes: 100 }; // one record of 100 bytes a
 function measureRequests(context) {
   return withBroker(context, {}, async (broker) => {
     const results = {};
+    await warmUp(broker, context);
     for (const connections of [1, 8]) {
       const topic = `${TOPIC}-${connections}`;
       const partitions = connections;
@@ -25,6 +26,7 @@ function measureRequests(context) {
 function measureLatency(context) {
   return withBroker(context, {}, async (broker) => {
     const results = {};
+    await warmUp(broker, context);
     for (const perSecond of [1000, 5000]) {
       const topic = `${TOPIC}-${perSecond}`;
       await createTopic(broker, [{ name: topic, partitions: 1 }]);
