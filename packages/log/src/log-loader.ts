@@ -64,13 +64,12 @@ interface FoundFile extends LogFileName {
  */
 export async function loadSegments(options: LogLoaderOptions): Promise<LoadedLog> {
   const { disk, directory, report } = options;
-  const listed = await listLogFiles(disk, directory);
-  const found = await finishInterruptedWork(listed, options);
+  const found = await finishInterruptedWork(await listLogFiles(disk, directory), options);
   const sizes = new Map<number, number>();
   for (const { name, offset, suffix } of found) {
     if (suffix === LOG_SUFFIX) sizes.set(offset, (await disk.fileSize(`${directory}/${name}`)) ?? 0);
   }
-  await refuseLostLogs(listed, found, sizes, options);
+  await refuseLostLogs(found, sizes, options);
   await removeOrphanIndexes(found, sizes, options);
 
   const context = segmentContext(options);
@@ -185,10 +184,16 @@ async function finishInterruptedWork(files: readonly FoundFile[], options: LogLo
     file.state === DELETED_SUFFIX ||
     file.state === CLEANED_SUFFIX ||
     (file.state === SWAP_SUFFIX && file.offset >= lowestCleaned);
-  for (const file of files.filter(isUnfinished)) await remove(file, "left over from an interrupted clean-up: removed");
+  // Logs last: one of these is what tells, after another crash, that an index without its log is no loss.
+  const leaving = files.filter((file) => isLeaving(file, files));
+  const unfinished = files.filter(isUnfinished);
+  const isLog = (file: FoundFile): boolean => file.suffix === LOG_SUFFIX;
+  for (const file of [...leaving, ...unfinished.filter((one) => !isLog(one)), ...unfinished.filter(isLog)]) {
+    await remove(file, "left over from an interrupted clean-up: removed");
+  }
 
   const swaps = files.filter((file) => file.state === SWAP_SUFFIX && !isUnfinished(file));
-  const regular = files.filter((file) => file.state === "");
+  const regular = files.filter((file) => file.state === "" && !leaving.includes(file));
   if (swaps.length === 0) return regular;
   let start = Infinity;
   let end = -Infinity;
@@ -208,6 +213,15 @@ async function finishInterruptedWork(files: readonly FoundFile[], options: LogLo
   }
   await disk.syncDirectory(directory);
   return [...regular.filter((file) => !isReplaced(file)), ...swapped];
+}
+
+/** An index whose log has been renamed, to be deleted, when it was to follow. */
+function isLeaving({ offset, suffix, state }: FoundFile, files: readonly FoundFile[]): boolean {
+  if (state !== "" || suffix === LOG_SUFFIX || suffix === PRODUCER_SNAPSHOT_SUFFIX) return false;
+  const ofThis = files.filter((file) => file.offset === offset);
+  const has = (otherSuffix: string, otherState: string): boolean =>
+    ofThis.some((file) => file.suffix === otherSuffix && file.state === otherState);
+  return !has(LOG_SUFFIX, "") && has(LOG_SUFFIX, DELETED_SUFFIX) && !has(suffix, DELETED_SUFFIX);
 }
 
 /** The offset after the last batch of a `.log.swap`, which was synced before it had this name. */
@@ -231,26 +245,16 @@ async function endOfSwapFile(path: string, baseOffset: number, options: LogLoade
  * @throws CorruptFileError
  */
 async function refuseLostLogs(
-  listed: readonly FoundFile[],
   found: readonly FoundFile[],
   sizes: ReadonlyMap<number, number>,
   { disk, directory, recoveryPoint }: LogLoaderOptions,
 ): Promise<void> {
   const offsets = [...sizes.keys()].toSorted((one, other) => one - other);
-  // Renamed without its index as yet.
-  const isLeaving = (offset: number, suffix: string): boolean =>
-    listed.some(
-      (log) =>
-        log.offset === offset &&
-        log.suffix === LOG_SUFFIX &&
-        log.state !== "" &&
-        !listed.some((other) => other.offset === offset && other.suffix === suffix && other.state === log.state),
-    );
   for (const { name, offset, suffix } of found) {
     if (suffix !== OFFSET_INDEX_SUFFIX && suffix !== TIME_INDEX_SUFFIX) continue;
     const size = sizes.get(offset);
     const next = offsets.find((other) => other > offset);
-    if ((size ?? 0) > 0 || next === undefined || offset >= recoveryPoint || isLeaving(offset, suffix)) continue;
+    if ((size ?? 0) > 0 || next === undefined || offset >= recoveryPoint) continue;
     const path = `${directory}/${logFileName(offset, LOG_SUFFIX)}`;
     if (size === undefined) throw new CorruptFileError(path, `it is missing, where ${name} is there`);
     const indexSize = (await disk.fileSize(`${directory}/${name}`)) ?? 0;
