@@ -126,7 +126,10 @@ export async function loadSegments(options: LogLoaderOptions): Promise<LoadedLog
   }
   if (options.hadCleanShutdown) await loadProducerState(producers, logEndOffset, sources);
   if (producers.needsSnapshot(logEndOffset)) {
-    await snapshots.writeUnsynced(logEndOffset, producers.takeSnapshot(logEndOffset));
+    const fields = producers.takeSnapshot(logEndOffset);
+    // Compaction may take from the log what a snapshot says: then nothing would tell it again.
+    if (options.config.cleanupPolicy.includes("compact")) await snapshots.write(logEndOffset, fields);
+    else await snapshots.writeUnsynced(logEndOffset, fields);
   }
   const recoveryPoint = options.hadCleanShutdown ? logEndOffset : Math.min(options.recoveryPoint, logEndOffset);
   if (logEndOffset - recoveryPoint >= options.config.flushMessages) {

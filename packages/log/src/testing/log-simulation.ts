@@ -456,7 +456,9 @@ export class LogSimulation {
     for (const subject of this.#subjects) subject.checkpointedStart = subject.model.startOffset;
     await this.#openAll();
     assert.ok(this.#managerNow().hadCleanShutdown);
-    const problems = this.#managerNow().problems.filter(({ message }) => !message.startsWith("a stray replica"));
+    // A snapshot that a start has written is not synced, so that a loss of power may damage it before the stop.
+    const isExpected = /^a stray replica|\.snapshot: .*: removed$/;
+    const problems = this.#managerNow().problems.filter(({ message }) => !isExpected.test(message));
     assert.deepEqual(problems, [], "nothing is wrong after a clean stop");
     const after = this.#subjects.map((subject) => this.#offsetsOf(subject));
     assert.deepEqual(after, before, "offsets are those of before the stop");
