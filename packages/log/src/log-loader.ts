@@ -1,4 +1,5 @@
 import type { Clock, Disk, Random } from "@samsa/base";
+import type { RecordBatch } from "@samsa/protocol";
 import { CorruptFileError, KafkaStorageError } from "./errors.ts";
 import type { IndexCache } from "./index-cache.ts";
 import { LeaderEpochCache, LeaderEpochCheckpointFile, NO_LEADER_EPOCH } from "./leader-epoch-cache.ts";
@@ -338,23 +339,24 @@ async function recoverSegments(
     const isCompacted = options.config.cleanupPolicy.includes("compact");
     const isContiguous = options.isTailContiguous ?? (!isCompacted && options.recoveryPoint > 0);
     let contradiction: CorruptFileError | undefined;
-    let problem = await recoverSegment(segment, isContiguous, (batch) => {
+    const visit = (batch: RecordBatch): void => {
       endOffset = batch.nextOffset;
-      // The checkpoint was synced before the batch was written, and no CRC covers the epoch in it: one of the two is damaged.
-      const epoch = noted.epochForOffset(batch.baseOffset);
-      if (
-        epoch !== undefined &&
-        batch.partitionLeaderEpoch !== epoch &&
-        batch.partitionLeaderEpoch !== NO_LEADER_EPOCH
-      ) {
-        const message = `its leader epoch is ${batch.partitionLeaderEpoch}, where ${epoch} was noted`;
-        contradiction ??= segment.corruptAt(segment.size - batch.sizeInBytes, message);
-      }
       const completed = replayBatch(producers, batch);
       if (completed?.isAborted === true) segment.transactionIndex.append(completed);
       const latest = epochs.latestEpoch ?? -1;
       if (batch.partitionLeaderEpoch > latest) epochs.assign(batch.partitionLeaderEpoch, batch.baseOffset);
-    });
+    };
+    // The checkpoint was synced before the batch was written, and no CRC covers the epoch in it: one of the two is damaged.
+    const check = (batch: RecordBatch): void => {
+      const epoch = noted.epochForOffset(batch.baseOffset);
+      const { partitionLeaderEpoch: found } = batch;
+      if (epoch === undefined || found === epoch || found === NO_LEADER_EPOCH) return;
+      const message = `its leader epoch is ${found}, where ${epoch} was noted`;
+      // Zeros are what a write leaves that did not finish.
+      if (found !== 0) contradiction ??= segment.corruptAt(segment.size, message);
+      throw new Error(message);
+    };
+    let problem = await recoverSegment(segment, isContiguous, visit, check);
     if (contradiction !== undefined) throw contradiction;
     problem ??= findGap(segment, endOffset, followers, options);
     if (problem !== undefined) {

@@ -8,8 +8,8 @@ const SCAN_BYTES = 1024 * 1024;
 export interface ScanProblem {
   readonly position: number;
   /**
-   * `torn`: what a write leaves behind that did not finish. `overlap`: two whole batches claim the same offsets, and either may be
-   * the wrong one. `corrupt`: anything else.
+   * `torn`: what a write leaves behind that did not finish. `overlap`: two whole batches claim the same offsets, and the first,
+   * which lies after a gap, may be the wrong one. `corrupt`: anything else.
    */
   readonly kind: "torn" | "overlap" | "corrupt";
   readonly message: string;
@@ -21,11 +21,13 @@ export interface ScanProblem {
  *
  * @param isContiguous whether an offset that is left out is damage
  * @param visit called for each valid batch, in order
+ * @param check called before; what it throws is what is wrong with the batch
  */
 export async function recoverSegment(
   segment: LogSegment,
   isContiguous: boolean,
   visit?: (batch: RecordBatch) => void,
+  check?: (batch: RecordBatch) => void,
 ): Promise<ScanProblem | undefined> {
   const { log } = segment;
   const fileSize = segment.size;
@@ -33,6 +35,7 @@ export async function recoverSegment(
   let window: Uint8Array = new Uint8Array(0);
   let windowStart = 0;
   let nextOffset = segment.baseOffset;
+  let isAfterGap = false;
   let problem: ScanProblem | undefined;
   while (segment.size < fileSize) {
     const position = segment.size;
@@ -47,11 +50,13 @@ export async function recoverSegment(
       const batch = new RecordBatch(window, position - windowStart);
       batch.ensureValid();
       if (batch.baseOffset < nextOffset || batch.lastOffsetDelta < 0) {
-        problem = { position, kind: "overlap", message: "its offsets do not rise" };
+        problem = { position, kind: isAfterGap ? "overlap" : "corrupt", message: "its offsets do not rise" };
         break;
       }
       if (isContiguous && batch.baseOffset > nextOffset) throw new Error(`offset ${nextOffset} is left out`);
       if (!segment.canHold(batch.lastOffset)) throw new Error("its offset is too large");
+      check?.(batch);
+      isAfterGap = batch.baseOffset > nextOffset;
       segment.append(batch);
       nextOffset = batch.nextOffset;
       visit?.(batch);
