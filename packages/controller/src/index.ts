@@ -20,5 +20,6 @@ export { PRODUCER_ID_BLOCK_SIZE } from "./producer-ids.ts";
 export type { ProducerIdsBlock } from "./producer-ids.ts";
 export { QuorumController } from "./quorum-controller.ts";
 export type { QuorumControllerOptions } from "./quorum-controller.ts";
+export { raftConfigOf } from "./raft-config-of.ts";
 export { SingleVoterQuorum } from "./single-voter-quorum.ts";
 export type { SingleVoterQuorumOptions } from "./single-voter-quorum.ts";

@@ -6,6 +6,7 @@ import { bootstrapRecords, decodeMetadataBatch, encodeSnapshot, serializeMetadat
 import { RecordBatch } from "@samsa/protocol";
 import type { DescribeQuorumRequest } from "@samsa/protocol/messages/describe-quorum-request";
 import type { DescribeQuorumResponse } from "@samsa/protocol/messages/describe-quorum-response";
+import type { RaftConfig } from "@samsa/raft";
 import { DEFAULT_RAFT_CONFIG, KafkaRaft, RaftDriver, VoterSet } from "@samsa/raft";
 import type { MetadataLog, MetadataLogListener } from "./metadata-log.ts";
 import type { MetadataLogLocation, RecoveredBatch, RecoveredMetadataLog } from "./metadata-log-recovery.ts";
@@ -24,6 +25,8 @@ const CHECKPOINT_INTERVAL_RECORDS = 1000;
 export interface SingleVoterQuorumOptions extends MetadataLogLocation {
   readonly nodeId: number;
   readonly directoryId: Uuid;
+  /** `controller.quorum.*`; Kafka's defaults when left out. */
+  readonly raftConfig?: Partial<RaftConfig>;
   /** `metadata.max.retention.bytes`: log and snapshots; the oldest snapshots go beyond. 100 MiB when left out. */
   readonly maxRetentionBytes?: number;
   /** `metadata.max.retention.ms`: of snapshots, by the records they sum up. Seven days when left out. */
@@ -282,7 +285,7 @@ export class SingleVoterQuorum implements MetadataLog {
 }
 
 function createRaft(
-  { nodeId, directoryId, clock, random }: SingleVoterQuorumOptions,
+  { nodeId, directoryId, clock, random, raftConfig }: SingleVoterQuorumOptions,
   { log, controlRecords, snapshots }: RecoveredMetadataLog,
   quorumState: ConstructorParameters<typeof KafkaRaft>[1]["quorumState"],
 ): KafkaRaft {
@@ -302,7 +305,7 @@ function createRaft(
       listenerName: "CONTROLLER",
       staticVoters: new VoterSet([self]), // until the log says so itself, from kraft.version 1 on
       canBecomeVoter: true,
-      config: { ...DEFAULT_RAFT_CONFIG, maxBatchBytes: MAX_METADATA_BATCH_BYTES },
+      config: { ...DEFAULT_RAFT_CONFIG, ...raftConfig, maxBatchBytes: MAX_METADATA_BATCH_BYTES },
       random,
     },
     {

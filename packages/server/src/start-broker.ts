@@ -2,7 +2,7 @@ import type { Clock, Connection, Disk, Listener, Random, Transport, Uuid } from 
 import { ErrorCode, InvariantError, KafkaError, randomUuid } from "@samsa/base";
 import type { Logger } from "@samsa/broker";
 import { Broker, MetadataCache } from "@samsa/broker";
-import { prepareDataDirectories, QuorumController, SingleVoterQuorum } from "@samsa/controller";
+import { prepareDataDirectories, QuorumController, raftConfigOf, SingleVoterQuorum } from "@samsa/controller";
 import { descriptorLimit, SystemClock, SystemRandom, TcpTransport } from "@samsa/io";
 import { LogDirs, OpenFiles, PooledDisk } from "@samsa/log";
 import { BrokerConfig, EffectiveBrokerConfig, SUPPORTED_FEATURES } from "@samsa/metadata";
@@ -170,6 +170,7 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
     directory: metadataDirectory,
     nodeId,
     directoryId: metadataDirectoryId,
+    raftConfig: raftConfigOf(config),
     segmentBytes: config.number("metadata.log.segment.bytes"),
     segmentMs: config.number("metadata.log.segment.ms"),
     maxRetentionBytes: config.number("metadata.max.retention.bytes"),

@@ -8,7 +8,7 @@ const voters = (seed: number): number => (seed % 2 === 0 ? 3 : 5);
 
 test("quorums of three and five keep their promises, whatever happens, and get on afterwards", () => {
   const seen = { crashes: 0, leaders: 0, snapshots: 0, voterChanges: 0 };
-  for (let seed = 1; seed <= 32; seed++) {
+  for (let seed = 1; seed <= 24; seed++) {
     const report = simulateRaft({ seed, voters: voters(seed), observers: 2, events: 3000 });
     assert.ok(report.committedOffset > 0);
     seen.crashes += report.faults.crash;
@@ -27,14 +27,14 @@ test("the same seed gives the same run", () => {
 describe("a mistake made on purpose is found", () => {
   const mistakes: { mutation: keyof NonNullable<RaftSimulationOptions["mutations"]>; from: number }[] = [
     { mutation: "ignoresLogOfCandidate", from: 1 },
-    { mutation: "commitsOlderEpochs", from: 425 },
-    { mutation: "truncatesCommitted", from: 1 },
+    { mutation: "commitsOlderEpochs", from: 430 },
+    { mutation: "truncatesCommitted", from: 10 },
     { mutation: "ignoresDivergence", from: 1 },
     { mutation: "fetchesBeforeSync", from: 1 },
     { mutation: "countsUnsyncedLeader", from: 1 },
-    { mutation: "overlapsVoterChanges", from: 310 },
-    { mutation: "skipsQuorumStateSync", from: 100 },
-    { mutation: "forgetsQuorumState", from: 1 },
+    { mutation: "overlapsVoterChanges", from: 314 },
+    { mutation: "skipsQuorumStateSync", from: 136 },
+    { mutation: "forgetsQuorumState", from: 9 },
   ];
   for (const { mutation, from } of mistakes) {
     test(mutation, () => {
