@@ -59,7 +59,7 @@ export class LogReader {
   /**
    * Batches from the first of these segments that has one at or after the offset. The CRC of every batch is checked before a
    * byte of it is handed out. It does not cover the base offset and the leader epoch: the one must fit what lies before and
-   * behind, the other what `leader-epoch-checkpoint` says (docs/decisions/0016).
+   * behind, the other what `leader-epoch-checkpoint` says (docs/decisions/0017).
    *
    * @param logEndOffset no batch reaches beyond
    * @returns undefined when the limits leave nothing
