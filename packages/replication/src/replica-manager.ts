@@ -81,6 +81,18 @@ export class ReplicaManager implements MetadataPublisher {
     this.#options = options;
   }
 
+  /**
+   * The partition, or why there is none: as a code, because a request may name a hundred thousand that are not here, and an
+   * error with its stack for each would hold up the event loop for a second.
+   */
+  find(topic: string, index: number): Partition | ErrorCode {
+    const partition = this.#partitions.get(topic)?.get(index);
+    if (partition !== undefined) return partition;
+    if (this.#offline.size === 0) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
+    const offline = this.#offline.get(logDirName({ topic, partition: index }));
+    return offline?.code ?? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
+  }
+
   /** @throws KafkaError UNKNOWN_TOPIC_OR_PARTITION, or KAFKA_STORAGE_ERROR for a log that is offline */
   partition(topic: string, index: number): Partition {
     const partition = this.#partitions.get(topic)?.get(index);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ErrorCode, ZERO_UUID } from "@samsa/base";
-import { FetchRequest } from "@samsa/protocol/messages/fetch-request";
+import { createFetchRequestFetchPartition, FetchRequest } from "@samsa/protocol/messages/fetch-request";
 import { FetchResponse } from "@samsa/protocol/messages/fetch-response";
 import { fetch, fetchRequest, partitionOf, produce, recordsOf } from "./testing/produce-and-fetch.ts";
 import { batchOf, startTestBroker } from "./testing/test-broker.ts";
@@ -204,3 +204,14 @@ for (const version of [7, 12, 13, 18]) {
     assert.deepEqual([response.sessionId, recordsOf(partitionOf(response))], [sessionId, ["0:a"]]);
   });
 }
+
+test("a fetch of very many unknown partitions is answered one by one", async () => {
+  await using broker = await startTestBroker();
+  const count = 90_000;
+  const partitions = Array.from({ length: count }, (_, partition) => createFetchRequestFetchPartition({ partition }));
+  const request = FetchRequest.create({ topics: [{ topic: "nowhere", topicId: ZERO_UUID, partitions }] });
+  const { responses } = await broker.client.request(FetchRequest, FetchResponse, 12, request);
+  const codes = responses.flatMap((topic) => topic.partitions.map(({ errorCode }) => errorCode));
+  assert.equal(codes.length, count);
+  assert.deepEqual([...new Set(codes)], [ErrorCode.UNKNOWN_TOPIC_OR_PARTITION]);
+});

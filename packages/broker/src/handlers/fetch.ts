@@ -18,7 +18,6 @@ import type { LeaderHints } from "../leader-hints.ts";
 import { leaderHints } from "../leader-hints.ts";
 import { DelayedFetch, writtenBytes } from "../purgatory/delayed-fetch.ts";
 import type { RequestContext } from "../request-context.ts";
-import { requestedTopicName } from "../topic-names.ts";
 
 const FIRST_VERSION_WITH_TOPIC_IDS = 13;
 const FIRST_VERSION_WITH_LEADER_HINTS = 16;
@@ -29,11 +28,16 @@ interface PartitionRequest {
   readonly topic: string;
   readonly wish: FetchWish;
   readonly partition: Partition | undefined;
-  readonly error: unknown; // why there is no partition
+  readonly errorCode: ErrorCode; // why there is no partition
+}
+
+interface FetchFailure {
+  readonly errorCode: ErrorCode;
+  readonly error?: unknown; // what is not expected, for the log
 }
 
 interface ReadOutcome {
-  readonly fetches: readonly (PartitionFetch | { readonly error: unknown })[]; // one for each partition of the request
+  readonly fetches: readonly (PartitionFetch | FetchFailure)[]; // one for each partition of the request
   readonly sizeInBytes: number;
   /** An error or a diverging log is told at once: waiting would not mend it. */
   readonly isUrgent: boolean;
@@ -100,14 +104,17 @@ export const fetch: ApiHandler<FetchRequest, FetchResponse> = {
     }),
 };
 
+/** Throws nothing: a fetch may name very many partitions that are unknown, and an error for each would take long to make. */
 function resolve(wish: FetchWish, { apiVersion }: RequestContext, services: BrokerServices): PartitionRequest {
-  const { topic: name, topicId } = wish;
-  try {
-    const topic = requestedTopicName({ name, topicId }, apiVersion, FIRST_VERSION_WITH_TOPIC_IDS, services);
-    return { topic, wish, partition: services.replicas.partition(topic, wish.request.partition), error: undefined };
-  } catch (error) {
-    return { topic: name, wish, partition: undefined, error };
+  const byId = apiVersion >= FIRST_VERSION_WITH_TOPIC_IDS;
+  const topic = byId ? services.metadata.image.topics.byId.get(wish.topicId)?.name : wish.topic;
+  if (topic === undefined) {
+    return { topic: wish.topic, wish, partition: undefined, errorCode: ErrorCode.UNKNOWN_TOPIC_ID };
   }
+  const partition = services.replicas.find(topic, wish.request.partition);
+  return typeof partition === "number"
+    ? { topic, wish, partition: undefined, errorCode: partition }
+    : { topic, wish, partition, errorCode: ErrorCode.NONE };
 }
 
 /**
@@ -119,7 +126,7 @@ function readAll(
   maxBytes: number,
   isolationLevel: IsolationLevel,
 ): ReadOutcome | Promise<ReadOutcome> {
-  const fetches: (PartitionFetch | { readonly error: unknown })[] = [];
+  const fetches: (PartitionFetch | FetchFailure)[] = [];
   let sizeInBytes = 0;
   let isUrgent = false;
 
@@ -128,13 +135,14 @@ function readAll(
     sizeInBytes += fetched.sizeInBytes;
     isUrgent ||= fetched.divergingEpoch !== undefined;
   };
-  const fail = (error: unknown): void => {
-    fetches.push({ error });
+  const refuse = (failure: FetchFailure): void => {
+    fetches.push(failure);
     isUrgent = true;
   };
-  const readOne = ({ partition, wish: { request: wish }, error }: PartitionRequest): Promise<void> | undefined => {
+  const fail = (error: unknown): void => refuse({ errorCode: errorCodeOf(error), error });
+  const readOne = ({ partition, wish: { request: wish }, errorCode }: PartitionRequest): Promise<void> | undefined => {
     if (partition === undefined) {
-      fail(error);
+      refuse({ errorCode });
       return undefined;
     }
     try {
@@ -178,7 +186,7 @@ function answer(
     const outcome = fetches[index];
     if (outcome === undefined) continue;
     // None were looked for, or none were found: which of the two shows in the answer.
-    const aborted = "error" in outcome ? undefined : outcome.abortedTransactions;
+    const aborted = "errorCode" in outcome ? undefined : outcome.abortedTransactions;
     const abortedTransactions = aborted ?? (partition === undefined ? [] : null);
     const data = partitionData(wish.request.partition, topic, outcome, hints.leaderOf, services);
     fetched.push({ wish, data: { ...data, abortedTransactions } });
@@ -217,11 +225,11 @@ function byTopic(
 function partitionData(
   partitionIndex: number,
   topic: string,
-  fetched: PartitionFetch | { readonly error: unknown },
+  fetched: PartitionFetch | FetchFailure,
   leaderOf: LeaderHints["leaderOf"],
   services: BrokerServices,
 ): FetchResponsePartitionData {
-  if (!("error" in fetched)) {
+  if (!("errorCode" in fetched)) {
     const { highWatermark, lastStableOffset, logStartOffset, divergingEpoch, records } = fetched;
     return createFetchResponsePartitionData({
       partitionIndex,
@@ -234,7 +242,7 @@ function partitionData(
       records: joined(records),
     });
   }
-  const errorCode = errorCodeOf(fetched.error);
+  const { errorCode } = fetched;
   if (errorCode === ErrorCode.UNKNOWN_SERVER_ERROR) {
     services.logger.error({ topic, partition: partitionIndex, err: fetched.error }, "a fetch failed unexpectedly");
   }

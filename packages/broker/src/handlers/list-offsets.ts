@@ -1,4 +1,4 @@
-import { ErrorCode, errorCodeOf, KafkaError } from "@samsa/base";
+import { ErrorCode, errorCodeOf } from "@samsa/base";
 import { ListOffsetsRequest } from "@samsa/protocol/messages/list-offsets-request";
 import type { ListOffsetsResponseListOffsetsPartitionResponse } from "@samsa/protocol/messages/list-offsets-response";
 import {
@@ -53,7 +53,7 @@ export const listOffsets: ApiHandler<ListOffsetsRequest, ListOffsetsResponse> = 
         Array.from(wishes, async ([partitionIndex, wish]) =>
           wish === REPEATED
             ? refusedPartition(partitionIndex, ErrorCode.INVALID_REQUEST)
-            : await listPartition(name, wish, isolationLevel, context, services),
+            : listPartition(name, wish, isolationLevel, context, services),
         ),
       ),
     }));
@@ -86,19 +86,33 @@ function wishesByTopic({
   return byTopic;
 }
 
-async function listPartition(
+/** What is refused at once is refused without an error: a request may name very many partitions that are unknown. */
+function listPartition(
   topic: string,
   wish: Wish,
   isolationLevel: IsolationLevel,
   { apiVersion }: RequestContext,
   services: BrokerServices,
+): ListOffsetsResponseListOffsetsPartitionResponse | Promise<ListOffsetsResponseListOffsetsPartitionResponse> {
+  const { partitionIndex, timestamp } = wish;
+  if (timestamp < 0 && apiVersion < (FIRST_VERSIONS.get(timestamp) ?? Infinity)) {
+    return refusedPartition(partitionIndex, ErrorCode.UNSUPPORTED_VERSION);
+  }
+  const partition = services.replicas.find(topic, partitionIndex);
+  return typeof partition === "number"
+    ? refusedPartition(partitionIndex, partition)
+    : listKnownPartition(topic, partition, wish, isolationLevel, apiVersion, services);
+}
+
+async function listKnownPartition(
+  topic: string,
+  partition: Partition,
+  { partitionIndex, timestamp, currentLeaderEpoch }: Wish,
+  isolationLevel: IsolationLevel,
+  apiVersion: number,
+  services: BrokerServices,
 ): Promise<ListOffsetsResponseListOffsetsPartitionResponse> {
-  const { partitionIndex, timestamp, currentLeaderEpoch } = wish;
   try {
-    if (timestamp < 0 && apiVersion < (FIRST_VERSIONS.get(timestamp) ?? Infinity)) {
-      throw new KafkaError(ErrorCode.UNSUPPORTED_VERSION, `ListOffsets ${apiVersion} does not know ${timestamp}`);
-    }
-    const partition = services.replicas.partition(topic, partitionIndex);
     partition.checkLeader(currentLeaderEpoch);
     const { offset, timestamp: foundTimestamp, leaderEpoch } = await findOffset(partition, timestamp, isolationLevel);
     return createListOffsetsResponseListOffsetsPartitionResponse({

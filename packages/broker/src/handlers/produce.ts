@@ -29,6 +29,9 @@ const ADMIN_CLIENT_ID = "__admin_client";
 /** Records smaller than this are copied out of a request that is much larger than they are. */
 const COPY_BYTES = 16_384;
 
+/** Made once: a request may name very many partitions in vain, and each error would take the time to walk the stack. */
+const MISSING_PARTITION = new Map<ErrorCode, KafkaError>();
+
 /** A partition of the request: refused already, or on its way to the disk. */
 interface PartitionAppend {
   readonly topic: string;
@@ -86,7 +89,8 @@ function appendTopic(
       if (isInternalTopic(topic) && context.clientId !== ADMIN_CLIENT_ID) {
         throw new KafkaError(ErrorCode.INVALID_TOPIC_EXCEPTION, `${topic} is internal: its coordinator writes to it`);
       }
-      const partition = services.replicas.partition(topic, index);
+      const partition = services.replicas.find(topic, index);
+      if (typeof partition === "number") throw missingPartition(partition);
       checkRecords(records, context.apiVersion);
       logStartOffset = partition.log.logStartOffset;
       const append = partition.appendRecordsToLeader(ownRecords(records));
@@ -96,6 +100,12 @@ function appendTopic(
     }
   });
   return { request, partitions };
+}
+
+function missingPartition(code: ErrorCode): KafkaError {
+  const known = MISSING_PARTITION.get(code) ?? new KafkaError(code);
+  MISSING_PARTITION.set(code, known);
+  return known;
 }
 
 /** What is refused before the log looks at the batch (ProduceRequest.validateRecords in Kafka). */
