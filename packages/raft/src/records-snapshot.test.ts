@@ -57,12 +57,18 @@ test("before kraft.version 1 it does not name the voters", () => {
   assert.deepEqual(readRecordsSnapshot(snapshot(0), id).controlRecords, []);
 });
 
-test("what was cut off anywhere, or is followed by more, is no snapshot", () => {
+test("what was cut off anywhere, is followed by more, or has a bit that was flipped, is no snapshot", () => {
   const whole = snapshot(1);
   for (let size = 0; size < whole.length; size++) {
     assert.throws(() => readRecordsSnapshot(whole.subarray(0, size), id), { codeName: "CORRUPT_MESSAGE" });
   }
   const doubled = new Uint8Array([...whole, ...whole]);
+  for (let at = 0; at < whole.length; at++) {
+    const flipped = whole.map((byte, index) => (index === at ? byte ^ 1 : byte));
+    assert.throws(() => readRecordsSnapshot(flipped, id), {
+      codeName: /CORRUPT_MESSAGE|UNSUPPORTED_FOR_MESSAGE_FORMAT/,
+    });
+  }
   assert.throws(() => readRecordsSnapshot(doubled, id), /follow its footer/);
 });
 

@@ -113,11 +113,17 @@ export function readRecordsSnapshot(bytes: Uint8Array, id: OffsetAndEpoch): Reco
   let lastContainedLogTimeMs: number | undefined;
   let isComplete = false;
   let size = 0;
+  let nextOffset = 0;
   const controlRecords: LocatedControlRecord[] = [];
   const batches: RecordBatch[] = [];
   for (const batch of recordBatches(bytes)) {
     if (isComplete) throw corrupt(id, "records follow its footer");
     batch.ensureValid();
+    // What the check sum of a batch does not cover.
+    if (batch.baseOffset !== nextOffset || batch.partitionLeaderEpoch !== id.epoch) {
+      throw corrupt(id, `the batch at position ${size} is not where it belongs`);
+    }
+    nextOffset = batch.nextOffset;
     size += batch.sizeInBytes;
     if (!batch.isControlBatch) {
       batches.push(batch);
