@@ -61,3 +61,12 @@ test("whatever was thrown has a code", () => {
   assert.equal(errorCodeOf(new TypeError("ours")), -1);
   assert.equal(errorCodeOf(undefined), -1);
 });
+
+test("what is fatal helps no retry, and names its code", () => {
+  const fatal = [...ERRORS.keys()].map((code) => new KafkaError(code as ErrorCode)).filter(({ isFatal }) => isFatal);
+  assert.ok(fatal.some(({ code }) => code === ErrorCode.PRODUCER_FENCED));
+  assert.deepEqual(
+    fatal.filter(({ isRetriable }) => isRetriable),
+    [],
+  );
+});

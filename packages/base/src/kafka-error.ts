@@ -1,5 +1,16 @@
 import { ERRORS, ErrorCode } from "./error-code.ts";
 
+const FATAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  ErrorCode.CLUSTER_AUTHORIZATION_FAILED,
+  ErrorCode.FENCED_INSTANCE_ID,
+  ErrorCode.ILLEGAL_SASL_STATE,
+  ErrorCode.PRODUCER_FENCED,
+  ErrorCode.SASL_AUTHENTICATION_FAILED,
+  ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+  ErrorCode.UNSUPPORTED_SASL_MECHANISM,
+  ErrorCode.UNSUPPORTED_VERSION,
+]);
+
 /**
  * What a peer, a disk or an operator got wrong, as Kafka names it: the code goes on the wire, the message into the log or
  * to the person. Subclasses add the facts a reader needs.
@@ -21,6 +32,11 @@ export class KafkaError extends Error {
   /** Whether the same request may succeed when it is sent again. */
   get isRetriable(): boolean {
     return ERRORS.get(this.code)?.isRetriable ?? false;
+  }
+
+  /** Whether whoever was told this, a producer say, is of no use any more: another in its place may be. */
+  get isFatal(): boolean {
+    return FATAL.has(this.code);
   }
 }
 

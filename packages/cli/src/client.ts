@@ -15,6 +15,13 @@ const API_TIMEOUT_MS = 20_000;
 /** The options of a client as a whole; what else `-X` names goes to the producer or consumer. */
 const KAFKA_PROPERTIES = new Set([
   "clientId",
+  "clientRack",
+  "clientDnsLookup",
+  "connectionsMaxIdleMs",
+  "metadataRecoveryStrategy",
+  "metadataRecoveryRebootstrapTriggerMs",
+  "securityProtocol",
+  "socketConnectionSetupTimeoutMaxMs",
   "requestTimeoutMs",
   "defaultApiTimeoutMs",
   "socketConnectionSetupTimeoutMs",
