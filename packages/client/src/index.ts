@@ -5,10 +5,15 @@ export { NO_OFFSET } from "./cluster/list-offsets.ts";
 export type { IsolationLevel, ListedOffset, OffsetQuery, OffsetSpec } from "./cluster/list-offsets.ts";
 export type { BrokerNode, PartitionMetadata, TopicMetadata, TopicPartition } from "./cluster/topic-metadata.ts";
 export { Consumer } from "./consumer/consumer.ts";
-export type { Assignment } from "./consumer/consumer.ts";
-export type { ConsumerOptions } from "./consumer/consumer-options.ts";
+export type { Assignment, IterationOptions } from "./consumer/consumer.ts";
+export type { ConsumerCounters } from "./consumer/consumer-counters.ts";
+export type { AutoOffsetReset, ConsumerOptions } from "./consumer/consumer-options.ts";
 export { ConsumerBatch } from "./consumer/consumer-record.ts";
 export type { ConsumerRecord } from "./consumer/consumer-record.ts";
+export { DecodeError } from "./consumer/decode-error.ts";
+export type { DecodeErrorPolicy, UndecodedRecord } from "./consumer/decode-error.ts";
+export { LogTruncationError } from "./consumer/log-truncation-error.ts";
+export type { RunOptions } from "./consumer/run.ts";
 export {
   BrokerError,
   BufferExhaustedError,

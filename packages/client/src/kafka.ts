@@ -204,15 +204,25 @@ export class Kafka {
     return producer;
   }
 
-  /** @throws ConfigurationError, ClosedError */
-  consumer(options: ConsumerOptions = {}): Consumer {
+  /**
+   * A consumer of records whose keys and values have the types of its deserialisers.
+   * @throws ConfigurationError, ClosedError
+   */
+  consumer<K = Uint8Array, V = Uint8Array>(options: ConsumerOptions<K, V> = {}): Consumer<K, V> {
     this.#checkOpen();
-    const { onRetry } = this.#options;
-    const resolved = { ...resolveConsumerOptions(options), ...this.#timeouts() };
-    if (resolved.fetchMaxBytes >= this.#options.maxResponseBytes) {
+    const { onRetry, clientRack, maxResponseBytes } = this.#options;
+    const resolved = resolveConsumerOptions(options);
+    if (resolved.fetchMaxBytes >= maxResponseBytes) {
       throw new ConfigurationError("kafka.consumer(): fetchMaxBytes leaves no room in the client's maxResponseBytes");
     }
-    const consumer = new Consumer(this.#cluster, resolved, `consumer-${++this.#partCount}`, onRetry);
+    const consumer = new Consumer<K, V>(this.#cluster, {
+      ...resolved,
+      ...this.#timeouts(),
+      rackId: resolved.clientRack ?? clientRack,
+      purpose: `consumer-${++this.#partCount}`,
+      onRetry,
+      onClosed: () => void this.#parts.delete(consumer),
+    });
     this.#parts.add(consumer);
     return consumer;
   }

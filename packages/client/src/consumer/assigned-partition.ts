@@ -1,42 +1,71 @@
 import type { OffsetSpec } from "../cluster/list-offsets.ts";
+import { NO_LEADER_EPOCH } from "../cluster/topic-metadata.ts";
+
+export const NO_REPLICA = -1;
 
 /** A partition this consumer reads, and how far it is. */
 export class AssignedPartition {
   readonly topic: string;
   readonly partition: number;
+  readonly name: string; // topic-partition
   /** The next offset to hand out; undefined until it is known. */
   position: number | undefined;
+  /** Of the last batch before `position` that was handed out (KIP-320); NO_LEADER_EPOCH after a seek. */
+  positionEpoch = NO_LEADER_EPOCH;
   /** The next offset to ask for: beyond `position` by what is buffered. */
   fetchOffset: number | undefined;
+  /** Of the last batch before `fetchOffset` that was fetched; NO_LEADER_EPOCH after a seek. */
+  fetchEpoch = NO_LEADER_EPOCH;
+  /** Of the leader whose log is known to hold everything before `fetchOffset`. */
+  validatedEpoch = NO_LEADER_EPOCH;
   /** Where to find the position, while it is not known. */
   sought: Exclude<OffsetSpec, number> | undefined;
   /** First offset not to read; infinite when reading goes on. */
   endOffset: number;
   highWatermark = -1;
+  lastStableOffset = -1;
   isPaused = false;
   isFetching = false;
-  isResetting = false;
+  /** A broker is asked where to begin, or whether its log is ours. */
+  isLocating = false;
+  /** Refused for good; a seek tries again. */
+  hasFailed = false;
+  /** Nearer than the leader (KIP-392), until then. */
+  preferredReplica = NO_REPLICA;
+  preferredUntilMs = 0;
   /** Counts the seeks: what was asked for before one is of no use after it. */
   epoch = 0;
   retryAtMs = 0;
   failures = 0; // in a row
 
-  constructor(topic: string, partition: number, at: OffsetSpec, endOffset: number) {
+  constructor(topic: string, partition: number, at: OffsetSpec, endOffset: number, leaderEpoch?: number) {
     this.topic = topic;
     this.partition = partition;
+    this.name = `${topic}-${partition}`;
     this.endOffset = endOffset;
-    this.seek(at);
+    this.seek(at, leaderEpoch);
   }
 
-  seek(at: OffsetSpec): void {
+  /** @param leaderEpoch of the record before the offset, where it is known: finds out whether the log still is that log */
+  seek(at: OffsetSpec, leaderEpoch = NO_LEADER_EPOCH): void {
     this.epoch++;
-    this.isResetting = false;
+    this.isLocating = false;
+    this.hasFailed = false;
     this.failures = 0;
     this.retryAtMs = 0;
+    this.preferredReplica = NO_REPLICA;
     const isKnown = typeof at === "number";
     this.position = isKnown ? at : undefined;
     this.fetchOffset = this.position;
     this.sought = isKnown ? undefined : at;
+    this.positionEpoch = leaderEpoch;
+    this.fetchEpoch = leaderEpoch;
+    this.validatedEpoch = NO_LEADER_EPOCH;
+  }
+
+  /** Drops what is buffered: fetching begins again at the position. */
+  rewind(): void {
+    if (this.position !== undefined) this.seek(this.position, this.positionEpoch);
   }
 
   /** Everything up to `endOffset` has been handed out. */

@@ -1,24 +1,120 @@
 import type { RecordBatch, RecordHeader, RecordView, TimestampType } from "@samsa/protocol";
+import type { Deserializer } from "../serialisers/serialiser.ts";
+import { DecodeError } from "./decode-error.ts";
 
-/** A record as it was read. Key, value and headers are views of the bytes that were fetched. */
-export interface ConsumerRecord {
+/** A record as it was read. Bytes, where no deserialiser made something of them, are views of what was fetched. */
+export interface ConsumerRecord<K = Uint8Array, V = Uint8Array> {
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;
   readonly timestamp: number;
   readonly timestampType: TimestampType;
   readonly leaderEpoch: number;
-  readonly key: Uint8Array | null;
-  readonly value: Uint8Array | null;
+  readonly key: K | null;
+  readonly value: V | null;
   readonly headers: readonly RecordHeader[];
 }
 
-/** Records of one partition that were written together. Nothing is decoded until asked. */
-export class ConsumerBatch {
+type Cursor = ReturnType<RecordBatch["records"]>;
+
+const NO_HEADERS: readonly RecordHeader[] = Object.freeze([]);
+
+/** Makes records of views, with the deserialisers of one consumer. */
+export class RecordDecoder<K, V> {
+  readonly #key: Deserializer<unknown> | undefined;
+  readonly #value: Deserializer<unknown> | undefined;
+
+  constructor(key: Deserializer<unknown> | undefined, value: Deserializer<unknown> | undefined) {
+    this.#key = key;
+    this.#value = value;
+  }
+
+  /** A DecodeError is a value here: what becomes of it is for the caller to say. */
+  decode(
+    topic: string,
+    partition: number,
+    timestampType: TimestampType,
+    leaderEpoch: number,
+    view: RecordView,
+  ): ConsumerRecord<K, V> | DecodeError {
+    const { offset, timestamp, key: keyBytes, value: valueBytes } = view;
+    const headers = view.headerCount === 0 ? NO_HEADERS : view.headers();
+    let key: unknown = keyBytes;
+    let value: unknown = valueBytes;
+    let part: "key" | "value" = "key";
+    try {
+      if (keyBytes !== null && this.#key !== undefined) {
+        key = this.#key.deserialize(keyBytes, { topic, isKey: true, headers });
+      }
+      part = "value";
+      if (valueBytes !== null && this.#value !== undefined) {
+        value = this.#value.deserialize(valueBytes, { topic, isKey: false, headers });
+      }
+    } catch (cause) {
+      return new DecodeError(part, { topic, partition, offset, timestamp, keyBytes, valueBytes, headers }, cause);
+    }
+    return {
+      topic,
+      partition,
+      offset,
+      timestamp,
+      timestampType,
+      leaderEpoch,
+      key: key as K | null,
+      value: value as V | null,
+      headers,
+    };
+  }
+}
+
+/** The records of one batch for several readers one after another, each of whom goes on where the one before it stopped. */
+export class BatchReader {
+  readonly batch: RecordBatch;
+  #parked: Cursor | undefined; // stands on the first record at or after `#parkedAt`
+  #parkedAt = -1;
+
+  constructor(batch: RecordBatch) {
+    this.batch = batch;
+  }
+
+  /**
+   * A cursor that stands on the first record at or after `from`; undefined when there is none. It belongs to the caller.
+   * @throws InvalidRecordError, CorruptRecordError
+   */
+  cursor(from: number): Cursor | undefined {
+    const parked = this.#parked;
+    if (parked !== undefined && this.#parkedAt === from) {
+      this.#parked = undefined;
+      return parked;
+    }
+    const cursor = this.batch.records();
+    while (cursor.advance()) if (cursor.offset >= from) return cursor;
+    return undefined;
+  }
+
+  /** Keeps a cursor for whoever reads on from there. */
+  park(cursor: Cursor, at: number): void {
+    this.#parked = cursor;
+    this.#parkedAt = at;
+  }
+
+  *views(from: number, until: number): Generator<RecordView, void> {
+    const cursor = this.cursor(from);
+    if (cursor === undefined) return;
+    do {
+      if (cursor.offset >= until) return this.park(cursor, until);
+      yield cursor;
+    } while (cursor.advance());
+  }
+}
+
+/** Records of one partition that were written together, or a part of them. Nothing is decoded until asked. */
+export class ConsumerBatch<K = Uint8Array, V = Uint8Array> {
   readonly topic: string;
   readonly partition: number;
   readonly highWatermark: number;
-  readonly #batch: RecordBatch;
+  readonly #reader: BatchReader;
+  readonly #decoder: RecordDecoder<K, V>;
   readonly #from: number;
   readonly #until: number;
 
@@ -27,56 +123,60 @@ export class ConsumerBatch {
     topic: string,
     partition: number,
     highWatermark: number,
-    batch: RecordBatch,
+    reader: BatchReader,
+    decoder: RecordDecoder<K, V>,
     from: number,
     until: number,
   ) {
     this.topic = topic;
     this.partition = partition;
     this.highWatermark = highWatermark;
-    this.#batch = batch;
+    this.#reader = reader;
+    this.#decoder = decoder;
     this.#from = from;
     this.#until = until;
   }
 
   get firstOffset(): number {
-    return Math.max(this.#batch.baseOffset, this.#from);
+    return Math.max(this.#reader.batch.baseOffset, this.#from);
   }
 
   get lastOffset(): number {
-    return Math.min(this.#batch.lastOffset, this.#until - 1);
+    return Math.min(this.#reader.batch.lastOffset, this.#until - 1);
   }
 
-  /** On the wire. */
+  /** On the wire, all parts together. */
   get sizeInBytes(): number {
-    return this.#batch.sizeInBytes;
+    return this.#reader.batch.sizeInBytes;
   }
 
   get timestampType(): TimestampType {
-    return this.#batch.timestampType;
+    return this.#reader.batch.timestampType;
   }
 
   get leaderEpoch(): number {
-    return this.#batch.partitionLeaderEpoch;
+    return this.#reader.batch.partitionLeaderEpoch;
   }
 
   /**
-   * The records through one object that stands on each in turn: copy what is to be kept.
+   * The records through one object that stands on each in turn, in bytes: copy what is to be kept.
    * @throws InvalidRecordError, CorruptRecordError
    */
-  *views(): Generator<RecordView, void> {
-    for (const view of this.#batch.records()) {
-      if (view.offset >= this.#until) return;
-      if (view.offset >= this.#from) yield view;
-    }
+  views(): Generator<RecordView, void> {
+    return this.#reader.views(this.#from, this.#until);
   }
 
-  /** The records, an object each. @throws InvalidRecordError, CorruptRecordError */
-  *records(): Generator<ConsumerRecord, void> {
+  /** The records, an object each, and in the place of one that cannot be decoded the error. @throws InvalidRecordError, CorruptRecordError */
+  *results(): Generator<ConsumerRecord<K, V> | DecodeError, void> {
     const { topic, partition, timestampType, leaderEpoch } = this;
-    for (const view of this.views()) {
-      const { offset, timestamp, key, value } = view;
-      yield { topic, partition, offset, timestamp, timestampType, leaderEpoch, key, value, headers: view.headers() };
+    for (const view of this.views()) yield this.#decoder.decode(topic, partition, timestampType, leaderEpoch, view);
+  }
+
+  /** The records, an object each. @throws DecodeError, InvalidRecordError, CorruptRecordError */
+  *records(): Generator<ConsumerRecord<K, V>, void> {
+    for (const result of this.results()) {
+      if (result instanceof DecodeError) throw result;
+      yield result;
     }
   }
 }

@@ -220,13 +220,33 @@ test("no more is fetched ahead than maxBufferedBytes allows", async () => {
   await using kafka = bed.kafka();
   const consumer = kafka.consumer({
     autoOffsetReset: "earliest",
-    maxBufferedBytes: 4000,
+    maxBufferedBytes: 6000,
     maxPartitionFetchBytes: 2200,
   });
   await bed.run(consumer.assign([{ topic: "t" }]));
   await bed.clock.advance(5000);
-  assert.equal(bed.cluster.requests("FetchRequest").length, 2);
+  const { bufferedBytes } = consumer.counters;
+  assert.ok(bufferedBytes > 3000 && bufferedBytes <= 6000, `${bufferedBytes} bytes`);
   assert.equal((await bed.run(take(consumer, 50))).length, 50);
+});
+
+test("what is paused gives its room to the others, and comes again when it is resumed", async () => {
+  const bed = await bedWith([], 2);
+  for (const partition of [0, 1]) {
+    for (let index = 0; index < 9; index++) append(bed, [String(index).repeat(1000)], { partition });
+  }
+  await using kafka = bed.kafka();
+  const consumer = kafka.consumer({
+    autoOffsetReset: "earliest",
+    maxBufferedBytes: 4400,
+    maxPartitionFetchBytes: 2200,
+  });
+  await bed.run(consumer.assign([{ topic: "t" }]));
+  await bed.clock.advance(2000);
+  consumer.pause([{ topic: "t", partition: 0 }]);
+  assert.equal((await bed.run(take(consumer, 9))).length, 9);
+  consumer.resume([{ topic: "t", partition: 0 }]);
+  assert.equal((await bed.run(take(consumer, 9))).length, 9);
 });
 
 test("a leader that moved is found by the hint of the old one", async () => {

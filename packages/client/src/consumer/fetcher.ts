@@ -1,64 +1,37 @@
-import type { Timer } from "@samsa/base";
-import { ErrorCode, ERRORS, KafkaError, ZERO_UUID } from "@samsa/base";
+import type { KafkaError, Timer, Uuid } from "@samsa/base";
+import { ErrorCode, ERRORS, ZERO_UUID } from "@samsa/base";
 import type { RecordBatch } from "@samsa/protocol";
 import { recordBatches } from "@samsa/protocol";
-import { createFetchRequestFetchPartition, FetchRequest } from "@samsa/protocol/messages/fetch-request";
+import { FetchRequest } from "@samsa/protocol/messages/fetch-request";
 import type { FetchResponsePartitionData } from "@samsa/protocol/messages/fetch-response";
 import { FetchResponse } from "@samsa/protocol/messages/fetch-response";
 import type { Cluster } from "../cluster/cluster.ts";
 import { listOffsets, NO_OFFSET } from "../cluster/list-offsets.ts";
+import { NO_LEADER_EPOCH } from "../cluster/topic-metadata.ts";
 import { api } from "../connection/api.ts";
 import { BrokerError, toKafkaError } from "../errors.ts";
 import { backoffDelayMs } from "../retry.ts";
 import { AbortedTransactions } from "./aborted-transactions.ts";
 import type { AssignedPartition } from "./assigned-partition.ts";
+import { NO_REPLICA } from "./assigned-partition.ts";
+import type { ConsumerCounters } from "./consumer-counters.ts";
 import type { ResolvedConsumerOptions } from "./consumer-options.ts";
+import { resetSpec } from "./consumer-options.ts";
+import { epochEnds } from "./epoch-validation.ts";
+import { Fetched } from "./fetched.ts";
+import type { Wanted } from "./fetch-session.ts";
+import { FetchSession, isSessionError } from "./fetch-session.ts";
+import { LogTruncationError } from "./log-truncation-error.ts";
 
 const FETCH = api(FetchRequest, FetchResponse);
-
-/** What one answer brought of one partition, and how far it has been handed out. */
-export class Fetched {
-  readonly partition: AssignedPartition;
-  readonly epoch: number; // of the partition when it was asked for
-  readonly batches: readonly RecordBatch[];
-  readonly sizeInBytes: number;
-  readonly #aborted: AbortedTransactions;
-  #index = 0;
-  #isHidden: boolean | undefined;
-
-  constructor(
-    partition: AssignedPartition,
-    batches: readonly RecordBatch[],
-    aborted: AbortedTransactions,
-    sizeInBytes: number,
-  ) {
-    this.partition = partition;
-    this.epoch = partition.epoch;
-    this.batches = batches;
-    this.sizeInBytes = sizeInBytes;
-    this.#aborted = aborted;
-  }
-
-  get batch(): RecordBatch | undefined {
-    return this.batches[this.#index];
-  }
-
-  /** Whether readers see nothing of the batch: it was aborted or holds a marker. Asked for each batch in turn. */
-  isHidden(batch: RecordBatch): boolean {
-    this.#isHidden ??= this.#aborted.isAborted(batch) || batch.isControlBatch;
-    return this.#isHidden;
-  }
-
-  advance(): void {
-    this.#index++;
-    this.#isHidden = undefined;
-  }
-}
-
+/** From version 13 on topics have ids alone, which brokers before 2.8 have not given them. */
+const FETCH_BY_NAME = api(FetchRequest, FetchResponse, { highestVersion: 12 });
 export interface FetcherOptions extends ResolvedConsumerOptions {
   readonly purpose: string; // of the connections
+  readonly rackId: string;
   readonly requestTimeoutMs: number;
   readonly defaultApiTimeoutMs: number;
+  readonly counters: ConsumerCounters;
   /** Something came: records, a position, an error. */
   readonly onProgress: () => void;
   /** A failure that is tried again. */
@@ -71,7 +44,7 @@ interface Asked {
 }
 
 /**
- * Keeps one fetch under way to each leader while there is room for the answer, so that the next records are on their way
+ * Keeps one fetch under way to each broker while there is room for the answer, so that the next records are on their way
  * while the last are worked on. What has come waits in a queue until it is handed out.
  */
 export class Fetcher {
@@ -79,8 +52,9 @@ export class Fetcher {
   readonly #options: FetcherOptions;
   #partitions: readonly AssignedPartition[] = [];
   readonly #fetching = new Set<number>(); // node ids
+  readonly #sessions = new Map<number, FetchSession>();
   #queue: Fetched[] = [];
-  #bufferedBytes = 0;
+  #awaitedBytes = 0; // of answers that are under way
   #failure: KafkaError | undefined;
   #isAwake = false;
   #isClosed = false;
@@ -92,9 +66,12 @@ export class Fetcher {
   }
 
   assign(partitions: readonly AssignedPartition[]): void {
-    for (const partition of this.#partitions) partition.epoch++; // what is under way for the old ones is dropped
+    for (const partition of this.#partitions) {
+      if (!partitions.includes(partition)) partition.epoch++; // what is under way for it is dropped
+    }
     this.#partitions = partitions;
     this.#failure = undefined;
+    this.#sweep();
     this.wake();
   }
 
@@ -104,8 +81,9 @@ export class Fetcher {
    */
   first(): Fetched | undefined {
     for (const fetched of this.#queue) {
-      if (fetched.partition.epoch !== fetched.epoch) this.remove(fetched);
-      else if (!fetched.partition.isPaused) return fetched;
+      const { partition } = fetched;
+      if (partition.epoch !== fetched.epoch) this.remove(fetched);
+      else if (!partition.isPaused) return fetched;
     }
     const failure = this.#failure;
     this.#failure = undefined;
@@ -116,7 +94,7 @@ export class Fetcher {
   /** It is handed out or not wanted any more: there is room for the next. */
   remove(fetched: Fetched): void {
     this.#queue = this.#queue.filter((other) => other !== fetched);
-    this.#bufferedBytes -= fetched.sizeInBytes;
+    this.#options.counters.bufferedBytes -= fetched.sizeInBytes;
     this.wake();
   }
 
@@ -128,22 +106,32 @@ export class Fetcher {
   }
 
   close(): void {
+    if (this.#isClosed) return;
     this.#isClosed = true;
     this.#timer?.cancel();
     this.#queue = [];
     this.#partitions = [];
+    this.#options.counters.bufferedBytes = 0;
+    for (const [nodeId, session] of this.#sessions) {
+      if (session.id === 0) continue;
+      const connection = this.#cluster.liveConnection(nodeId, this.#options.purpose);
+      connection?.send(FETCH, FetchRequest.create(session.final())).catch(() => {}); // the broker forgets it sooner or later anyway
+    }
   }
 
   #run(): void {
     this.#isAwake = false;
     if (this.#isClosed) return;
-    const nowMs = this.#cluster.options.clock.monotonicMs();
+    const { clock } = this.#cluster.options;
+    const nowMs = clock.monotonicMs();
     const toReset: AssignedPartition[] = [];
-    const toFetch = new Map<number, AssignedPartition[]>(); // by leader
+    const toValidate = new Map<number, AssignedPartition[]>(); // by leader
+    const toFetch = new Map<number, AssignedPartition[]>(); // by node
     const leaderless = new Set<string>();
     let nextMs = Number.POSITIVE_INFINITY;
     for (const partition of this.#partitions) {
-      if (partition.isFetching || partition.isResetting || partition.isPaused || partition.isFetched) continue;
+      const { isFetching, isLocating, isPaused, isFetched, hasFailed } = partition;
+      if (isFetching || isLocating || isPaused || isFetched || hasFailed) continue;
       if (partition.retryAtMs > nowMs) {
         nextMs = Math.min(nextMs, partition.retryAtMs);
         continue;
@@ -158,179 +146,356 @@ export class Fetcher {
         nextMs = Math.min(nextMs, this.#backOff(partition, nowMs));
         continue;
       }
-      const same = toFetch.get(leader.leaderId);
-      if (same === undefined) toFetch.set(leader.leaderId, [partition]);
-      else same.push(partition);
+      if (partition.fetchEpoch !== NO_LEADER_EPOCH && leader.leaderEpoch > partition.validatedEpoch) {
+        push(toValidate, leader.leaderId, partition);
+        continue;
+      }
+      partition.validatedEpoch = leader.leaderEpoch;
+      push(toFetch, this.#nodeFor(partition, leader.leaderId, nowMs), partition);
     }
     if (toReset.length > 0) void this.#reset(toReset);
     if (leaderless.size > 0) this.#refreshMetadata(leaderless);
+    for (const [nodeId, partitions] of toValidate) void this.#validate(nodeId, partitions);
     for (const [nodeId, partitions] of toFetch) {
-      if (this.#fetching.has(nodeId) || this.#bufferedBytes >= this.#options.maxBufferedBytes) continue;
-      void this.#fetch(nodeId, partitions);
+      if (this.#fetching.has(nodeId)) continue;
+      const maxBytes = this.#answerBytes(partitions.length, toFetch.size);
+      if (!this.#hasRoom(maxBytes)) this.#dropPaused();
+      if (this.#hasRoom(maxBytes)) void this.#fetch(nodeId, partitions, maxBytes);
     }
     this.#armTimer(nextMs);
+  }
+
+  /** What one answer may bring: a share for each broker, and two where there is one, so that it need not wait for us. */
+  #answerBytes(partitions: number, nodes: number): number {
+    const { maxBufferedBytes, fetchMaxBytes, maxPartitionFetchBytes } = this.#options;
+    const share = Math.floor(maxBufferedBytes / Math.max(2, nodes));
+    return Math.max(1, Math.min(fetchMaxBytes, partitions * maxPartitionFetchBytes, share));
+  }
+
+  #hasRoom(bytes: number): boolean {
+    const { maxBufferedBytes, counters } = this.#options;
+    return counters.bufferedBytes + this.#awaitedBytes + bytes <= Math.max(bytes, maxBufferedBytes);
+  }
+
+  /** What is paused gives its room to the others, and is fetched again later. */
+  #dropPaused(): void {
+    for (const { partition } of this.#queue) if (partition.isPaused) partition.rewind();
+    this.#sweep();
+  }
+
+  #sweep(): void {
+    const { counters } = this.#options;
+    this.#queue = this.#queue.filter(({ partition, epoch, sizeInBytes }) => {
+      if (partition.epoch === epoch) return true;
+      counters.bufferedBytes -= sizeInBytes;
+      return false;
+    });
+  }
+
+  #nodeFor(partition: AssignedPartition, leaderId: number, nowMs: number): number {
+    const { preferredReplica, preferredUntilMs } = partition;
+    if (preferredReplica === NO_REPLICA) return leaderId;
+    if (preferredUntilMs > nowMs && this.#cluster.metadata.brokers.has(preferredReplica)) return preferredReplica;
+    partition.preferredReplica = NO_REPLICA; // the leader is asked again who is near
+    return leaderId;
   }
 
   /** Finds the positions that were asked for by name or time. */
   async #reset(partitions: readonly AssignedPartition[]): Promise<void> {
     const asked = partitions.map((partition) => {
-      partition.isResetting = true;
+      partition.isLocating = true;
       return { partition, epoch: partition.epoch, at: partition.sought ?? "latest" };
     });
     const { isolationLevel, defaultApiTimeoutMs } = this.#options;
     const queries = asked.map(({ partition: { topic, partition }, at }) => ({ topic, partition, at }));
     try {
       const found = await listOffsets(this.#cluster, queries, isolationLevel, defaultApiTimeoutMs);
-      const unfound = asked.filter((_, index) => found[index]?.offset === NO_OFFSET);
       for (const [index, { partition, epoch }] of asked.entries()) {
         if (partition.epoch !== epoch) continue;
         const offset = found[index]?.offset ?? NO_OFFSET;
-        partition.isResetting = false;
-        if (offset === NO_OFFSET) continue;
+        partition.isLocating = false;
+        if (offset === NO_OFFSET) {
+          partition.sought = "latest"; // no record is that young: what comes next is
+          continue;
+        }
         partition.position = offset;
         partition.fetchOffset = offset;
         partition.sought = undefined;
       }
-      // No record is that young: what comes next is.
-      for (const { partition, epoch } of unfound) if (partition.epoch === epoch) partition.sought = "latest";
     } catch (thrown) {
       const error = toKafkaError(thrown);
-      for (const { partition, epoch } of asked) if (partition.epoch === epoch) partition.isResetting = false;
       if (this.#isClosed) return;
-      this.#partitions = this.#partitions.filter((partition) => !partitions.includes(partition));
+      for (const { partition, epoch } of asked) if (partition.epoch === epoch) this.#stop(partition);
       this.#fail(error);
     }
     this.#options.onProgress();
     this.wake();
   }
 
-  async #fetch(nodeId: number, partitions: readonly AssignedPartition[]): Promise<void> {
+  /** Another leader has come: does its log hold what was read from the one before? (KIP-320) */
+  async #validate(nodeId: number, partitions: readonly AssignedPartition[]): Promise<void> {
+    const asked: Asked[] = partitions.map((partition) => {
+      partition.isLocating = true;
+      return { partition, epoch: partition.epoch };
+    });
+    const epochs = partitions.map(
+      ({ topic, partition }) => this.#cluster.metadata.topic(topic)?.partitions[partition]?.leaderEpoch ?? -1,
+    );
+    try {
+      const ends = await epochEnds(this.#cluster, nodeId, this.#options.purpose, partitions);
+      if (this.#isClosed) return;
+      const stale = new Set<string>();
+      for (const [index, { partition, epoch }] of asked.entries()) {
+        if (partition.epoch !== epoch) continue;
+        partition.isLocating = false;
+        const end = ends?.get(partition.name);
+        if (end === undefined || end.errorCode === ErrorCode.NONE) {
+          partition.failures = 0;
+          partition.validatedEpoch = epochs[index] ?? NO_LEADER_EPOCH;
+          if (end !== undefined && !isHeld(partition, end)) this.#onDivergence(partition, end);
+          continue;
+        }
+        const error = new BrokerError(end.errorCode as ErrorCode, `OffsetForLeaderEpoch of ${partition.name}`);
+        if (error.isRetriable || end.errorCode === ErrorCode.UNKNOWN_SERVER_ERROR) {
+          this.#backOff(partition, this.#cluster.options.clock.monotonicMs());
+          this.#options.onRetry(error);
+          stale.add(partition.topic);
+        } else {
+          this.#stop(partition);
+          this.#fail(error);
+        }
+      }
+      if (stale.size > 0) this.#refreshMetadata(stale);
+    } catch (thrown) {
+      if (this.#isClosed) return;
+      for (const { partition, epoch } of asked) if (partition.epoch === epoch) partition.isLocating = false;
+      this.#onFailure(asked, toKafkaError(thrown));
+    }
+    this.#options.onProgress();
+    this.wake();
+  }
+
+  /** The leader's log is another from somewhere before `fetchOffset` on. */
+  #onDivergence(partition: AssignedPartition, end: { readonly leaderEpoch: number; readonly endOffset: number }): void {
+    const { autoOffsetReset, counters } = this.#options;
+    const position = partition.position ?? partition.fetchOffset ?? 0;
+    const isKnown = end.endOffset >= 0 && end.leaderEpoch >= 0;
+    counters.resets++;
+    if (isKnown && end.endOffset >= position) {
+      // What was handed out is there; what is buffered may not be.
+      partition.seek(position, Math.min(partition.positionEpoch, end.leaderEpoch));
+    } else if (autoOffsetReset === "none") {
+      const divergent = isKnown ? end.endOffset : undefined;
+      this.#stop(partition);
+      this.#fail(new LogTruncationError(partition.topic, partition.partition, position, divergent));
+    } else if (isKnown) {
+      partition.seek(end.endOffset, end.leaderEpoch);
+    } else {
+      this.#seekByPolicy(partition);
+    }
+  }
+
+  async #fetch(nodeId: number, partitions: readonly AssignedPartition[], maxBytes: number): Promise<void> {
     this.#fetching.add(nodeId);
+    this.#awaitedBytes += maxBytes;
     const asked: Asked[] = partitions.map((partition) => {
       partition.isFetching = true;
       return { partition, epoch: partition.epoch };
     });
-    const { purpose, fetchMaxWaitMs, requestTimeoutMs } = this.#options;
+    const { purpose, fetchMaxWaitMs, requestTimeoutMs, counters } = this.#options;
+    const session = this.#session(nodeId);
     try {
       const connection = await this.#cluster.connectionTo(nodeId, purpose);
-      const [request, namesById] = this.#request(asked);
-      const response = await connection.send(FETCH, request, { timeoutMs: fetchMaxWaitMs + requestTimeoutMs });
-      if (this.#isClosed) return;
-      this.#onResponse(asked, response, namesById);
+      counters.fetches++;
+      const wanted = this.#wanted(asked);
+      const hasIds = Array.from(wanted.values()).every(({ topicId }) => topicId !== ZERO_UUID);
+      const request = this.#request(session, wanted, maxBytes);
+      const response = await connection.send(hasIds ? FETCH : FETCH_BY_NAME, request, {
+        timeoutMs: fetchMaxWaitMs + requestTimeoutMs,
+      });
+      if (!this.#isClosed) this.#onResponse(nodeId, session, asked, response);
     } catch (error) {
+      session.onFailure();
       if (!this.#isClosed) this.#onFailure(asked, toKafkaError(error));
     } finally {
       this.#fetching.delete(nodeId);
+      this.#awaitedBytes -= maxBytes;
       for (const { partition } of asked) partition.isFetching = false;
       this.#options.onProgress();
       this.wake();
     }
   }
 
-  #request(asked: readonly Asked[]): [FetchRequest, ReadonlyMap<string, string>] {
-    const { fetchMaxWaitMs, fetchMinBytes, fetchMaxBytes, maxPartitionFetchBytes, isolationLevel } = this.#options;
-    const topics = new Map<string, AssignedPartition[]>();
-    for (const { partition } of asked) topics.set(partition.topic, [...(topics.get(partition.topic) ?? []), partition]);
-    const namesById = new Map<string, string>();
-    const request = FetchRequest.create({
-      maxWaitMs: fetchMaxWaitMs,
-      minBytes: fetchMinBytes,
-      maxBytes: fetchMaxBytes,
-      isolationLevel: isolationLevel === "read_committed" ? 1 : 0,
-      topics: Array.from(topics, ([topic, partitions]) => {
-        const topicId = this.#cluster.metadata.topic(topic)?.topicId ?? ZERO_UUID;
-        namesById.set(topicId, topic);
-        return {
-          topic,
-          topicId,
-          partitions: partitions.map(({ partition, fetchOffset }) =>
-            createFetchRequestFetchPartition({
-              partition,
-              fetchOffset: fetchOffset ?? 0,
-              currentLeaderEpoch: this.#cluster.metadata.topic(topic)?.partitions[partition]?.leaderEpoch ?? -1,
-              partitionMaxBytes: maxPartitionFetchBytes,
-            }),
-          ),
-        };
-      }),
-    });
-    return [request, namesById];
+  #session(nodeId: number): FetchSession {
+    const known = this.#sessions.get(nodeId);
+    if (known !== undefined) return known;
+    const session = new FetchSession();
+    this.#sessions.set(nodeId, session);
+    return session;
   }
 
-  #onResponse(asked: readonly Asked[], response: FetchResponse, namesById: ReadonlyMap<string, string>): void {
-    if (response.errorCode !== ErrorCode.NONE) {
-      return this.#onFailure(asked, new BrokerError(response.errorCode as ErrorCode, "Fetch"));
+  #wanted(asked: readonly Asked[]): ReadonlyMap<string, Wanted> {
+    const wanted = new Map<string, Wanted>();
+    for (const { partition } of asked) {
+      const { topic, name, partition: index, fetchOffset = 0, fetchEpoch } = partition;
+      const metadata = this.#cluster.metadata.topic(topic);
+      wanted.set(name, {
+        topic,
+        topicId: metadata?.topicId ?? ZERO_UUID,
+        partition: index,
+        fetchOffset,
+        currentLeaderEpoch: metadata?.partitions[index]?.leaderEpoch ?? NO_LEADER_EPOCH,
+        lastFetchedEpoch: fetchEpoch,
+        partitionMaxBytes: this.#options.maxPartitionFetchBytes,
+      });
+    }
+    return wanted;
+  }
+
+  #request(session: FetchSession, wanted: ReadonlyMap<string, Wanted>, maxBytes: number): FetchRequest {
+    const { fetchMaxWaitMs, fetchMinBytes, isolationLevel, rackId } = this.#options;
+    return FetchRequest.create({
+      maxWaitMs: fetchMaxWaitMs,
+      minBytes: fetchMinBytes,
+      maxBytes,
+      isolationLevel: isolationLevel === "read_committed" ? 1 : 0,
+      rackId,
+      ...session.next(wanted),
+    });
+  }
+
+  #onResponse(nodeId: number, session: FetchSession, asked: readonly Asked[], response: FetchResponse): void {
+    const { errorCode } = response;
+    const mustWait = session.onResponse(errorCode, response.sessionId);
+    if (errorCode !== ErrorCode.NONE) {
+      if (isSessionError(errorCode) && !mustWait) return; // at once, with a session of its own
+      return this.#onFailure(asked, new BrokerError(errorCode as ErrorCode, "Fetch"));
     }
     const answers = new Map<string, FetchResponsePartitionData>();
+    const namesById = new Map<Uuid, string>();
     for (const topic of response.responses) {
       // From version 13 on the answer has ids, before that names; the other is empty.
-      const name = topic.topic === "" ? namesById.get(topic.topicId) : topic.topic;
-      for (const data of topic.partitions) answers.set(`${name}/${data.partitionIndex}`, data);
+      let name: string | undefined = topic.topic;
+      if (name === "") name = namesById.get(topic.topicId) ?? session.topicName(topic.topicId);
+      if (name === undefined) continue;
+      namesById.set(topic.topicId, name);
+      for (const data of topic.partitions) answers.set(`${name}-${data.partitionIndex}`, data);
     }
     const stale = new Set<string>();
     for (const { partition, epoch } of asked) {
       if (partition.epoch !== epoch) continue;
-      const data = answers.get(`${partition.topic}/${partition.partition}`);
-      if (data === undefined) continue; // asked again with the next fetch
+      const data = answers.get(partition.name);
+      if (data === undefined) continue; // nothing new, or asked again with the next fetch
       if (data.errorCode === ErrorCode.NONE) {
         this.#accept(partition, data);
         continue;
       }
+      this.#options.counters.fetchFailures++;
       const { leaderId, leaderEpoch } = data.currentLeader;
       const { topic } = partition;
-      const isStale = this.#refuse(partition, data.errorCode as ErrorCode);
+      const isStale = this.#refuse(nodeId, partition, data.errorCode as ErrorCode);
       const nodes = response.nodeEndpoints;
       if (isStale && !this.#cluster.updateLeader(topic, partition.partition, leaderId, leaderEpoch, nodes))
         stale.add(topic);
     }
     if (stale.size > 0) this.#refreshMetadata(stale);
+    this.#rotate(asked);
+  }
+
+  /** Whoever was first is last the next time, for a broker that reads them in our order. */
+  #rotate(asked: readonly Asked[]): void {
+    const first = asked[0]?.partition;
+    if (asked.length < 2 || first === undefined || !this.#partitions.includes(first)) return;
+    this.#partitions = [...this.#partitions.filter((one) => one !== first), first];
   }
 
   #accept(partition: AssignedPartition, data: FetchResponsePartitionData): void {
+    const { counters, isolationLevel } = this.#options;
+    const { divergingEpoch, preferredReadReplica, records } = data;
     partition.failures = 0;
+    if (divergingEpoch.endOffset >= 0) {
+      return this.#onDivergence(partition, { leaderEpoch: divergingEpoch.epoch, endOffset: divergingEpoch.endOffset });
+    }
     partition.highWatermark = data.highWatermark;
-    const records = data.records;
+    partition.lastStableOffset = data.lastStableOffset;
+    if (preferredReadReplica >= 0) {
+      const { clock, metadataMaxAgeMs } = this.#cluster.options;
+      partition.preferredReplica = preferredReadReplica;
+      partition.preferredUntilMs = clock.monotonicMs() + metadataMaxAgeMs;
+    }
     if (records === null || records.length === 0) return;
-    const batches = [...recordBatches(records)];
+    const batches: RecordBatch[] = [];
+    try {
+      for (const batch of recordBatches(records)) batches.push(batch);
+    } catch (error) {
+      this.#stop(partition); // after the batches before it
+      this.#fail(toKafkaError(error));
+    }
     const last = batches.at(-1);
     if (last === undefined) return;
-    const isCommitted = this.#options.isolationLevel === "read_committed";
-    const aborted = new AbortedTransactions(isCommitted ? data.abortedTransactions : null);
+    const aborted = new AbortedTransactions(isolationLevel === "read_committed" ? data.abortedTransactions : null);
     this.#queue.push(new Fetched(partition, batches, aborted, records.length));
-    this.#bufferedBytes += records.length;
+    counters.bufferedBytes += records.length;
+    counters.bytesFetched += records.length;
+    counters.batchesFetched += batches.length;
     partition.fetchOffset = Math.max(last.nextOffset, partition.fetchOffset ?? 0);
+    partition.fetchEpoch = last.partitionLeaderEpoch;
   }
 
   /** @returns whether the metadata should be looked at before the next fetch */
-  #refuse(partition: AssignedPartition, code: ErrorCode): boolean {
-    const what = `Fetch of ${partition.topic}-${partition.partition} at offset ${partition.fetchOffset}`;
+  #refuse(nodeId: number, partition: AssignedPartition, code: ErrorCode): boolean {
+    const what = `Fetch of ${partition.name} at offset ${partition.fetchOffset}`;
     const error = new BrokerError(code, what);
-    const { autoOffsetReset } = this.#options;
-    if (code === ErrorCode.OFFSET_OUT_OF_RANGE && autoOffsetReset !== "none") {
-      // What is buffered comes first; a reset that lost it would hide records.
-      const hasBuffered = this.#queue.some(
-        (fetched) => fetched.partition === partition && fetched.epoch === partition.epoch,
-      );
-      if (hasBuffered) this.#backOff(partition, this.#cluster.options.clock.monotonicMs());
-      else partition.seek(autoOffsetReset);
-      return false;
+    const nowMs = this.#cluster.options.clock.monotonicMs();
+    const wasFollower = partition.preferredReplica === nodeId;
+    partition.preferredReplica = NO_REPLICA;
+    if (code === ErrorCode.OFFSET_OUT_OF_RANGE) {
+      if (wasFollower) return false; // it may lag: the leader knows
+      if (this.#options.autoOffsetReset !== "none") {
+        // What is buffered comes first; a reset that lost it would hide records.
+        const hasBuffered = this.#queue.some(
+          (fetched) => fetched.partition === partition && fetched.epoch === partition.epoch,
+        );
+        if (hasBuffered) this.#backOff(partition, nowMs);
+        else this.#seekByPolicy(partition);
+        return false;
+      }
     }
-    if (error.isRetriable) {
-      this.#backOff(partition, this.#cluster.options.clock.monotonicMs());
+    if (error.isRetriable || code === ErrorCode.UNKNOWN_SERVER_ERROR) {
+      this.#backOff(partition, nowMs);
       this.#options.onRetry(error);
     } else {
-      this.#partitions = this.#partitions.filter((other) => other !== partition);
+      this.#stop(partition);
       this.#fail(error);
     }
     return ERRORS.get(code)?.isInvalidMetadata ?? false;
   }
 
+  #seekByPolicy(partition: AssignedPartition): void {
+    const at = resetSpec(this.#options.autoOffsetReset, this.#cluster.options.clock.wallMs());
+    this.#options.counters.resets++;
+    if (at !== undefined) partition.seek(at);
+  }
+
   #onFailure(asked: readonly Asked[], error: KafkaError): void {
-    if (!error.isRetriable) return this.#fail(error);
+    this.#options.counters.fetchFailures++;
+    if (!error.isRetriable) {
+      for (const { partition, epoch } of asked) if (partition.epoch === epoch) this.#stop(partition);
+      return this.#fail(error);
+    }
     const nowMs = this.#cluster.options.clock.monotonicMs();
-    for (const { partition, epoch } of asked) if (partition.epoch === epoch) this.#backOff(partition, nowMs);
+    for (const { partition, epoch } of asked) {
+      if (partition.epoch !== epoch) continue;
+      partition.preferredReplica = NO_REPLICA;
+      this.#backOff(partition, nowMs);
+    }
     this.#options.onRetry(error);
     this.#refreshMetadata(new Set(asked.map(({ partition }) => partition.topic)));
+  }
+
+  #stop(partition: AssignedPartition): void {
+    partition.isLocating = false;
+    partition.hasFailed = true;
   }
 
   #fail(error: KafkaError): void {
@@ -361,4 +526,17 @@ export class Fetcher {
     const { clock } = this.#cluster.options;
     this.#timer = clock.setTimer(Math.max(0, atMs - clock.monotonicMs()), () => this.wake());
   }
+}
+
+function isHeld(
+  { fetchOffset = 0, fetchEpoch }: AssignedPartition,
+  end: { leaderEpoch: number; endOffset: number },
+): boolean {
+  return end.leaderEpoch >= fetchEpoch && end.endOffset >= fetchOffset;
+}
+
+function push<T>(map: Map<number, T[]>, key: number, value: T): void {
+  const same = map.get(key);
+  if (same === undefined) map.set(key, [value]);
+  else same.push(value);
 }

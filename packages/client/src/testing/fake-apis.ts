@@ -28,6 +28,11 @@ import {
   createMetadataResponseTopic,
   MetadataResponse,
 } from "@samsa/protocol/messages/metadata-response";
+import { OffsetForLeaderEpochRequest } from "@samsa/protocol/messages/offset-for-leader-epoch-request";
+import {
+  createOffsetForLeaderEpochResponseEpochEndOffset,
+  OffsetForLeaderEpochResponse,
+} from "@samsa/protocol/messages/offset-for-leader-epoch-response";
 import { ProduceRequest } from "@samsa/protocol/messages/produce-request";
 import {
   createProduceResponsePartitionProduceResponse,
@@ -50,6 +55,7 @@ export const FAKE_APIS: ReadonlyMap<number, FakeApi> = new Map(
     fakeApi(ProduceRequest, ProduceResponse, answerProduce),
     fakeApi(FetchRequest, FetchResponse, answerFetch),
     fakeApi(ListOffsetsRequest, ListOffsetsResponse, answerListOffsets),
+    fakeApi(OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, answerOffsetForLeaderEpoch),
     fakeApi(CreateTopicsRequest, CreateTopicsResponse, answerCreateTopics),
     fakeApi(DeleteTopicsRequest, DeleteTopicsResponse, answerDeleteTopics),
   ].map((api) => [api.request.apiKey, api]),
@@ -274,6 +280,34 @@ function answerListOffsets(
       }),
     })),
   });
+}
+
+function answerOffsetForLeaderEpoch(
+  cluster: FakeCluster,
+  request: OffsetForLeaderEpochRequest,
+): OffsetForLeaderEpochResponse {
+  return OffsetForLeaderEpochResponse.create({
+    topics: request.topics.map(({ topic, partitions }) => ({
+      topic,
+      partitions: partitions.map(({ partition, leaderEpoch }) =>
+        createOffsetForLeaderEpochResponseEpochEndOffset({
+          partition,
+          ...epochEnd(cluster.partition(topic, partition), leaderEpoch),
+        }),
+      ),
+    })),
+  });
+}
+
+/** Where the largest epoch at or below the one asked for ends. */
+export function epochEnd(partition: FakePartition, epoch: number): { leaderEpoch: number; endOffset: number } {
+  let found = -1;
+  for (const bytes of partition.batches) {
+    const { partitionLeaderEpoch, baseOffset } = new RecordBatch(bytes);
+    if (partitionLeaderEpoch > epoch) return { leaderEpoch: found < 0 ? epoch : found, endOffset: baseOffset };
+    found = partitionLeaderEpoch;
+  }
+  return { leaderEpoch: epoch === partition.leaderEpoch ? epoch : found, endOffset: partition.endOffset };
 }
 
 function firstAtOrAfter(partition: FakePartition, timestamp: number): number {
