@@ -1,4 +1,5 @@
 import type { Clock, Connection, Disk, Listener, Random, Transport, Uuid } from "@samsa/base";
+import { withoutEffect } from "./configs-without-effect.ts";
 import { ErrorCode, InvariantError, KafkaError, randomUuid } from "@samsa/base";
 import type { Logger } from "@samsa/broker";
 import { Broker, MetadataCache } from "@samsa/broker";
@@ -77,6 +78,8 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
   const transport = options.transport ?? new TcpTransport();
   const { config, isOpenAllowed } = brokerConfig(options);
   if (config.unknownKeys.length > 0) logger.warn({ keys: config.unknownKeys }, "configuration keys that nobody reads");
+  const idle = withoutEffect(config.explicit.keys());
+  if (idle.size > 0) logger.warn(Object.fromEntries(idle), "configuration keys that have no effect here");
   const wantedListeners = clientListeners(config, isOpenAllowed);
   const nodeId = config.number("node.id");
   const storage = await openStorage(options, config, stack);
