@@ -19,7 +19,6 @@ export const CONFIGS_WITHOUT_EFFECT: readonly ConfigsWithoutEffect[] = [
       "group.coordinator.threads",
       "num.io.threads",
       "num.network.threads",
-      "num.recovery.threads.per.data.dir",
       "num.replica.alter.log.dirs.threads",
       "offsets.load.buffer.size",
       "producer.purgatory.purge.interval.requests",
@@ -307,16 +306,7 @@ export const CONFIGS_WITHOUT_EFFECT: readonly ConfigsWithoutEffect[] = [
       "controlled.shutdown.enable",
       "controller.performance.always.log.threshold.ms",
       "controller.performance.sample.period.ms",
-      "controller.quorum.append.linger.ms",
-      "controller.quorum.auto.join.enable",
       "controller.quorum.bootstrap.servers",
-      "controller.quorum.election.backoff.max.ms",
-      "controller.quorum.election.timeout.ms",
-      "controller.quorum.fetch.max.bytes",
-      "controller.quorum.fetch.snapshot.max.bytes",
-      "controller.quorum.fetch.timeout.ms",
-      "controller.quorum.request.timeout.ms",
-      "controller.quorum.retry.backoff.ms",
       "controller.quorum.voters",
       "controller.quota.window.num",
       "controller.quota.window.size.seconds",
@@ -335,7 +325,6 @@ export const CONFIGS_WITHOUT_EFFECT: readonly ConfigsWithoutEffect[] = [
       "replica.fetch.min.bytes",
       "replica.fetch.response.max.bytes",
       "replica.fetch.wait.max.ms",
-      "replica.high.watermark.checkpoint.interval.ms",
       "replica.lag.time.max.ms",
       "replica.socket.receive.buffer.bytes",
       "replica.socket.timeout.ms",
@@ -348,15 +337,7 @@ export const CONFIGS_WITHOUT_EFFECT: readonly ConfigsWithoutEffect[] = [
   },
   {
     reason: "the metadata log keeps to its own limits",
-    keys: [
-      "metadata.log.max.record.bytes.between.snapshots",
-      "metadata.log.max.snapshot.interval.ms",
-      "metadata.log.segment.bytes",
-      "metadata.log.segment.ms",
-      "metadata.max.idle.interval.ms",
-      "metadata.max.retention.bytes",
-      "metadata.max.retention.ms",
-    ],
+    keys: ["metadata.max.idle.interval.ms"],
   },
   {
     reason: "sockets are as the system makes them",
@@ -387,14 +368,6 @@ export const CONFIGS_WITHOUT_EFFECT: readonly ConfigsWithoutEffect[] = [
   {
     reason: "nothing unstable is served",
     keys: ["unstable.api.versions.enable", "unstable.feature.versions.enable"],
-  },
-  {
-    reason: "the log has a way of its own",
-    keys: [
-      "log.flush.offset.checkpoint.interval.ms",
-      "log.flush.start.offset.checkpoint.interval.ms",
-      "log.initial.task.delay.ms",
-    ],
   },
 ];
 /** Of the keys that were set, those without effect, by the reason. */

@@ -10,6 +10,7 @@ export type {
   RecordDecoder,
   SegmentDescription,
 } from "@samsa/log";
+export type { TopicOptions } from "./broker-topics.ts";
 export { dataDirectoryHolder } from "./data-directory-lock.ts";
 export { dumpFiles } from "./offline/dump-files.ts";
 export { formatStorage, randomClusterId, storageInfo } from "./offline/format-storage.ts";

@@ -1,5 +1,4 @@
-import type { Clock, Connection, Disk, Listener, Random, Transport, Uuid } from "@samsa/base";
-import { withoutEffect } from "./configs-without-effect.ts";
+import type { Clock, Disk, Random, Transport, Uuid } from "@samsa/base";
 import { ErrorCode, InvariantError, KafkaError, randomUuid } from "@samsa/base";
 import type { Logger } from "@samsa/broker";
 import { Broker, MetadataCache } from "@samsa/broker";
@@ -8,11 +7,14 @@ import { descriptorLimit, SystemClock, SystemRandom, TcpTransport } from "@samsa
 import { LogDirs, OpenFiles, PooledDisk } from "@samsa/log";
 import { BrokerConfig, EffectiveBrokerConfig, SUPPORTED_FEATURES } from "@samsa/metadata";
 import { logCleanerConfigOf, ReplicaManager } from "@samsa/replication";
+import { withoutEffect } from "./configs-without-effect.ts";
 import { DirectoryReporter } from "./directory-reporter.ts";
-import type { ListenerConfig } from "./listeners.ts";
 import { advertisedListeners, clientListeners } from "./listeners.ts";
+import { BrokerTopics } from "./broker-topics.ts";
+import type { TopicOptions } from "./broker-topics.ts";
+import { CloseStack, Outcome } from "./closing.ts";
+import { Gate, listenAll } from "./listening.ts";
 import { defaultLogger } from "./logger.ts";
-import type { Closers } from "./storage.ts";
 import { openStorage } from "./storage.ts";
 import { samsaVersion } from "./version.ts";
 
@@ -23,6 +25,8 @@ export interface StartBrokerOptions {
   readonly port?: number;
   /** A folder; "memory" keeps everything in memory; "temporary" makes a folder and removes it at the end. Default "memory". */
   readonly dataDir?: string;
+  /** Of a directory that is formatted now: 22 characters, as `samsa storage random-uuid` makes them. Default: a random one. */
+  readonly clusterId?: string;
   /** Kafka's configuration by its dotted names, as in server.properties. */
   readonly properties?: Readonly<Record<string, string>>;
   /** Told what happens. Default: warnings and errors as JSON lines on stderr. */
@@ -43,6 +47,12 @@ export interface RunningBroker extends AsyncDisposable {
   readonly clusterId: string;
   readonly nodeId: number;
   readonly version: string;
+  /** Makes a topic; resolves when it takes records. @throws KafkaError in Kafka's words */
+  createTopic(name: string, options?: TopicOptions): Promise<void>;
+  /** Names of the topics, without Kafka's own. */
+  topics(): readonly string[];
+  /** Removes every topic but Kafka's own, with its records: a clean broker for the next test. */
+  deleteAllTopics(): Promise<void>;
   /** Resolves after a stop; rejects when the broker had to stop by itself. */
   readonly closed: Promise<void>;
   /** Answers what was started, writes what is pending and stops. */
@@ -98,6 +108,7 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
     metadataDirectory,
     directories: storage.directories,
     nodeId,
+    clusterId: options.clusterId,
     controllerListener: CONTROLLER_LISTENER,
   });
   const { clusterId, metadataDirectoryId, directories } = prepared;
@@ -223,6 +234,7 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
   await controller.unfenceBroker(nodeId, brokerEpoch, cordonedDirectories(replicas));
   gate.open(broker);
 
+  const topics = new BrokerTopics(controller);
   const first = brokerListeners[0];
   if (first === undefined) throw new InvariantError("a broker has a listener");
   const close = async (): Promise<void> => {
@@ -242,6 +254,9 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
     clusterId,
     nodeId,
     version: samsaVersion(),
+    createTopic: (name, topic) => topics.create(name, topic),
+    topics: () => topics.names(),
+    deleteAllTopics: () => topics.deleteAll(),
     closed: outcome.promise,
     close,
     [Symbol.asyncDispose]: close,
@@ -285,98 +300,4 @@ function brokerConfig({ host, port, properties = {} }: StartBrokerOptions): {
 /** Half of what the process may have open is for connections. */
 function mostOpenFiles(): number {
   return Math.min(Math.floor((descriptorLimit() ?? 2048) / 2), MOST_OPEN_FILES);
-}
-
-/** Binds every listener. Clients that come before the broker serves wait at the gate. */
-async function listenAll(
-  transport: Transport,
-  wanted: readonly ListenerConfig[],
-  gate: Gate,
-  stack: CloseStack,
-): Promise<readonly ListenerConfig[]> {
-  const bound: ListenerConfig[] = [];
-  for (const { name, address } of wanted) {
-    const host = address.host.replace(/^\[|\]$/g, "");
-    const listener: Listener = await transport.listen({ host, port: address.port }, (connection) =>
-      gate.accept(connection, name),
-    );
-    stack.defer(() => listener.close());
-    bound.push({ name, address: { host: address.host, port: listener.address.port } });
-  }
-  return bound;
-}
-
-/** Holds connections until there is a broker for them: not a byte is read before. */
-class Gate {
-  #broker: Broker | undefined;
-  readonly #waiting = new Set<() => void>();
-
-  accept(connection: Connection, listenerName: string) {
-    if (this.#broker !== undefined) return this.#broker.accept(connection, listenerName);
-    connection.pause();
-    let handler: ReturnType<Broker["accept"]> | undefined;
-    const early: Uint8Array[] = [];
-    const begin = (): void => {
-      handler = this.#broker?.accept(connection, listenerName);
-      for (const bytes of early.splice(0)) handler?.onData(bytes);
-      connection.resume();
-    };
-    this.#waiting.add(begin);
-    return {
-      onData: (bytes: Uint8Array) => (handler === undefined ? void early.push(bytes) : handler.onData(bytes)),
-      onDrain: () => handler?.onDrain(),
-      onClose: (error?: Error) => {
-        this.#waiting.delete(begin);
-        handler?.onClose(error);
-      },
-    };
-  }
-
-  open(broker: Broker): void {
-    this.#broker = broker;
-    for (const begin of this.#waiting) begin();
-    this.#waiting.clear();
-  }
-}
-
-/** How a broker ended, for `closed`. */
-class Outcome {
-  readonly promise: Promise<void>;
-  resolve: () => void = () => {};
-  reject: (error: unknown) => void = () => {};
-
-  constructor() {
-    this.promise = new Promise((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-    });
-    this.promise.catch(() => {}); // an owner who never looks at `closed` is no reason to end the process
-  }
-}
-
-/** What has been opened, closed in the opposite order, once. */
-class CloseStack implements Closers {
-  readonly #closers: (() => void | Promise<void>)[] = [];
-  #closing: Promise<void> | undefined;
-
-  defer(closer: () => void | Promise<void>): void {
-    this.#closers.push(closer);
-  }
-
-  close(): Promise<void> {
-    this.#closing ??= this.#run();
-    return this.#closing;
-  }
-
-  async #run(): Promise<void> {
-    const errors: unknown[] = [];
-    for (const closer of this.#closers.toReversed()) {
-      try {
-        await closer();
-      } catch (error) {
-        errors.push(error); // the others are closed all the same
-      }
-    }
-    if (errors.length > 0) throw errors.length === 1 ? errors[0] : new AggregateError(errors, "closing failed");
-  }
 }

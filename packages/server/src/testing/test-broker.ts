@@ -35,6 +35,7 @@ export interface TopicOptions {
 
 export interface TestBrokerOptions {
   readonly disk?: Disk;
+  readonly clusterId?: string;
   readonly properties?: Readonly<Record<string, string>>;
   /** Most bytes that arrive at once. */
   readonly readBytes?: number;
@@ -52,6 +53,7 @@ export async function startTestBroker(options: TestBrokerOptions = {}): Promise<
     transport,
     clock,
     logger: recordingLogger(logged),
+    ...(options.clusterId !== undefined && { clusterId: options.clusterId }),
     ...(options.properties && { properties: options.properties }),
   });
   const connect = () => RawClient.connect(transport, { host: broker.host, port: broker.port });
