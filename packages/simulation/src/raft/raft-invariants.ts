@@ -17,6 +17,8 @@ interface CommittedBatch {
   readonly endOffset: number;
   readonly epoch: number;
   readonly crc: number;
+  /** Of the leader that committed it: what later leaders must have. */
+  readonly committedInEpoch: number;
   /** Of everything up to its end. */
   readonly state: number;
 }
@@ -72,7 +74,7 @@ export class RaftInvariants {
     if (leader !== undefined)
       throw new RaftViolation("an epoch has one leader", `${leader} and ${id} in ${raft.epoch}`);
     this.#leaders.set(raft.epoch, id);
-    this.#checkCompleteness(id, disk);
+    this.#checkCompleteness(id, disk, raft.epoch);
   }
 
   /** A replica begins anew, with what its disk kept. An epoch that it never spoke of may be forgotten. */
@@ -116,7 +118,13 @@ export class RaftInvariants {
    * A replica takes a batch for committed. When it is the first to say so, the batch must lie synced on a majority of the voters.
    * @returns the state after it
    */
-  onCommit(replica: CheckedReplica, batch: LogBatch, voters: readonly CheckedReplica[], majority: number): number {
+  onCommit(
+    replica: CheckedReplica,
+    batch: LogBatch,
+    committedInEpoch: number,
+    voters: readonly CheckedReplica[],
+    majority: number,
+  ): number {
     this.#checks++;
     const known = this.committedAt(batch.baseOffset);
     if (known !== undefined) {
@@ -138,7 +146,7 @@ export class RaftInvariants {
     }
     const { baseOffset, endOffset, epoch, crc } = batch;
     const state = nextState(this.#committed.at(-1)?.state ?? 0, batch);
-    this.#committed.push({ baseOffset, endOffset, epoch, crc, state });
+    this.#committed.push({ baseOffset, endOffset, epoch, crc, committedInEpoch, state });
     return state;
   }
 
@@ -157,10 +165,11 @@ export class RaftInvariants {
     return batch !== undefined && batch.baseOffset <= offset ? batch : undefined;
   }
 
-  #checkCompleteness(id: number, disk: SimulatedRaftDisk): void {
+  /** The votes for a leader may arrive when a later one has committed long since. That one's records it need not have. */
+  #checkCompleteness(id: number, disk: SimulatedRaftDisk, epoch: number): void {
     for (let at = this.#indexAt(disk.logStartOffset); at < this.#committed.length; at++) {
       const batch = this.#committed[at];
-      if (batch === undefined) break;
+      if (batch === undefined || batch.committedInEpoch > epoch) break;
       const found = disk.batchAt(batch.baseOffset);
       if (found?.epoch === batch.epoch && found.crc === batch.crc) continue;
       throw new RaftViolation("a leader has all that is committed", `${id} lacks offset ${batch.baseOffset}`);

@@ -326,7 +326,7 @@ export class SimulatedReplica implements CheckedReplica {
     for (let at = disk.indexAt(this.appliedOffset); at < disk.batches.length; at++) {
       const batch = disk.batches[at];
       if (batch === undefined || batch.endOffset > highWatermark) break;
-      this.appliedState = invariants.onCommit(this, batch, voters, voterSet.majority);
+      this.appliedState = invariants.onCommit(this, batch, raft.epoch, voters, voterSet.majority);
       this.appliedOffset = batch.endOffset;
     }
   }
