@@ -25,6 +25,13 @@ export interface ApiHandler<Request, Response> {
     context: RequestContext,
     services: BrokerServices,
   ): Response | typeof NO_RESPONSE | Promise<Response | typeof NO_RESPONSE>;
+  /**
+   * Counts what the request has used, other than time, when it is about to be answered; returns the milliseconds to hold the
+   * client back.
+   */
+  recordUse?(context: RequestContext, services: BrokerServices): number;
+  /** The handler counts the time of the request by itself, because its answer depends on that. */
+  readonly recordsRequestTime?: boolean;
   /** The bytes of the response have left: what was borrowed for it may be given back. Not told when the client goes first. */
   onSent?(response: Response): void;
   /** The whole request refused, for what `handle` throws. */

@@ -6,6 +6,7 @@ import type { AutoTopicCreation } from "./auto-topic-creation.ts";
 import type { FetchSessionCache } from "./fetch-session/fetch-session-cache.ts";
 import type { Logger } from "./logger.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
+import type { QuotaManagers } from "./quota/quota-managers.ts";
 import type { ProducerIdManager } from "./producer-id-manager.ts";
 
 /** What the handlers share. */
@@ -21,6 +22,7 @@ export interface BrokerServices {
   readonly autoTopicCreation: AutoTopicCreation;
   readonly producerIds: ProducerIdManager;
   readonly fetchSessions: FetchSessionCache;
+  readonly quotas: QuotaManagers;
   readonly clock: Clock;
   readonly logger: Logger;
   /** What the ApiVersions answer lists. */

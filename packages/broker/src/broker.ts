@@ -1,18 +1,30 @@
-import type { Clock, Connection, ConnectionHandler, InvariantError, Random } from "@samsa/base";
+import type { Clock, Connection, ConnectionHandler, InvariantError, Random, Timer } from "@samsa/base";
 import type { QuorumController } from "@samsa/controller";
 import type { BrokerConfig } from "@samsa/metadata";
 import type { ReplicaManager } from "@samsa/replication";
 import { API_ENDPOINTS } from "./api-endpoints.ts";
 import { AutoTopicCreation } from "./auto-topic-creation.ts";
 import { ClientConnection } from "./client-connection.ts";
+import { ConnectionAcceptor } from "./connection-acceptor.ts";
 import { FetchSessionCache } from "./fetch-session/fetch-session-cache.ts";
 import type { Logger } from "./logger.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
 import { ProducerIdManager } from "./producer-id-manager.ts";
+import { BrokerConnectionLimits } from "./quota/broker-connection-limits.ts";
+import type { ConnectionLimits } from "./quota/connection-quotas.ts";
+import { ConnectionQuotas } from "./quota/connection-quotas.ts";
+import { QuotaManagers, quotaWindow } from "./quota/quota-managers.ts";
+import { RequestMemory } from "./quota/request-memory.ts";
 import { RequestDispatcher } from "./request-dispatcher.ts";
 
 /** How long a stop waits for clients to take their last answers. */
 const DRAIN_TIMEOUT_MS = 2000;
+/** How often connections are looked at, for those that are idle or too slow. */
+const CHECK_INTERVAL_MS = 1000;
+/** Memory for requests and answers on their way, where `queued.max.request.bytes` sets no bound. */
+const DEFAULT_REQUEST_MEMORY_BYTES = 256 * 1024 * 1024;
+/** Connections, where neither `max.connections` nor the process sets a bound. */
+const DEFAULT_MAX_CONNECTIONS = 10_000;
 
 export interface BrokerOptions {
   readonly nodeId: number;
@@ -26,6 +38,8 @@ export interface BrokerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Connections to take where `max.connections` is not set. */
+  readonly mostConnections?: number;
   /** A promise of our own code was broken; the process must stop. */
   readonly onFatal: (error: InvariantError) => void;
 }
@@ -35,12 +49,30 @@ export class Broker {
   readonly #options: BrokerOptions;
   readonly #dispatcher: RequestDispatcher;
   readonly #connections = new Set<ClientConnection>();
+  readonly #quotas: QuotaManagers;
+  readonly #acceptor: ConnectionAcceptor;
+  readonly #connectionQuotas: ConnectionQuotas;
+  readonly #connectionLimits: BrokerConnectionLimits;
+  readonly #memory: RequestMemory;
+  #check: Timer | undefined;
   #whenEmpty: (() => void) | undefined;
   #isDraining = false;
 
   constructor(options: BrokerOptions) {
-    const { config, controller, nodeId, brokerEpoch, random } = options;
+    const { config, controller, nodeId, brokerEpoch, random, clock, logger } = options;
     this.#options = options;
+    this.#quotas = new QuotaManagers(options);
+    this.#connectionQuotas = new ConnectionQuotas(quotaWindow(config));
+    this.#connectionLimits = new BrokerConnectionLimits(config, options.mostConnections ?? DEFAULT_MAX_CONNECTIONS);
+    const queuedBytes = config.number("queued.max.request.bytes");
+    this.#memory = new RequestMemory(queuedBytes > 0 ? queuedBytes : DEFAULT_REQUEST_MEMORY_BYTES);
+    this.#acceptor = new ConnectionAcceptor({
+      quotas: this.#connectionQuotas,
+      limits: () => this.#limits,
+      serve: (connection, listenerName) => this.#serve(connection, listenerName),
+      clock,
+      logger,
+    });
     this.#dispatcher = new RequestDispatcher(API_ENDPOINTS, {
       ...options,
       autoTopicCreation: new AutoTopicCreation({ config, createTopics: (request) => controller.createTopics(request) }),
@@ -49,29 +81,66 @@ export class Broker {
         maxSessions: config.number("max.incremental.fetch.session.cache.slots"),
         random,
       }),
+      quotas: this.#quotas,
       servedApis: API_ENDPOINTS.map(({ advertised }) => advertised),
     });
   }
 
   /** Serves a client that came in by the named listener. */
   accept(connection: Connection, listenerName: string): ConnectionHandler {
+    return this.#acceptor.accept(connection, listenerName);
+  }
+
+  #serve(connection: Connection, listenerName: string): ConnectionHandler {
+    const { config, clock } = this.#options;
     const client = new ClientConnection({
       connection,
       dispatcher: this.#dispatcher,
       listenerName,
-      maxRequestBytes: this.#options.config.number("socket.request.max.bytes"),
+      maxRequestBytes: config.number("socket.request.max.bytes"),
+      maxIdleMs: config.number("connections.max.idle.ms"),
+      memory: this.#memory,
+      clock,
       logger: this.#options.logger,
-      onClose: (closed) => this.#forget(closed),
+      onClose: (closed) => {
+        this.#forget(closed);
+        this.#acceptor.release(connection);
+      },
       onFatal: this.#options.onFatal,
     });
     if (this.#isDraining) connection.destroy();
     else this.#connections.add(client);
+    this.#checkLater();
     return client;
+  }
+
+  get #limits(): ConnectionLimits {
+    return this.#connectionLimits.current(this.#options.metadata.image, this.#quotas.limits);
+  }
+
+  /** One timer for all connections, as long as there are any. */
+  #checkLater(): void {
+    if (this.#check !== undefined || this.#connections.size === 0) return;
+    this.#check = this.#options.clock.setTimer(CHECK_INTERVAL_MS, () => {
+      this.#check = undefined;
+      for (const client of this.#connections) client.check();
+      this.#closeExcess();
+      this.#checkLater();
+    });
+  }
+
+  /** `max.connections` may have been lowered: those go that were used least lately, as in Kafka. */
+  #closeExcess(): void {
+    const excess = this.#connectionQuotas.total - this.#limits.maxConnections;
+    if (excess <= 0) return;
+    const byUse = [...this.#connections].sort((a, b) => a.lastActiveMs - b.lastActiveMs);
+    for (const client of byUse.slice(0, excess)) client.close();
   }
 
   /** Answers what was started and closes every connection; a client that does not take its answers is cut off. */
   async drain(): Promise<void> {
     this.#isDraining = true;
+    this.#acceptor.close();
     if (this.#connections.size === 0) return;
     await new Promise<void>((resolve) => {
       const timer = this.#options.clock.setTimer(DRAIN_TIMEOUT_MS, () => {
@@ -87,6 +156,9 @@ export class Broker {
 
   #forget(client: ClientConnection): void {
     this.#connections.delete(client);
-    if (this.#connections.size === 0) this.#whenEmpty?.();
+    if (this.#connections.size > 0) return;
+    this.#check?.cancel();
+    this.#check = undefined;
+    this.#whenEmpty?.();
   }
 }

@@ -1,8 +1,11 @@
-import type { Connection, ConnectionHandler } from "@samsa/base";
+import type { Clock, Connection, ConnectionHandler, Timer } from "@samsa/base";
 import { InvariantError, KafkaError } from "@samsa/base";
 import { ApiKey, FrameDecoder } from "@samsa/protocol";
 import { CloseConnectionError } from "./api-handler.ts";
 import type { Logger } from "./logger.ts";
+import { ANONYMOUS } from "./quota/client-quota-limits.ts";
+import type { MemoryShare, RequestMemory } from "./quota/request-memory.ts";
+import { allowedMs } from "./quota/slow-peer.ts";
 import type { Answer, RequestDispatcher } from "./request-dispatcher.ts";
 
 /** Requests of one connection that may be in progress at once, all of an API that may overlap. */
@@ -15,6 +18,9 @@ export interface ClientConnectionOptions {
   readonly dispatcher: RequestDispatcher;
   readonly listenerName: string;
   readonly maxRequestBytes: number; // socket.request.max.bytes
+  readonly maxIdleMs: number; // connections.max.idle.ms; below 0 there is no bound
+  readonly memory: RequestMemory;
+  readonly clock: Clock;
   readonly logger: Logger;
   readonly onClose: (connection: ClientConnection) => void;
   /** A promise of our own code was broken: the broker must stop. */
@@ -33,6 +39,9 @@ interface Exchange {
  * overlap. While requests wait, or while the client does not take its answers, nothing more is read from it, so a client
  * holds no more memory than one read and what it is being answered. What cannot be answered closes the connection, after the
  * answers to everything before it.
+ *
+ * A client that is over its quota is answered at once, and then nothing of it is read for a while (KIP-219). One that is idle,
+ * or that sends a request or takes its answers too slowly, is closed at a `check`.
  */
 export class ClientConnection implements ConnectionHandler {
   readonly #options: ClientConnectionOptions;
@@ -40,7 +49,18 @@ export class ClientConnection implements ConnectionHandler {
   #waiting: Uint8Array[] = []; // whole requests not yet started, from one read
   readonly #exchanges: Exchange[] = []; // started, oldest first
   readonly #disconnectCallbacks = new Set<() => void>();
+  readonly #share: MemoryShare;
   #requestBytes = 0; // of what was started and not answered
+  #waitingBytes = 0; // of what was not started
+  #writtenBytes = 0;
+  #muted: Timer | undefined;
+  #mutedUntilMs = 0;
+  #wasActive = true; // since the last check
+  #lastActiveMs: number;
+  #lastCheckMs: number;
+  #receivingMs = 0; // how long a request that is not complete has been on its way, while it was read
+  #takenBytes = 0; // of the answers, at the last check at which there were more than before
+  #takenAtMs = 0;
   #isWriteBlocked = false;
   #isPaused = false;
   #isPumping = false;
@@ -50,15 +70,34 @@ export class ClientConnection implements ConnectionHandler {
   constructor(options: ClientConnectionOptions) {
     this.#options = options;
     this.#frames = new FrameDecoder(options.maxRequestBytes);
+    this.#share = options.memory.join(() => this.#pump());
+    this.#lastActiveMs = this.#lastCheckMs = options.clock.monotonicMs();
+  }
+
+  /** Nothing of it is in progress. */
+  get isQuiet(): boolean {
+    return this.#exchanges.length === 0 && this.#waiting.length === 0;
+  }
+
+  /** As of the last check. */
+  get lastActiveMs(): number {
+    return this.#lastActiveMs;
   }
 
   onData(bytes: Uint8Array): void {
     if (this.#isClosed || this.#isEnding) return;
-    this.#waiting.push(...this.#frames.push(bytes));
+    this.#wasActive = true;
+    const complete = this.#frames.push(bytes);
+    if (complete.length > 0) this.#receivingMs = 0;
+    for (const frame of complete) {
+      this.#waiting.push(frame);
+      this.#waitingBytes += frame.length;
+    }
     this.#pump();
   }
 
   onDrain(): void {
+    this.#wasActive = true;
     this.#isWriteBlocked = false;
     this.#pump();
   }
@@ -67,6 +106,8 @@ export class ClientConnection implements ConnectionHandler {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#waiting = [];
+    this.#muted?.cancel();
+    this.#options.memory.leave(this.#share);
     for (const callback of this.#disconnectCallbacks) callback();
     this.#disconnectCallbacks.clear();
     this.#options.onClose(this);
@@ -85,6 +126,61 @@ export class ClientConnection implements ConnectionHandler {
     this.onClose();
   }
 
+  /** To be called every now and then: closes a client that is idle, or too slow. */
+  check(): void {
+    const { clock, memory, maxIdleMs, connection } = this.#options;
+    const nowMs = clock.monotonicMs();
+    const sinceLastMs = nowMs - this.#lastCheckMs;
+    this.#lastCheckMs = nowMs;
+    if (this.#wasActive) this.#lastActiveMs = nowMs;
+    this.#wasActive = false;
+    this.#holdMemory();
+
+    const untakenBytes = connection.bufferedBytes;
+    const takenBytes = this.#writtenBytes - untakenBytes;
+    if (untakenBytes === 0 || takenBytes > this.#takenBytes) {
+      this.#takenBytes = takenBytes;
+      this.#takenAtMs = nowMs;
+    }
+    const partialBytes = this.#frames.pendingBytes;
+    if (partialBytes === 0) this.#receivingMs = 0;
+    else if (!this.#isPaused) this.#receivingMs += sinceLastMs;
+
+    if (nowMs - this.#takenAtMs > allowedMs(untakenBytes, memory.isUsedUp)) {
+      this.#cutOff(`it does not take its answers (${untakenBytes} bytes)`);
+    } else if (this.#receivingMs > allowedMs(partialBytes, memory.isUsedUp)) {
+      this.#cutOff(`its request does not end (${partialBytes} bytes so far)`);
+    } else if (maxIdleMs >= 0 && this.isQuiet && nowMs - this.#lastActiveMs >= maxIdleMs) {
+      this.#cutOff("it is idle");
+    }
+  }
+
+  #cutOff(reason: string): void {
+    const { connection, logger } = this.#options;
+    const { host, port } = connection.remoteAddress;
+    logger.debug({ client: `${host}:${port}`, reason }, "closing a connection");
+    this.close();
+  }
+
+  /** Starts nothing and reads nothing for as long as the client was told to wait. */
+  #mute(throttleMs: number): void {
+    const { clock } = this.#options;
+    const untilMs = clock.monotonicMs() + throttleMs;
+    if (this.#muted !== undefined && untilMs <= this.#mutedUntilMs) return;
+    this.#mutedUntilMs = untilMs;
+    this.#muted?.cancel();
+    this.#muted = clock.setTimer(throttleMs, () => {
+      this.#muted = undefined;
+      this.#pump();
+    });
+  }
+
+  #holdMemory(): void {
+    const partialBytes = this.#frames.pendingBytes;
+    const requestBytes = partialBytes + this.#waitingBytes + this.#requestBytes;
+    this.#options.memory.hold(this.#share, requestBytes + this.#options.connection.bufferedBytes, partialBytes > 0);
+  }
+
   #onDisconnect(callback: () => void): () => void {
     this.#disconnectCallbacks.add(callback);
     return () => this.#disconnectCallbacks.delete(callback);
@@ -100,24 +196,27 @@ export class ClientConnection implements ConnectionHandler {
       const frame = this.#waiting[started];
       if (this.#isClosed || frame === undefined || !this.#mayStart(frame)) break;
       started++;
+      this.#waitingBytes -= frame.length;
       this.#start(frame);
     }
     if (started > 0) this.#waiting = this.#waiting.slice(started);
     this.#isPumping = false;
+    if (!this.#isClosed) this.#holdMemory();
     if (this.#exchanges.length === 0 && this.#waiting.length === 0) {
       if (this.#isEnding) return this.#options.connection.end();
       if (this.#frames.failure !== undefined) return this.#refuse(this.#frames.failure);
     }
-    if (this.#isEnding) return;
-    const mustPause = this.#waiting.length > 0 || this.#isWriteBlocked;
-    if (this.#isClosed || mustPause === this.#isPaused) return;
+    if (this.#isEnding || this.#isClosed) return;
+    const isBusy = this.#waiting.length > 0 || this.#isWriteBlocked || this.#muted !== undefined;
+    const mustPause = isBusy || !this.#options.memory.mayRead(this.#share);
+    if (mustPause === this.#isPaused) return;
     this.#isPaused = mustPause;
     if (mustPause) this.#options.connection.pause();
     else this.#options.connection.resume();
   }
 
   #mayStart(frame: Uint8Array): boolean {
-    if (this.#isWriteBlocked || this.#isEnding) return false;
+    if (this.#isWriteBlocked || this.#isEnding || this.#muted !== undefined) return false;
     const last = this.#exchanges.at(-1);
     if (last === undefined) return true;
     const isRoom =
@@ -134,6 +233,7 @@ export class ClientConnection implements ConnectionHandler {
       const answer = dispatcher.dispatch(frame, {
         listenerName,
         clientAddress: connection.remoteAddress,
+        user: ANONYMOUS,
         onDisconnect: (callback) => this.#onDisconnect(callback),
       });
       if (!(answer instanceof Promise)) {
@@ -164,9 +264,12 @@ export class ClientConnection implements ConnectionHandler {
         return this.#refuse(exchange.refusal.error);
       }
       if (exchange.answer === undefined) return;
-      const { chunks, onSent } = exchange.answer;
+      const { chunks, onSent, throttleMs = 0 } = exchange.answer;
       this.#exchanges.shift();
       this.#requestBytes -= exchange.requestBytes;
+      this.#wasActive = true;
+      for (const chunk of chunks) this.#writtenBytes += chunk.length;
+      if (throttleMs > 0) this.#mute(throttleMs);
       if (chunks.length > 0 && !this.#options.connection.write(chunks, onSent)) this.#isWriteBlocked = true;
     }
   }
@@ -174,6 +277,8 @@ export class ClientConnection implements ConnectionHandler {
   #stopStarting(): void {
     this.#isEnding = true;
     this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.#muted?.cancel();
     this.#options.connection.pause();
   }
 

@@ -1,4 +1,5 @@
 import type { Address } from "@samsa/base";
+import type { LoopTime } from "./quota/loop-time.ts";
 
 /** Who asks: what the header and the connection say about a request. */
 export interface RequestContext {
@@ -8,6 +9,9 @@ export interface RequestContext {
   readonly clientId: string | null;
   readonly listenerName: string; // names the endpoints that are answered
   readonly clientAddress: Address;
+  readonly user: string; // who has logged in; ANONYMOUS without a login
+  readonly requestBytes: number; // of the whole request, header and all
+  readonly loopTime: Pick<LoopTime, "leave" | "spentMs">;
   /** Calls once when the client is gone; returns how to take that back. */
   readonly onDisconnect: (callback: () => void) => () => void;
 }

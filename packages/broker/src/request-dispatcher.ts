@@ -3,6 +3,7 @@ import { ApiKey, decodeRequestHeader, encodeResponse, encodeUnsupportedApiVersio
 import type { ApiHandler } from "./api-handler.ts";
 import { CloseConnectionError, NO_RESPONSE } from "./api-handler.ts";
 import type { BrokerServices, ServedApi } from "./broker-services.ts";
+import { LoopTime, NOT_MEASURED } from "./quota/loop-time.ts";
 import type { RequestContext } from "./request-context.ts";
 
 /** The frame that answers a request. */
@@ -11,10 +12,12 @@ export interface Answer {
   readonly chunks: readonly Uint8Array[];
   /** To be called when the chunks have left. */
   readonly onSent?: () => void;
+  /** For so long nothing more of the client is read (KIP-219). */
+  readonly throttleMs?: number;
 }
 
 /** What a connection adds to a request. */
-export type ConnectionContext = Pick<RequestContext, "listenerName" | "clientAddress" | "onDisconnect">;
+export type ConnectionContext = Pick<RequestContext, "listenerName" | "clientAddress" | "user" | "onDisconnect">;
 
 /** A handler together with its codecs, so that handlers of all message types fit one table. */
 export interface ApiEndpoint {
@@ -33,7 +36,7 @@ export interface ApiEndpoint {
 const MAX_REQUEST_ELEMENTS = 100_000;
 const NO_ANSWER: Answer = { chunks: [] };
 
-export function endpoint<Request, Response>(handler: ApiHandler<Request, Response>): ApiEndpoint {
+export function endpoint<Request, Response extends object>(handler: ApiHandler<Request, Response>): ApiEndpoint {
   const { apiKey, lowestVersion } = handler.request;
   const highestVersion = handler.highestVersion ?? handler.request.highestVersion;
   const lowestAdvertised = handler.lowestAdvertisedVersion ?? lowestVersion;
@@ -45,11 +48,22 @@ export function endpoint<Request, Response>(handler: ApiHandler<Request, Respons
     mayOverlap: handler.mayOverlap ?? false,
     serve(reader, context, services) {
       const request = handler.request.read(reader, context.apiVersion); // what may follow it is ignored, as Kafka does
-      const encode = (response: Response | typeof NO_RESPONSE): Answer => {
-        if (response === NO_RESPONSE) return NO_ANSWER;
+      const encode = (decided: Response | typeof NO_RESPONSE): Answer => {
+        const ownThrottleMs = handler.recordUse?.(context, services) ?? 0;
+        // Kafka lets what is not answered pass, for it takes no time of the thread that answers.
+        if (decided === NO_RESPONSE) return ownThrottleMs > 0 ? { chunks: [], throttleMs: ownThrottleMs } : NO_ANSWER;
+        const { throttleTimeMs: told = 0 } = decided as Throttled;
+        const isExempt = handler.recordsRequestTime === true;
+        const requestThrottleMs = isExempt ? 0 : services.quotas.recordRequestTime(context, context.loopTime.spentMs());
+        const throttleMs = Math.max(told, ownThrottleMs, requestThrottleMs);
+        const response = throttleMs > told ? { ...decided, throttleTimeMs: throttleMs } : decided;
         try {
           const chunks = encodeResponse(handler.response, response, context.apiVersion, context.correlationId);
-          return handler.onSent === undefined ? { chunks } : { chunks, onSent: () => handler.onSent?.(response) };
+          return {
+            chunks,
+            ...(handler.onSent !== undefined && { onSent: () => handler.onSent?.(response) }),
+            ...(throttleMs > 0 && { throttleMs }),
+          };
         } catch (cause) {
           // Our own mistake, and this client's loss; the others go on.
           throw new Error(`the answer of ${handler.request.name} ${context.apiVersion} cannot be written`, { cause });
@@ -69,9 +83,16 @@ export function endpoint<Request, Response>(handler: ApiHandler<Request, Respons
       } catch (error) {
         return refuse(error);
       }
-      return response instanceof Promise ? response.then(encode, refuse) : encode(response);
+      if (!(response instanceof Promise)) return encode(response);
+      context.loopTime.leave();
+      return response.then(encode, refuse);
     },
   };
+}
+
+/** Most responses tell how long the client is to wait. */
+interface Throttled {
+  readonly throttleTimeMs?: number;
 }
 
 /** From the bytes of a request to the bytes of its answer. */
@@ -103,6 +124,9 @@ export class RequestDispatcher {
     reader.offset = 0;
     reader.elementsLeft = MAX_REQUEST_ELEMENTS;
     const { correlationId, clientId } = decodeRequestHeader(reader);
-    return api.serve(reader, { apiKey, apiVersion, correlationId, clientId, ...connection }, this.#services);
+    const { quotas, clock } = this.#services;
+    const loopTime = quotas.request.isEnabled ? new LoopTime(clock) : NOT_MEASURED;
+    const request = { apiKey, apiVersion, correlationId, clientId, requestBytes: frame.length, loopTime };
+    return api.serve(reader, { ...request, ...connection }, this.#services);
   }
 }

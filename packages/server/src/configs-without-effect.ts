@@ -308,8 +308,6 @@ export const CONFIGS_WITHOUT_EFFECT: readonly ConfigsWithoutEffect[] = [
       "controller.performance.sample.period.ms",
       "controller.quorum.bootstrap.servers",
       "controller.quorum.voters",
-      "controller.quota.window.num",
-      "controller.quota.window.size.seconds",
       "controller.socket.timeout.ms",
       "early.start.listeners",
       "initial.broker.registration.timeout.ms",
@@ -318,7 +316,6 @@ export const CONFIGS_WITHOUT_EFFECT: readonly ConfigsWithoutEffect[] = [
       "internal.metadata.log.segment.bytes",
       "internal.metadata.max.batch.size.in.bytes",
       "leader.imbalance.check.interval.seconds",
-      "max.connection.creation.rate",
       "num.replica.fetchers",
       "replica.fetch.backoff.ms",
       "replica.fetch.max.bytes",
@@ -352,18 +349,6 @@ export const CONFIGS_WITHOUT_EFFECT: readonly ConfigsWithoutEffect[] = [
   {
     reason: "there are no metrics yet",
     keys: ["metrics.num.samples", "metrics.recording.level", "metrics.sample.window.ms", "telemetry.max.bytes"],
-  },
-  {
-    reason: "there are no limits to it yet",
-    keys: [
-      "connections.max.idle.ms",
-      "max.connections",
-      "max.connections.per.ip",
-      "max.connections.per.ip.overrides",
-      "queued.max.request.bytes",
-      "quota.window.num",
-      "quota.window.size.seconds",
-    ],
   },
   {
     reason: "nothing unstable is served",

@@ -26,16 +26,22 @@ export async function listenAll(
 export class Gate {
   #broker: Broker | undefined;
   readonly #waiting = new Set<() => void>();
+  readonly #mostWaiting: number;
+
+  constructor(mostWaiting: number) {
+    this.#mostWaiting = mostWaiting;
+  }
 
   accept(connection: Connection, listenerName: string) {
     if (this.#broker !== undefined) return this.#broker.accept(connection, listenerName);
     connection.pause();
+    if (this.#waiting.size >= this.#mostWaiting) connection.destroy();
     let handler: ReturnType<Broker["accept"]> | undefined;
     const early: Uint8Array[] = [];
     const begin = (): void => {
+      connection.resume(); // before the broker, which may pause it again
       handler = this.#broker?.accept(connection, listenerName);
       for (const bytes of early.splice(0)) handler?.onData(bytes);
-      connection.resume();
     };
     this.#waiting.add(begin);
     return {

@@ -94,9 +94,10 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
   const nodeId = config.number("node.id");
   const storage = await openStorage(options, config, stack);
   const { metadataDirectory } = storage;
+  const mostConnections = mostOpenFiles(); // the other half of what the process may open
   const disk = new PooledDisk(storage.disk, new OpenFiles(mostOpenFiles()));
 
-  const gate = new Gate();
+  const gate = new Gate(mostConnections);
   const listening = await listenAll(transport, wantedListeners, gate, stack);
   const advertised = advertisedListeners(config, listening);
   const brokerListeners = advertised.map(({ name, address }) => ({ name, ...address, securityProtocol: PLAINTEXT }));
@@ -227,6 +228,7 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
     controller,
     clock,
     random,
+    mostConnections,
     logger,
     onFatal,
   });

@@ -23,6 +23,8 @@ export interface FetchContext {
   readonly wishes: readonly FetchWish[];
   /** To be called once. */
   answer(fetched: readonly FetchedPartition[], nowMs: number): FetchAnswer;
+  /** The answer with nothing in it, for a client over its quota: instead of `answer`. What was read counts as not read. */
+  throttled(): FetchAnswer;
 }
 
 const NO_SESSION = 0;
@@ -65,15 +67,19 @@ export function fetchContext(
   return incremental(session);
 }
 
-/** Versions from 15 on have it elsewhere (KIP-903). */
-function replicaIdOf({ replicaId, replicaState }: FetchRequest, apiVersion: number): number {
+/** The broker that follows; below 0 for a consumer. Versions from 15 on have it elsewhere (KIP-903). */
+export function replicaIdOf({ replicaId, replicaState }: FetchRequest, apiVersion: number): number {
   return apiVersion < 15 ? replicaId : replicaState.replicaId;
 }
+
+/** A client that asked for a session gets none, and asks again. */
+const THROTTLED: FetchAnswer = { errorCode: ErrorCode.NONE, sessionId: NO_SESSION, partitions: [] };
 
 function sessionless(wishes: ReadonlyMap<string, FetchWish>): FetchContext {
   return {
     wishes: [...wishes.values()],
     answer: (partitions) => ({ errorCode: ErrorCode.NONE, sessionId: NO_SESSION, partitions }),
+    throttled: () => THROTTLED,
   };
 }
 
@@ -93,21 +99,28 @@ function full(
       }
       return { errorCode: ErrorCode.NONE, sessionId: session?.id ?? NO_SESSION, partitions };
     },
+    throttled: () => THROTTLED,
   };
 }
 
 /** Answers only what the client does not know yet. */
 function incremental(session: FetchSession): FetchContext {
   const { epoch } = session;
+  const isCurrent = () => session.epoch === epoch;
   return {
     wishes: session.wishes,
     answer(fetched) {
       // Another connection has gone on with the session while this request waited.
-      if (session.epoch !== epoch) {
+      if (!isCurrent()) {
         return { errorCode: ErrorCode.INVALID_FETCH_SESSION_EPOCH, sessionId: session.id, partitions: [] };
       }
       const partitions = fetched.filter(({ wish, data }) => session.tell(wish, data));
       return { errorCode: ErrorCode.NONE, sessionId: session.id, partitions };
     },
+    throttled: () => ({
+      errorCode: isCurrent() ? ErrorCode.NONE : ErrorCode.INVALID_FETCH_SESSION_EPOCH,
+      sessionId: session.id,
+      partitions: [],
+    }),
   };
 }

@@ -11,12 +11,14 @@ import type { IsolationLevel, Partition, PartitionFetch } from "@samsa/replicati
 import type { ApiHandler } from "../api-handler.ts";
 import type { BrokerServices } from "../broker-services.ts";
 import type { FetchContext, FetchedPartition } from "../fetch-session/fetch-context.ts";
-import { fetchContext } from "../fetch-session/fetch-context.ts";
+import { fetchContext, replicaIdOf } from "../fetch-session/fetch-context.ts";
 import type { FetchWish } from "../fetch-session/fetch-session.ts";
 import { isolationLevelOf } from "../isolation-level.ts";
 import type { LeaderHints } from "../leader-hints.ts";
 import { leaderHints } from "../leader-hints.ts";
 import { DelayedFetch, writtenBytes } from "../purgatory/delayed-fetch.ts";
+import type { FetchQuota } from "../quota/fetch-quota.ts";
+import { fetchQuota, UNLIMITED } from "../quota/fetch-quota.ts";
 import type { RequestContext } from "../request-context.ts";
 
 const FIRST_VERSION_WITH_TOPIC_IDS = 13;
@@ -51,12 +53,15 @@ interface ReadOutcome {
 export const fetch: ApiHandler<FetchRequest, FetchResponse> = {
   request: FetchRequest,
   response: FetchResponse,
+  recordsRequestTime: true,
 
   handle(request, context, services) {
     const isolationLevel = isolationLevelOf(request.isolationLevel);
     const session = fetchContext(request, context.apiVersion, services.fetchSessions, services.clock.monotonicMs());
     if (typeof session === "number") return FetchResponse.create({ errorCode: session });
-    const maxBytes = Math.min(request.maxBytes, services.config.number("fetch.max.bytes"));
+    const isFollower = replicaIdOf(request, context.apiVersion) >= 0;
+    const quota = isFollower ? UNLIMITED : fetchQuota(context, services);
+    const maxBytes = Math.min(request.maxBytes, services.config.number("fetch.max.bytes"), quota.maxBytes);
     const wanted = session.wishes.map((wish) => resolve(wish, context, services));
     const sizes = wanted.map(({ partition }) => (partition === undefined ? 0 : writtenBytes(partition)));
     const read = () => readAll(wanted, maxBytes, isolationLevel);
@@ -66,7 +71,7 @@ export const fetch: ApiHandler<FetchRequest, FetchResponse> = {
     const answerOrWait = (outcome: ReadOutcome): FetchResponse | Promise<FetchResponse> => {
       const missingBytes = minBytes - outcome.sizeInBytes;
       const mustWait = request.maxWaitMs > 0 && missingBytes > 0 && !outcome.isUrgent && wanted.length > 0;
-      if (!mustWait) return answer(wanted, outcome, session, context, services);
+      if (!mustWait) return answer(wanted, outcome, session, quota, context, services);
       return DelayedFetch.wait(
         {
           partitions: wanted.flatMap(({ partition }) => partition ?? []),
@@ -77,7 +82,7 @@ export const fetch: ApiHandler<FetchRequest, FetchResponse> = {
           tryComplete: async (isLast) => {
             const again = await read();
             const isEnough = isLast || again.isUrgent || again.sizeInBytes >= minBytes;
-            return isEnough ? answer(wanted, again, session, context, services) : undefined;
+            return isEnough ? answer(wanted, again, session, quota, context, services) : undefined;
           },
         },
         sizes,
@@ -177,6 +182,7 @@ function answer(
   wanted: readonly PartitionRequest[],
   { fetches }: ReadOutcome,
   session: FetchContext,
+  quota: FetchQuota,
   context: RequestContext,
   services: BrokerServices,
 ): FetchResponse {
@@ -190,6 +196,12 @@ function answer(
     const abortedTransactions = aborted ?? (partition === undefined ? [] : null);
     const data = partitionData(wish.request.partition, topic, outcome, hints.leaderOf, services);
     fetched.push({ wish, data: { ...data, abortedTransactions } });
+  }
+  const throttleTimeMs = quota.record(fetched);
+  if (throttleTimeMs > 0) {
+    giveBack(fetched.map(({ data }) => data));
+    const { errorCode, sessionId } = session.throttled();
+    return FetchResponse.create({ throttleTimeMs, errorCode, sessionId });
   }
   const { errorCode, sessionId, partitions } = session.answer(fetched, services.clock.monotonicMs());
   const response = FetchResponse.create({

@@ -56,6 +56,7 @@ export const produce: ApiHandler<ProduceRequest, ProduceResponse> = {
   response: ProduceResponse,
   lowestAdvertisedVersion: 0,
   mayOverlap: true, // offsets are assigned before `handle` returns
+  recordUse: (context, { quotas }) => quotas.recordProduce(context, context.requestBytes),
 
   handle(request, context, services) {
     const appends = request.topicData.map((topic) => appendTopic(topic, request.acks, context, services));
