@@ -27,6 +27,16 @@ import { describeProducers } from "./handlers/describe-producers.ts";
 import { unregisterBroker } from "./handlers/unregister-broker.ts";
 import { describeClientQuotas } from "./handlers/describe-client-quotas.ts";
 import { alterClientQuotas } from "./handlers/alter-client-quotas.ts";
+import { joinGroup } from "./handlers/join-group.ts";
+import { syncGroup } from "./handlers/sync-group.ts";
+import { heartbeat } from "./handlers/heartbeat.ts";
+import { leaveGroup } from "./handlers/leave-group.ts";
+import { describeGroups } from "./handlers/describe-groups.ts";
+import { listGroups } from "./handlers/list-groups.ts";
+import { deleteGroups } from "./handlers/delete-groups.ts";
+import { offsetCommit } from "./handlers/offset-commit.ts";
+import { offsetFetch } from "./handlers/offset-fetch.ts";
+import { offsetDelete } from "./handlers/offset-delete.ts";
 import type { ApiEndpoint } from "./request-dispatcher.ts";
 import { endpoint } from "./request-dispatcher.ts";
 
@@ -37,6 +47,16 @@ export const API_ENDPOINTS: readonly ApiEndpoint[] = [
   endpoint(listOffsets),
   endpoint(metadata),
   endpoint(findCoordinator),
+  endpoint(joinGroup),
+  endpoint(syncGroup),
+  endpoint(heartbeat),
+  endpoint(leaveGroup),
+  endpoint(describeGroups),
+  endpoint(listGroups),
+  endpoint(deleteGroups),
+  endpoint(offsetCommit),
+  endpoint(offsetFetch),
+  endpoint(offsetDelete),
   endpoint(apiVersions),
   endpoint(createTopics),
   endpoint(deleteTopics),

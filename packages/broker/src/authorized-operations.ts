@@ -26,6 +26,9 @@ export const ALL_CLUSTER_OPERATIONS = bits(
   IDEMPOTENT_WRITE,
 );
 
+/** Everything that can be done to a group. */
+export const ALL_GROUP_OPERATIONS = bits(READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS);
+
 function bits(...codes: readonly number[]): number {
   return codes.reduce((set, code) => set | (1 << code), 0);
 }

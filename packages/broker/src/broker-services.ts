@@ -1,8 +1,10 @@
 import type { Clock } from "@samsa/base";
 import type { QuorumController } from "@samsa/controller";
+import type { GroupCoordinator } from "@samsa/coordinator";
 import type { BrokerConfig } from "@samsa/metadata";
 import type { ReplicaManager } from "@samsa/replication";
 import type { AutoTopicCreation } from "./auto-topic-creation.ts";
+import type { InternalTopicCreation } from "./internal-topics.ts";
 import type { FetchSessionCache } from "./fetch-session/fetch-session-cache.ts";
 import type { Logger } from "./logger.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
@@ -20,6 +22,8 @@ export interface BrokerServices {
   readonly replicas: ReplicaManager;
   readonly controller: QuorumController;
   readonly autoTopicCreation: AutoTopicCreation;
+  readonly internalTopics: InternalTopicCreation;
+  readonly groups: GroupCoordinator;
   readonly producerIds: ProducerIdManager;
   readonly fetchSessions: FetchSessionCache;
   readonly quotas: QuotaManagers;

@@ -1,12 +1,15 @@
 import type { Clock, Connection, ConnectionHandler, InvariantError, Random, Timer } from "@samsa/base";
 import type { QuorumController } from "@samsa/controller";
 import type { BrokerConfig } from "@samsa/metadata";
+import { isAlive } from "@samsa/metadata";
 import type { ReplicaManager } from "@samsa/replication";
 import { API_ENDPOINTS } from "./api-endpoints.ts";
 import { AutoTopicCreation } from "./auto-topic-creation.ts";
 import { ClientConnection } from "./client-connection.ts";
 import { ConnectionAcceptor } from "./connection-acceptor.ts";
 import { FetchSessionCache } from "./fetch-session/fetch-session-cache.ts";
+import { GroupCoordinatorService } from "./group-coordinator-service.ts";
+import { InternalTopicCreation } from "./internal-topics.ts";
 import type { Logger } from "./logger.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
 import { ProducerIdManager } from "./producer-id-manager.ts";
@@ -48,6 +51,7 @@ export interface BrokerOptions {
 export class Broker {
   readonly #options: BrokerOptions;
   readonly #dispatcher: RequestDispatcher;
+  readonly #groups: GroupCoordinatorService;
   readonly #connections = new Set<ClientConnection>();
   readonly #quotas: QuotaManagers;
   readonly #acceptor: ConnectionAcceptor;
@@ -73,9 +77,16 @@ export class Broker {
       clock,
       logger,
     });
+    this.#groups = new GroupCoordinatorService(options);
     this.#dispatcher = new RequestDispatcher(API_ENDPOINTS, {
       ...options,
       autoTopicCreation: new AutoTopicCreation({ config, createTopics: (request) => controller.createTopics(request) }),
+      internalTopics: new InternalTopicCreation({
+        config,
+        aliveBrokers: () => [...options.metadata.image.cluster.brokers.values()].filter(isAlive).length,
+        createTopics: (request) => controller.createTopics(request),
+      }),
+      groups: this.#groups.coordinator,
       producerIds: new ProducerIdManager(() => controller.allocateProducerIds(nodeId, brokerEpoch)),
       fetchSessions: new FetchSessionCache({
         maxSessions: config.number("max.incremental.fetch.session.cache.slots"),
@@ -141,6 +152,7 @@ export class Broker {
   async drain(): Promise<void> {
     this.#isDraining = true;
     this.#acceptor.close();
+    this.#groups.close(); // members that wait for a rebalance are told to look elsewhere
     if (this.#connections.size === 0) return;
     await new Promise<void>((resolve) => {
       const timer = this.#options.clock.setTimer(DRAIN_TIMEOUT_MS, () => {

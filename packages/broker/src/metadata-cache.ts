@@ -19,13 +19,20 @@ export interface BrokerEndpoint {
 export class MetadataCache implements MetadataPublisher {
   readonly name = "MetadataCache";
   #image: MetadataImage = EMPTY_IMAGE;
+  readonly #subscribers: ((delta: MetadataDelta, image: MetadataImage) => void)[] = [];
 
   get image(): MetadataImage {
     return this.#image;
   }
 
-  onMetadataUpdate(_delta: MetadataDelta, image: MetadataImage): void {
+  onMetadataUpdate(delta: MetadataDelta, image: MetadataImage): void {
     this.#image = image;
+    for (const subscriber of this.#subscribers) subscriber(delta, image);
+  }
+
+  /** Is told of every change from now on, after the cache has it. */
+  subscribe(subscriber: (delta: MetadataDelta, image: MetadataImage) => void): void {
+    this.#subscribers.push(subscriber);
   }
 
   topic(name: string): TopicImage | undefined {

@@ -1,5 +1,7 @@
 import type { Uuid } from "@samsa/base";
+import type { TopicImage } from "@samsa/metadata";
 import type { BrokerServices } from "./broker-services.ts";
+import type { MetadataCache } from "./metadata-cache.ts";
 
 /**
  * The topic that a request names, by id from `firstIdVersion` of the API on and by name before (KIP-516).
@@ -12,4 +14,13 @@ export function requestedTopicName(
   services: BrokerServices,
 ): string {
   return apiVersion >= firstIdVersion ? services.metadata.topicById(request.topicId).name : request.name;
+}
+
+/** The topic of a request that may name one we do not have. */
+export function findTopic(
+  { image }: MetadataCache,
+  { name, topicId }: { readonly name: string; readonly topicId: Uuid },
+  isById: boolean,
+): TopicImage | undefined {
+  return isById ? image.topics.byId.get(topicId) : image.topics.byName.get(name);
 }

@@ -1,40 +1,69 @@
-import { ErrorCode } from "@samsa/base";
+import { ErrorCode, errorCodeOf, KafkaError } from "@samsa/base";
+import { GROUP_METADATA_TOPIC_NAME } from "@samsa/metadata";
 import { FindCoordinatorRequest } from "@samsa/protocol/messages/find-coordinator-request";
+import type { FindCoordinatorResponseCoordinator } from "@samsa/protocol/messages/find-coordinator-response";
 import { FindCoordinatorResponse } from "@samsa/protocol/messages/find-coordinator-response";
 import type { ApiHandler } from "../api-handler.ts";
+import type { BrokerServices } from "../broker-services.ts";
+import type { RequestContext } from "../request-context.ts";
 
-const KEY_TYPES: readonly number[] = [0, 1, 2]; // group, transaction, share
-const NO_COORDINATOR = "this broker coordinates no groups and no transactions yet";
+const GROUP = 0;
+const TRANSACTION = 1;
+const SHARE = 2;
+const FIRST_VERSION_WITH_MANY_KEYS = 4;
 
 /**
  * FindCoordinator 0-6. v1 has key types and messages; v3 is flexible; v4 takes many keys (KIP-699); v6 knows share groups
- * (KIP-932). Every key of a known type is answered with COORDINATOR_NOT_AVAILABLE until there are coordinators.
+ * (KIP-932). The first to look for a group has `__consumer_offsets` made. Transactions and share groups have no coordinator yet.
  */
 export const findCoordinator: ApiHandler<FindCoordinatorRequest, FindCoordinatorResponse> = {
   request: FindCoordinatorRequest,
   response: FindCoordinatorResponse,
 
-  handle(request, { apiVersion }) {
-    const isKnown = KEY_TYPES.includes(request.keyType);
-    const errorCode = isKnown ? ErrorCode.COORDINATOR_NOT_AVAILABLE : ErrorCode.INVALID_REQUEST;
-    return refused(
-      request,
-      apiVersion,
-      errorCode,
-      isKnown ? NO_COORDINATOR : `there is no key type ${request.keyType}`,
-    );
+  async handle(request, context, services) {
+    const isMany = context.apiVersion >= FIRST_VERSION_WITH_MANY_KEYS;
+    const keys = isMany ? request.coordinatorKeys : [request.key];
+    const coordinators: FindCoordinatorResponseCoordinator[] = [];
+    for (const key of keys) {
+      try {
+        coordinators.push(await find(key, request.keyType, context, services));
+      } catch (error) {
+        coordinators.push(refusedKey(key, errorCodeOf(error), error instanceof Error ? error.message : String(error)));
+      }
+    }
+    const [only] = coordinators;
+    return FindCoordinatorResponse.create(isMany || only === undefined ? { coordinators } : only);
   },
 
-  refuse: (request, errorCode, message) => refused(request, 4, errorCode, message),
+  refuse: ({ coordinatorKeys }, errorCode, message) =>
+    FindCoordinatorResponse.create({
+      ...refusedKey("", errorCode, message),
+      coordinators: coordinatorKeys.map((key) => refusedKey(key, errorCode, message)),
+    }),
 };
 
-function refused(
-  { coordinatorKeys }: FindCoordinatorRequest,
-  apiVersion: number,
-  errorCode: ErrorCode,
-  errorMessage: string,
-): FindCoordinatorResponse {
-  const nowhere = { errorCode, errorMessage, nodeId: -1, host: "", port: -1 };
-  if (apiVersion < 4) return FindCoordinatorResponse.create(nowhere);
-  return FindCoordinatorResponse.create({ coordinators: coordinatorKeys.map((key) => ({ key, ...nowhere })) });
+async function find(
+  key: string,
+  keyType: number,
+  { listenerName }: RequestContext,
+  { metadata, groups, internalTopics }: BrokerServices,
+): Promise<FindCoordinatorResponseCoordinator> {
+  if (keyType === TRANSACTION || keyType === SHARE) {
+    throw new KafkaError(ErrorCode.COORDINATOR_NOT_AVAILABLE, "this broker coordinates only groups yet");
+  }
+  if (keyType !== GROUP) throw new KafkaError(ErrorCode.INVALID_REQUEST, `there is no key type ${keyType}`);
+  if (metadata.topic(GROUP_METADATA_TOPIC_NAME) === undefined) {
+    const code = await internalTopics.createOffsetsTopic();
+    if (code !== ErrorCode.NONE) throw new KafkaError(ErrorCode.COORDINATOR_NOT_AVAILABLE);
+  }
+  const topic = metadata.topic(GROUP_METADATA_TOPIC_NAME);
+  const leader = topic?.partitions.get(groups.partitionFor(key))?.leader;
+  const broker = leader === undefined ? undefined : metadata.broker(leader, listenerName);
+  if (broker === undefined) throw new KafkaError(ErrorCode.COORDINATOR_NOT_AVAILABLE);
+  const { nodeId, host, port } = broker;
+  return { key, errorCode: ErrorCode.NONE, errorMessage: "", nodeId, host, port };
+}
+
+function refusedKey(key: string, errorCode: ErrorCode, errorMessage: string): FindCoordinatorResponseCoordinator {
+  return { key, errorCode, errorMessage, nodeId: -1, host: "", port: -1 };
 }

@@ -1,0 +1,131 @@
+import type { Clock, Random } from "@samsa/base";
+import type { CoordinatorLog, GroupConfig } from "@samsa/coordinator";
+import { GroupCoordinator } from "@samsa/coordinator";
+import type { BrokerConfig, MetadataDelta, MetadataImage } from "@samsa/metadata";
+import { GROUP_METADATA_TOPIC_NAME } from "@samsa/metadata";
+import { compressionTypeOf } from "@samsa/protocol";
+import type { Partition, PartitionWatcher, ReplicaManager } from "@samsa/replication";
+import { NotLeaderOrFollowerError } from "@samsa/replication";
+import type { Logger } from "./logger.ts";
+import type { MetadataCache } from "./metadata-cache.ts";
+
+export interface GroupCoordinatorServiceOptions {
+  readonly nodeId: number;
+  readonly config: BrokerConfig;
+  readonly metadata: MetadataCache;
+  readonly replicas: ReplicaManager;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+const MINUTE_MS = 60_000;
+
+/** Has the group coordinator lead what the metadata gives to this broker, on the logs of the replica manager. */
+export class GroupCoordinatorService {
+  readonly coordinator: GroupCoordinator;
+  readonly #options: GroupCoordinatorServiceOptions;
+  #isClosed = false;
+
+  constructor(options: GroupCoordinatorServiceOptions) {
+    const { config, clock, random, logger, metadata } = options;
+    this.#options = options;
+    this.coordinator = new GroupCoordinator({
+      config: groupConfigOf(config),
+      compressionType: compressionTypeOf(config.number("offsets.topic.compression.codec")),
+      clock,
+      random,
+      onProblem: (partition, error) =>
+        logger.error({ topic: GROUP_METADATA_TOPIC_NAME, partition, err: error }, "groups cannot be coordinated"),
+    });
+    metadata.subscribe((delta, image) => this.#onMetadataUpdate(delta, image));
+    this.#follow(metadata.image);
+  }
+
+  /** Whoever waits for a group is told to look elsewhere. */
+  close(): void {
+    this.#isClosed = true;
+    this.coordinator.close();
+  }
+
+  #onMetadataUpdate(delta: MetadataDelta, image: MetadataImage): void {
+    if (this.#isClosed) return;
+    this.#follow(image);
+    const deleted = new Set([...delta.topics.deleted.values()].map(({ name }) => name));
+    if (deleted.size > 0) this.coordinator.onTopicsDeleted(deleted);
+  }
+
+  #follow(image: MetadataImage): void {
+    const { nodeId, replicas } = this.#options;
+    const partitions = image.topics.byName.get(GROUP_METADATA_TOPIC_NAME)?.partitions;
+    this.coordinator.setPartitionCount(partitions?.size ?? 0);
+    for (const index of this.coordinator.partitions) {
+      if (partitions?.get(index)?.leader !== nodeId) this.coordinator.unload(index);
+    }
+    for (const [index, { leader, leaderEpoch }] of partitions ?? []) {
+      if (leader !== nodeId) continue;
+      const find = (): Partition => replicas.partition(GROUP_METADATA_TOPIC_NAME, index);
+      const loadBufferBytes = this.#options.config.number("offsets.load.buffer.size");
+      this.coordinator.load(index, leaderEpoch, coordinatorLog(find, leaderEpoch, loadBufferBytes));
+    }
+  }
+}
+
+function groupConfigOf(config: BrokerConfig): GroupConfig {
+  return {
+    minSessionTimeoutMs: config.number("group.min.session.timeout.ms"),
+    maxSessionTimeoutMs: config.number("group.max.session.timeout.ms"),
+    initialRebalanceDelayMs: config.number("group.initial.rebalance.delay.ms"),
+    maxSize: config.number("group.max.size"),
+    offsetMetadataMaxBytes: config.number("offset.metadata.max.bytes"),
+    offsetsRetentionMs: config.number("offsets.retention.minutes") * MINUTE_MS,
+    offsetsRetentionCheckIntervalMs: config.number("offsets.retention.check.interval.ms"),
+  };
+}
+
+function coordinatorLog(find: () => Partition, leaderEpoch: number, loadBufferBytes: number): CoordinatorLog {
+  return {
+    async load(onRecords) {
+      const { log } = find();
+      let offset = log.logStartOffset;
+      const endOffset = log.logEndOffset; // nobody else writes to it
+      while (offset < endOffset) {
+        const { records, nextOffset } = await log.read(offset, loadBufferBytes, { upToOffset: endOffset });
+        if (nextOffset <= offset) break; // compaction has left nothing up to the end
+        for (const batches of records) onRecords(batches);
+        offset = nextOffset;
+      }
+    },
+    append(batch) {
+      const partition = find();
+      partition.checkLeader(leaderEpoch);
+      const { info, written } = partition.appendRecordsToLeader(batch);
+      return whenCommitted(partition, leaderEpoch, info.lastOffset, written);
+    },
+  };
+}
+
+/** Settles when the record is below the high watermark, or when that can no longer be said of this leader. */
+async function whenCommitted(
+  partition: Partition,
+  leaderEpoch: number,
+  offset: number,
+  written: Promise<void>,
+): Promise<void> {
+  await written;
+  if (partition.highWatermark > offset) return;
+  await new Promise<void>((resolve, reject) => {
+    const watcher: PartitionWatcher = {
+      onPartitionChanged: () => {
+        const isLost = !partition.isLeader || partition.leaderEpoch !== leaderEpoch;
+        if (!isLost && partition.highWatermark <= offset) return;
+        partition.unwatch(watcher);
+        const { topic, partition: index } = partition.topicPartition;
+        if (isLost) reject(new NotLeaderOrFollowerError(topic, index));
+        else resolve();
+      },
+    };
+    partition.watch(watcher);
+    watcher.onPartitionChanged(partition);
+  });
+}

@@ -1,0 +1,222 @@
+import type { Clock, Random } from "@samsa/base";
+import { assert, ErrorCode, errorCodeOf, KafkaError } from "@samsa/base";
+import type { CompressionType } from "@samsa/protocol";
+import type { HeartbeatRequest } from "@samsa/protocol/messages/heartbeat-request";
+import type { JoinGroupRequest } from "@samsa/protocol/messages/join-group-request";
+import type { JoinGroupResponse } from "@samsa/protocol/messages/join-group-response";
+import type { LeaveGroupRequestMemberIdentity } from "@samsa/protocol/messages/leave-group-request";
+import type { LeaveGroupResponseMemberResponse } from "@samsa/protocol/messages/leave-group-response";
+import type { SyncGroupRequest } from "@samsa/protocol/messages/sync-group-request";
+import type { SyncGroupResponse } from "@samsa/protocol/messages/sync-group-response";
+import { CoordinatorRuntime } from "../runtime/coordinator-runtime.ts";
+import type { Command } from "../runtime/coordinator-runtime.ts";
+import type { CoordinatorLog } from "../runtime/coordinator-shard.ts";
+import { partitionForKey } from "../runtime/partition-for-key.ts";
+import type { ClassicGroupState } from "./classic-group.ts";
+import type { JoinContext } from "./classic-group-manager.ts";
+import type { GroupConfig } from "./group-config.ts";
+import { GroupCoordinatorShard } from "./group-coordinator-shard.ts";
+import type { OffsetCommit, TopicPartitionName } from "./group-coordinator-shard.ts";
+import type { GroupRecord } from "./group-records.ts";
+import { GROUP_RECORD_SERDE } from "./group-records.ts";
+import type { TopicOffsets } from "./offset-manager.ts";
+
+export interface GroupCoordinatorOptions {
+  readonly config: GroupConfig;
+  readonly compressionType: CompressionType; // offsets.topic.compression.codec
+  readonly clock: Clock;
+  readonly random: Random;
+  /** A partition of `__consumer_offsets` that could not be loaded or written. */
+  readonly onProblem: (partition: number, error: unknown) => void;
+}
+
+/** A group as it is listed. */
+export interface ListedGroup {
+  readonly groupId: string;
+  readonly protocolType: string;
+  readonly state: ClassicGroupState;
+  readonly type: "classic";
+}
+
+export interface DescribedGroup extends ListedGroup {
+  readonly protocolName: string; // empty unless the group is stable
+  readonly members: readonly DescribedMember[];
+}
+
+export interface DescribedMember {
+  readonly memberId: string;
+  readonly groupInstanceId: string | null;
+  readonly clientId: string;
+  readonly clientHost: string;
+  readonly metadata: Uint8Array;
+  readonly assignment: Uint8Array;
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+/**
+ * The group coordinator of a broker: each group belongs to the partition of `__consumer_offsets` that its name hashes to, and
+ * whoever leads that partition coordinates the group. All methods reject with a KafkaError that is the answer, among them
+ * NOT_COORDINATOR and COORDINATOR_LOAD_IN_PROGRESS.
+ */
+export class GroupCoordinator {
+  readonly #runtime: CoordinatorRuntime<GroupRecord, GroupCoordinatorShard>;
+  #partitionCount = 0;
+
+  constructor({ config, compressionType, clock, random, onProblem }: GroupCoordinatorOptions) {
+    this.#runtime = new CoordinatorRuntime({
+      clock,
+      serde: GROUP_RECORD_SERDE,
+      newShard: () => new GroupCoordinatorShard(config, random),
+      compressionType,
+      onProblem,
+    });
+  }
+
+  /** The topic is there, with so many partitions; 0 when it is not. */
+  setPartitionCount(count: number): void {
+    this.#partitionCount = count;
+  }
+
+  /** The partition of `__consumer_offsets` that a group belongs to. */
+  partitionFor(groupId: string): number {
+    assert(this.#partitionCount > 0, "a group has a partition when the topic is there");
+    return partitionForKey(groupId, this.#partitionCount);
+  }
+
+  /** This broker leads the partition now. */
+  load(partition: number, leaderEpoch: number, log: CoordinatorLog): void {
+    this.#runtime.load(partition, leaderEpoch, log);
+  }
+
+  /** It does so no more: whoever waits is told. */
+  unload(partition: number): void {
+    this.#runtime.unload(partition);
+  }
+
+  get partitions(): readonly number[] {
+    return this.#runtime.partitions;
+  }
+
+  close(): void {
+    this.#runtime.close();
+  }
+
+  onTopicsDeleted(topics: ReadonlySet<string>): void {
+    this.#runtime.forEach((step, shard) => shard.onTopicsDeleted(step, topics));
+  }
+
+  joinGroup(request: JoinGroupRequest, context: JoinContext): Promise<JoinGroupResponse> {
+    return this.#schedule(request.groupId, (step, { classic }, reply) =>
+      classic.joinGroup(step, request, context, reply),
+    );
+  }
+
+  syncGroup(request: SyncGroupRequest): Promise<SyncGroupResponse> {
+    return this.#schedule(request.groupId, (step, { classic }, reply) => classic.syncGroup(step, request, reply));
+  }
+
+  async heartbeat(request: HeartbeatRequest): Promise<void> {
+    try {
+      await this.#schedule<void>(request.groupId, (step, { classic }, reply) => {
+        classic.heartbeat(step, request);
+        step.reply(reply, undefined);
+      });
+    } catch (error) {
+      // A member that is not yet known here shall not give up its partitions for that.
+      if (errorCodeOf(error) !== ErrorCode.COORDINATOR_LOAD_IN_PROGRESS) throw error;
+    }
+  }
+
+  leaveGroup(
+    groupId: string,
+    members: readonly LeaveGroupRequestMemberIdentity[],
+  ): Promise<readonly LeaveGroupResponseMemberResponse[]> {
+    return this.#schedule(groupId, (step, { classic }, reply) =>
+      step.reply(reply, classic.leaveGroup(step, groupId, members)),
+    );
+  }
+
+  /** @returns a code for each offset, in order */
+  commitOffsets(commit: OffsetCommit): Promise<readonly ErrorCode[]> {
+    return this.#schedule(commit.groupId, (step, shard, reply) => shard.commitOffsets(step, commit, reply));
+  }
+
+  /**
+   * What the group has committed, of which nothing can be lost any more, and whether an open transaction may change it.
+   */
+  fetchOffsets(groupId: string): Promise<FetchedOffsets> {
+    return this.#schedule(groupId, (step, shard, reply) => {
+      const offsets = new Map<string, TopicOffsets>();
+      for (const [topic, partitions] of shard.fetchOffsets(groupId)) offsets.set(topic, new Map(partitions));
+      const isPending = (topic: string, partition: number): boolean =>
+        shard.offsets.isPending(groupId, topic, partition);
+      step.reply(reply, { offsets, isPending });
+    });
+  }
+
+  /** @returns a code for each partition, in order */
+  deleteOffsets(groupId: string, partitions: readonly TopicPartitionName[]): Promise<readonly ErrorCode[]> {
+    return this.#schedule(groupId, (step, shard, reply) => shard.deleteOffsets(step, groupId, partitions, reply));
+  }
+
+  deleteGroup(groupId: string): Promise<void> {
+    return this.#schedule(groupId, (step, shard, reply) => {
+      if (groupId === "") throw new KafkaError(ErrorCode.INVALID_GROUP_ID);
+      shard.deleteGroup(step, groupId, reply);
+    });
+  }
+
+  /** Undefined when there is no such group. */
+  describeGroup(groupId: string): Promise<DescribedGroup | undefined> {
+    return this.#schedule(groupId, (step, shard, reply) => step.reply(reply, describe(shard, groupId)));
+  }
+
+  /** The groups of all partitions led here. */
+  async listGroups(): Promise<readonly ListedGroup[]> {
+    const lists = this.partitions.map((partition) =>
+      this.#runtime
+        .schedule<readonly ListedGroup[]>(partition, (step, { groups }, reply) =>
+          step.reply(
+            reply,
+            [...groups.values()].map(({ groupId, protocolType = "", state }) => {
+              return { groupId, protocolType, state, type: "classic" as const };
+            }),
+          ),
+        )
+        .catch((error: unknown) => {
+          if (errorCodeOf(error) === ErrorCode.NOT_COORDINATOR) return [];
+          throw error;
+        }),
+    );
+    return (await Promise.all(lists)).flat();
+  }
+
+  #schedule<T>(groupId: string, command: Command<GroupRecord, GroupCoordinatorShard, T>): Promise<T> {
+    if (this.#partitionCount === 0) {
+      return Promise.reject(new KafkaError(ErrorCode.COORDINATOR_NOT_AVAILABLE, "there is no __consumer_offsets yet"));
+    }
+    return this.#runtime.schedule(this.partitionFor(groupId), command);
+  }
+}
+
+export interface FetchedOffsets {
+  readonly offsets: ReadonlyMap<string, TopicOffsets>;
+  readonly isPending: (topic: string, partition: number) => boolean;
+}
+
+function describe({ groups }: GroupCoordinatorShard, groupId: string): DescribedGroup | undefined {
+  const group = groups.get(groupId);
+  if (group === undefined) return undefined;
+  const { protocolType = "", state } = group;
+  const protocolName = state === "Stable" ? (group.protocolName ?? "") : "";
+  const members = group.members.map((member) => ({
+    memberId: member.memberId,
+    groupInstanceId: member.groupInstanceId,
+    clientId: member.clientId,
+    clientHost: member.clientHost,
+    metadata: state === "Stable" ? member.metadata(protocolName) : NO_BYTES,
+    assignment: state === "Stable" ? member.assignment : NO_BYTES,
+  }));
+  return { groupId, protocolType, state, type: "classic", protocolName, members };
+}

@@ -1,0 +1,263 @@
+import type { Clock, Timer } from "@samsa/base";
+import { ErrorCode, InvariantError, KafkaError } from "@samsa/base";
+import type { CompressionType } from "@samsa/protocol";
+import {
+  ControlRecordType,
+  controlRecordType,
+  NO_PRODUCER_ID,
+  recordBatches,
+  RecordBatchBuilder,
+} from "@samsa/protocol";
+import type { Command } from "./coordinator-runtime.ts";
+import type { CoordinatorLog, CoordinatorShard, RecordSerde, Reply, Step, WriteOutcome } from "./coordinator-shard.ts";
+import { coordinatorError } from "./coordinator-error.ts";
+
+export interface CoordinatorContextOptions<R, S extends CoordinatorShard<R>> {
+  readonly leaderEpoch: number;
+  readonly log: CoordinatorLog;
+  readonly clock: Clock;
+  readonly serde: RecordSerde<R>;
+  readonly compressionType: CompressionType;
+  readonly shard: S;
+  readonly onWriteFailed: (error: KafkaError) => void;
+  readonly onLoadFailed: (error: unknown) => void;
+}
+
+/** An answer that is owed, whatever it is. */
+interface OwedReply {
+  isSettled: boolean;
+  readonly reject: (error: unknown) => void;
+}
+
+interface PendingReply<T> extends Reply<T>, OwedReply {
+  isSettled: boolean;
+  readonly resolve: (response: T) => void;
+}
+
+/** An append on its way, and what waits behind it. */
+interface PendingWrite<R> {
+  readonly outcome: WriteOutcome<R>;
+  isCommitted: boolean;
+  readonly answers: (() => void)[];
+}
+
+interface Input<R> {
+  readonly run: (step: Step<R>) => void;
+  /** The outcome of a write: what it answers speaks of that write, and need not wait for younger ones. */
+  readonly isOutcome: boolean;
+}
+
+/**
+ * One partition under one leader epoch: loading, then active, then closed. It holds every answer that is owed, so that closing
+ * settles them all whatever the shard thinks of it (an unload that throws would leave a coordinator that is none).
+ */
+export class CoordinatorContext<R, S extends CoordinatorShard<R>> {
+  readonly leaderEpoch: number;
+  readonly #options: CoordinatorContextOptions<R, S>;
+  readonly #shard: S;
+  readonly #timers = new Map<string, Timer>();
+  readonly #owed = new Set<OwedReply>();
+  readonly #writes: PendingWrite<R>[] = []; // oldest first
+  readonly #inputs: Input<R>[] = [];
+  #lastWrite: PendingWrite<R> | undefined;
+  #isRunning = false;
+  #state: "loading" | "active" | "failed" | "closed" = "loading";
+
+  constructor(options: CoordinatorContextOptions<R, S>) {
+    this.leaderEpoch = options.leaderEpoch;
+    this.#options = options;
+    this.#shard = options.shard;
+  }
+
+  load(): void {
+    const { log, onLoadFailed } = this.#options;
+    log
+      .load((batches) => {
+        if (this.#state === "loading") this.#replayAll(batches);
+      })
+      .then(() => {
+        if (this.#state !== "loading") return;
+        this.#state = "active";
+        this.run((step, shard) => shard.onLoaded(step));
+      })
+      .catch((error: unknown) => {
+        if (this.#state === "closed") return;
+        this.close();
+        this.#state = "failed";
+        onLoadFailed(error);
+      });
+  }
+
+  schedule<T>(command: Command<R, S, T>): Promise<T> {
+    if (this.#state === "loading") {
+      return Promise.reject(new KafkaError(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS));
+    }
+    if (this.#state !== "active") return Promise.reject(notCoordinator());
+    return new Promise<T>((resolve, reject) => {
+      const reply: PendingReply<T> = { isSettled: false, resolve, reject };
+      this.#owed.add(reply);
+      this.run((step, shard) => {
+        try {
+          command(step, shard, reply);
+        } catch (error) {
+          if (error instanceof InvariantError || !(error instanceof KafkaError))
+            this.#settle(reply, () => reject(error));
+          else step.fail(reply, error);
+        }
+      });
+    });
+  }
+
+  /** One step. Called from within one, it comes after it. */
+  run(input: (step: Step<R>, shard: S) => void): void {
+    this.#enqueue({ run: (step) => input(step, this.#shard), isOutcome: false });
+  }
+
+  #enqueue(input: Input<R>): void {
+    if (this.#state !== "active") return;
+    this.#inputs.push(input);
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    try {
+      for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) this.#runOne(next);
+    } finally {
+      this.#isRunning = false;
+    }
+  }
+
+  close(): void {
+    this.#state = "closed";
+    for (const timer of this.#timers.values()) timer.cancel();
+    this.#timers.clear();
+    this.#inputs.length = 0;
+    this.#writes.length = 0;
+    const owed = [...this.#owed];
+    this.#owed.clear();
+    for (const reply of owed) this.#settle(reply, () => reply.reject(notCoordinator()));
+  }
+
+  #runOne({ run, isOutcome }: Input<R>): void {
+    const writesBefore = this.#lastWrite;
+    const effects: (() => void)[] = [];
+    const step: Step<R> = {
+      nowMs: this.#options.clock.wallMs(),
+      append: (records, outcome = {}) => effects.push(() => this.#append(records, outcome)),
+      reply: (to, response) => {
+        const pending = to as PendingReply<typeof response>;
+        const answer = (): void => this.#settle(pending, () => pending.resolve(response));
+        effects.push(() => (isOutcome && this.#lastWrite === writesBefore ? answer() : this.#answer(answer)));
+      },
+      fail: (to, error) => {
+        const pending = to as PendingReply<unknown>;
+        effects.push(() => this.#settle(pending, () => pending.reject(error)));
+      },
+      setTimer: (key, delayMs, onExpired) => effects.push(() => this.#setTimer(key, delayMs, onExpired)),
+      cancelTimer: (key) => effects.push(() => this.#cancelTimer(key)),
+    };
+    run(step);
+    for (const effect of effects) effect();
+  }
+
+  #append(records: readonly R[], outcome: WriteOutcome<R>): void {
+    if (this.#state !== "active") return;
+    if (records.length === 0) {
+      this.#answer(() => this.#runOutcome(outcome.onCommitted));
+      return;
+    }
+    const { serde, log, clock, compressionType } = this.#options;
+    const write: PendingWrite<R> = { outcome, isCommitted: false, answers: [] };
+    try {
+      const batch = new RecordBatchBuilder({ compressionType });
+      const timestamp = clock.wallMs();
+      for (const record of records) batch.append({ timestamp, ...serde.encode(record) });
+      const committed = log.append(batch.build());
+      this.#writes.push(write);
+      this.#lastWrite = write;
+      committed.then(
+        () => this.#onCommitted(write),
+        (error: unknown) => this.#onWriteFailed(error),
+      );
+    } catch (error) {
+      if (error instanceof InvariantError) throw error;
+      const refusal = coordinatorError(error);
+      this.#runOutcome((step) => outcome.onFailed?.(step, refusal));
+      return;
+    }
+    if (outcome.replay !== false) for (const record of records) this.#shard.replay(record, NO_PRODUCER_ID);
+  }
+
+  /** Now, or when the newest write is committed. */
+  #answer(answer: () => void): void {
+    const last = this.#writes.at(-1);
+    if (last === undefined) answer();
+    else last.answers.push(answer);
+  }
+
+  #onCommitted(write: PendingWrite<R>): void {
+    write.isCommitted = true;
+    while (this.#writes[0]?.isCommitted === true) {
+      const first = this.#writes.shift();
+      if (first === undefined) return;
+      for (const answer of first.answers) answer();
+      this.#runOutcome(first.outcome.onCommitted);
+    }
+  }
+
+  #runOutcome(run: ((step: Step<R>) => void) | undefined): void {
+    if (run !== undefined) this.#enqueue({ run, isOutcome: true });
+  }
+
+  #onWriteFailed(error: unknown): void {
+    if (this.#state !== "active") return;
+    const refusal = coordinatorError(error);
+    this.close();
+    this.#options.onWriteFailed(refusal);
+  }
+
+  #setTimer(key: string, delayMs: number, onExpired: (step: Step<R>) => void): void {
+    this.#cancelTimer(key);
+    if (this.#state !== "active") return;
+    const timer = this.#options.clock.setTimer(delayMs, () => {
+      if (this.#timers.get(key) !== timer) return;
+      this.#timers.delete(key);
+      this.run(onExpired);
+    });
+    this.#timers.set(key, timer);
+  }
+
+  #cancelTimer(key: string): void {
+    this.#timers.get(key)?.cancel();
+    this.#timers.delete(key);
+  }
+
+  #settle(reply: OwedReply, settle: () => void): void {
+    if (reply.isSettled) return;
+    reply.isSettled = true;
+    this.#owed.delete(reply);
+    settle();
+  }
+
+  #replayAll(bytes: Uint8Array): void {
+    const { serde } = this.#options;
+    for (const batch of recordBatches(bytes)) {
+      if (batch.isControlBatch) {
+        for (const record of batch.records()) {
+          const type = controlRecordType(record.key);
+          if (type === ControlRecordType.COMMIT || type === ControlRecordType.ABORT) {
+            this.#shard.endTransaction(batch.producerId, type === ControlRecordType.COMMIT);
+          }
+        }
+        continue;
+      }
+      const producerId = batch.isTransactional ? batch.producerId : NO_PRODUCER_ID;
+      for (const { key, value } of batch.records()) {
+        const record = key === null ? undefined : serde.decode(key, value);
+        if (record !== undefined) this.#shard.replay(record, producerId);
+      }
+    }
+  }
+}
+
+function notCoordinator(): KafkaError {
+  return new KafkaError(ErrorCode.NOT_COORDINATOR, "this broker has ceased to be the coordinator");
+}

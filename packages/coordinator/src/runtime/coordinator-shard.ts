@@ -1,0 +1,67 @@
+import type { KafkaError } from "@samsa/base";
+
+/** A record of a coordinator's topic as its bytes. */
+export interface StoredRecord {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | null; // null is a tombstone
+}
+
+/** Between the records a shard decides in and the bytes on the disk. */
+export interface RecordSerde<R> {
+  encode(record: R): StoredRecord;
+  /** Undefined for a record of a kind that this coordinator does not know: it is passed over. @throws KafkaError */
+  decode(key: Uint8Array, value: Uint8Array | null): R | undefined;
+}
+
+/** Who waits for an answer. Settled once, by the runtime. */
+export interface Reply<T> {
+  readonly isSettled: boolean;
+  /** Only the type says what may be answered. */
+  readonly response?: T;
+}
+
+/** What became of the records of one `append`. Both are steps of their own. */
+export interface WriteOutcome<R> {
+  /** The records change the state as soon as they have their offsets (default); false when the caller changes it itself. */
+  readonly replay?: boolean;
+  /** The records are below the high watermark. */
+  readonly onCommitted?: (step: Step<R>) => void;
+  /** They are not, and never will be; what was replayed from them goes with a reload. */
+  readonly onFailed?: (step: Step<R>, error: KafkaError) => void;
+}
+
+/**
+ * What one input may bring about. The step is synchronous; its effects are carried out when it has ended, appends first and
+ * in their order.
+ */
+export interface Step<R> {
+  readonly nowMs: number; // wall clock
+  append(records: readonly R[], outcome?: WriteOutcome<R>): void;
+  /** Answers when everything appended before this is committed: nobody is told what could still be lost. */
+  reply<T>(to: Reply<T>, response: T): void;
+  /** Refuses at once. */
+  fail(to: Reply<unknown>, error: KafkaError): void;
+  /** Replaces the timer of the same key. */
+  setTimer(key: string, delayMs: number, onExpired: (step: Step<R>) => void): void;
+  cancelTimer(key: string): void;
+}
+
+/** The state that the records of one partition yield, and the decisions upon it. */
+export interface CoordinatorShard<R> {
+  /** @param producerId of a record that counts only when its transaction commits; -1 for one that counts at once */
+  replay(record: R, producerId: number): void;
+  endTransaction(producerId: number, isCommitted: boolean): void;
+  /** All records have been replayed. */
+  onLoaded(step: Step<R>): void;
+}
+
+/** The partition under the leader epoch it is coordinated in. */
+export interface CoordinatorLog {
+  /** Hands over all batches, in order. Rejects with what the disk or the log says. */
+  load(onRecords: (batches: Uint8Array) => void): Promise<void>;
+  /**
+   * Assigns offsets at once; the promise settles when the records are below the high watermark.
+   * @throws KafkaError; nothing has been appended then
+   */
+  append(batch: Uint8Array): Promise<void>;
+}

@@ -1,0 +1,195 @@
+import { ByteWriter } from "@samsa/base";
+import type { ErrorCode } from "@samsa/base";
+import { ConsumerProtocolSubscription } from "@samsa/protocol/messages/consumer-protocol-subscription";
+import { HeartbeatRequest } from "@samsa/protocol/messages/heartbeat-request";
+import { JoinGroupRequest } from "@samsa/protocol/messages/join-group-request";
+import type { JoinGroupResponse } from "@samsa/protocol/messages/join-group-response";
+import { SyncGroupRequest } from "@samsa/protocol/messages/sync-group-request";
+import type { SyncGroupResponse } from "@samsa/protocol/messages/sync-group-response";
+import { SeededRandom, VirtualClock } from "@samsa/simulation";
+import type { GroupConfig } from "../group/group-config.ts";
+import { GroupCoordinator } from "../group/group-coordinator.ts";
+import { MemoryCoordinatorLog } from "./memory-coordinator-log.ts";
+
+export const TEST_CONFIG: GroupConfig = {
+  minSessionTimeoutMs: 6_000,
+  maxSessionTimeoutMs: 1_800_000,
+  initialRebalanceDelayMs: 3_000,
+  maxSize: 10,
+  offsetMetadataMaxBytes: 32,
+  offsetsRetentionMs: 7 * 24 * 3_600_000,
+  offsetsRetentionCheckIntervalMs: 600_000,
+};
+
+export interface JoinOptions {
+  readonly memberId?: string;
+  readonly groupInstanceId?: string | null;
+  readonly sessionTimeoutMs?: number;
+  readonly rebalanceTimeoutMs?: number;
+  readonly protocols?: readonly string[];
+  readonly protocolType?: string;
+  readonly topics?: readonly string[];
+  readonly apiVersion?: number;
+  readonly groupId?: string;
+}
+
+/** What a consumer says it reads, as its protocol writes it. */
+export function subscription(topics: readonly string[]): Uint8Array {
+  const writer = new ByteWriter();
+  writer.int16(0);
+  ConsumerProtocolSubscription.write(writer, ConsumerProtocolSubscription.create({ topics }), 0);
+  return writer.toBytes();
+}
+
+/** Turns of the event loop, until promises that are settled have been heard. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 12; turn++) await Promise.resolve();
+}
+
+/** A group coordinator with one partition, whose clock and disk the test moves. */
+export class GroupHarness {
+  readonly clock: VirtualClock;
+  readonly problems: unknown[] = [];
+  readonly config: GroupConfig;
+  coordinator: GroupCoordinator;
+  log = new MemoryCoordinatorLog();
+  #epoch = 0;
+  readonly #random: SeededRandom;
+
+  private constructor(config: GroupConfig, seed: number) {
+    this.config = config;
+    this.clock = new VirtualClock();
+    this.#random = new SeededRandom(seed);
+    this.coordinator = this.#newCoordinator();
+  }
+
+  static async start(config: Partial<GroupConfig> = {}, seed = 1): Promise<GroupHarness> {
+    const harness = new GroupHarness({ ...TEST_CONFIG, ...config }, seed);
+    await harness.lead();
+    return harness;
+  }
+
+  async lead(): Promise<void> {
+    this.coordinator.load(0, this.#epoch++, this.log);
+    await settle();
+  }
+
+  /** The coordinator is gone without a word, and another one leads what it left. */
+  async crash(keptPending = 0): Promise<void> {
+    const { coordinator } = this;
+    this.log = this.log.crashed(keptPending);
+    coordinator.close();
+    this.coordinator = this.#newCoordinator();
+    await this.lead();
+  }
+
+  join(options: JoinOptions = {}): Promise<JoinGroupResponse> {
+    const { protocols = ["range"], topics = ["orders"], apiVersion = 9 } = options;
+    const request = JoinGroupRequest.create({
+      groupId: options.groupId ?? "g",
+      memberId: options.memberId ?? "",
+      groupInstanceId: options.groupInstanceId ?? null,
+      sessionTimeoutMs: options.sessionTimeoutMs ?? 10_000,
+      rebalanceTimeoutMs: options.rebalanceTimeoutMs ?? 30_000,
+      protocolType: options.protocolType ?? "consumer",
+      protocols: protocols.map((name) => ({ name, metadata: subscription(topics) })),
+    });
+    return this.coordinator.joinGroup(request, { apiVersion, clientId: "client", clientHost: "/127.0.0.1" });
+  }
+
+  /** A dynamic member's id, as it gets it before it joins. */
+  async newMemberId(options: JoinOptions = {}): Promise<string> {
+    return (await this.join(options)).memberId;
+  }
+
+  sync(
+    memberId: string,
+    generationId: number,
+    assignments: Readonly<Record<string, string>> = {},
+    groupInstanceId: string | null = null,
+  ): Promise<SyncGroupResponse> {
+    return this.coordinator.syncGroup(
+      SyncGroupRequest.create({
+        groupId: "g",
+        memberId,
+        generationId,
+        groupInstanceId,
+        protocolType: "consumer",
+        assignments: Object.entries(assignments).map(([id, text]) => ({ memberId: id, assignment: bytes(text) })),
+      }),
+    );
+  }
+
+  heartbeat(memberId: string, generationId: number, groupInstanceId: string | null = null): Promise<void> {
+    return this.coordinator.heartbeat(
+      HeartbeatRequest.create({ groupId: "g", memberId, generationId, groupInstanceId }),
+    );
+  }
+
+  commit(memberId: string, generationId: number, offset: number, metadata: string | null = null) {
+    return this.coordinator.commitOffsets({
+      groupId: "g",
+      memberId,
+      generationId,
+      groupInstanceId: null,
+      retentionTimeMs: -1,
+      offsets: [{ topic: "orders", partition: 0, offset, leaderEpoch: -1, metadata }],
+    });
+  }
+
+  async committed(topic = "orders", partition = 0): Promise<number | undefined> {
+    const { offsets } = await this.coordinator.fetchOffsets("g");
+    return offsets.get(topic)?.get(partition)?.offset;
+  }
+
+  async state(): Promise<string | undefined> {
+    return (await this.coordinator.describeGroup("g"))?.state;
+  }
+
+  /** Members in a stable group, the leader first. */
+  async stable(count: number, options: JoinOptions = {}): Promise<{ ids: readonly string[]; generation: number }> {
+    const ids: string[] = [];
+    for (let i = 0; i < count; i++) ids.push(await this.newMemberId(options));
+    const joins = ids.map((memberId) => this.join({ ...options, memberId }));
+    await settle();
+    this.clock.advance(this.config.initialRebalanceDelayMs);
+    this.clock.advance(this.config.initialRebalanceDelayMs);
+    const joined = await Promise.all(joins);
+    const generation = joined[0]?.generationId ?? -1;
+    const leader = joined[0]?.leader ?? "";
+    const rest = ids.filter((id) => id !== leader);
+    const assignments = Object.fromEntries([leader, ...rest].map((id, index) => [id, `partition ${index}`]));
+    const syncs = [this.sync(leader, generation, assignments), ...rest.map((id) => this.sync(id, generation))];
+    await Promise.all(syncs);
+    return { ids: [leader, ...rest], generation };
+  }
+
+  #newCoordinator(): GroupCoordinator {
+    const { clock, config } = this;
+    const random = this.#random;
+    const onProblem = (_partition: number, error: unknown): void => void this.problems.push(error);
+    const coordinator = new GroupCoordinator({ config, clock, random, onProblem, compressionType: "none" });
+    coordinator.setPartitionCount(1);
+    return coordinator;
+  }
+}
+
+export function bytes(text: string): Uint8Array {
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+}
+
+export function text(from: Uint8Array): string {
+  return String.fromCharCode(...from);
+}
+
+/** The code that something is refused with; 0 when it is not. */
+export async function codeOf(attempt: Promise<unknown>): Promise<ErrorCode> {
+  try {
+    const answer = await attempt;
+    const hasCode = typeof answer === "object" && answer !== null && "errorCode" in answer;
+    return (hasCode ? answer.errorCode : 0) as ErrorCode;
+  } catch (error) {
+    if (typeof error === "object" && error !== null && "code" in error) return error.code as ErrorCode;
+    throw error;
+  }
+}
