@@ -14,6 +14,7 @@ import { LogSegments } from "./log-segments.ts";
 import type { PooledDisk } from "./pooled-disk.ts";
 import type { ProducerSnapshots } from "./producer-snapshot-file.ts";
 import type { ProducerStateFields } from "./producer-state-entry.ts";
+import type { ReadAheadBudget } from "./read-ahead.ts";
 import { ReadWriteGate } from "./read-write-gate.ts";
 import { SegmentRemovals } from "./segment-removals.ts";
 import type { CachedBatch, TailCacheBudget } from "./tail-cache.ts";
@@ -28,6 +29,7 @@ export interface LocalLogOptions {
   readonly directory: string;
   readonly config: LogConfig;
   readonly tailCache: TailCacheBudget;
+  readonly readAhead: ReadAheadBudget;
   readonly indexCache: IndexCache;
   readonly segments: readonly LogSegment[];
   readonly snapshots: ProducerSnapshots;
@@ -59,7 +61,7 @@ export class LocalLog {
   readonly #onFailure: (failure: KafkaStorageError) => void;
   readonly #tail: TailCache;
   readonly #queue: WriteQueue;
-  readonly #reader = new LogReader();
+  readonly #reader: LogReader;
   readonly #gate = new ReadWriteGate();
   readonly #removals: SegmentRemovals;
   #directory: string;
@@ -91,6 +93,13 @@ export class LocalLog {
     this.#lastFlushMs = options.clock.wallMs();
     this.#tail = new TailCache(options.tailCache);
     this.#tail.markWritten(options.logEndOffset);
+    this.#reader = new LogReader({
+      segments: this.segments,
+      logEndOffset: () => this.#logEndOffset,
+      tailStartOffset: () => this.#tail.startOffset,
+      gate: this.#gate,
+      readAhead: options.readAhead,
+    });
     this.fence = new LogFence({
       name: options.name,
       directory: () => this.#directory,
@@ -208,9 +217,14 @@ export class LocalLog {
     return this.#tail.read(fetchOffset, maxBytes, minOneMessage, upToOffset);
   }
 
+  /** See LogReader.readAhead. */
+  readAhead(read: DiskRead): DiskReadResult | undefined {
+    return this.#reader.readAhead(read);
+  }
+
   /** See LogReader.read. */
   read(read: DiskRead): Promise<DiskReadResult | undefined> {
-    return this.readSegments(() => this.#reader.read(this.segments, read, () => this.#logEndOffset));
+    return this.readSegments(() => this.#reader.read(read));
   }
 
   /** Does something with segments that nobody cuts, replaces or closes meanwhile. */
@@ -456,6 +470,7 @@ export class LocalLog {
     await this.#queue.ended();
     await this.#flushing;
     await this.#gate.exclusive(async () => {
+      this.#reader.forget(); // what was under way may have gone on
       await this.#removals.end();
       for (const segment of this.segments.all) {
         // What a fenced log says on closing changes nothing any more.
@@ -468,6 +483,7 @@ export class LocalLog {
   #fenced(failure: KafkaStorageError): void {
     this.#queue.fail(failure);
     this.#tail.clear();
+    this.#reader.forget();
     this.#onFailure(failure);
   }
 }

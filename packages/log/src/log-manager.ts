@@ -14,6 +14,7 @@ import { OffsetCheckpoints } from "./offset-checkpoints.ts";
 import { PartitionMetadataFile } from "./partition-metadata-file.ts";
 import { PeriodicTask } from "./periodic-task.ts";
 import { PooledDisk } from "./pooled-disk.ts";
+import { ReadAheadBudget } from "./read-ahead.ts";
 import { TailCacheBudget } from "./tail-cache.ts";
 import {
   isFutureLogDir,
@@ -28,6 +29,7 @@ import { UnifiedLog } from "./unified-log.ts";
 
 const DEFAULT_TAIL_CACHE_BYTES = 64 * 1024 ** 2;
 const DEFAULT_INDEX_CACHE_BYTES = 64 * 1024 ** 2;
+const DEFAULT_READ_AHEAD_BYTES = 32 * 1024 ** 2;
 const DEFAULT_HIGH_WATERMARK_CHECKPOINT_INTERVAL_MS = 5_000;
 const DEFAULT_OFFSET_CHECKPOINT_INTERVAL_MS = 60_000;
 const DEFAULT_RETENTION_CHECK_INTERVAL_MS = 300_000;
@@ -40,10 +42,15 @@ const CLUSTER_METADATA_TOPIC = "__cluster_metadata";
 export interface LogCaches {
   readonly tail: TailCacheBudget;
   readonly indexes: IndexCache;
+  readonly readAhead: ReadAheadBudget;
 }
 
 export function defaultLogCaches(): LogCaches {
-  return { tail: new TailCacheBudget(DEFAULT_TAIL_CACHE_BYTES), indexes: new IndexCache(DEFAULT_INDEX_CACHE_BYTES) };
+  return {
+    tail: new TailCacheBudget(DEFAULT_TAIL_CACHE_BYTES),
+    indexes: new IndexCache(DEFAULT_INDEX_CACHE_BYTES),
+    readAhead: new ReadAheadBudget(DEFAULT_READ_AHEAD_BYTES),
+  };
 }
 
 /** What was found wrong with a file at the start and what became of it: a line for the operator. */
@@ -144,6 +151,7 @@ export async function loadLog(options: LoadLogOptions): Promise<UnifiedLog> {
       topicId,
       config,
       tailCache: caches.tail,
+      readAhead: caches.readAhead,
       indexCache: caches.indexes,
       producerIdExpirationMs,
     },

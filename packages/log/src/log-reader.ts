@@ -3,7 +3,10 @@ import type { AbortedTxn } from "@samsa/protocol/messages/aborted-txn";
 import { NO_LEADER_EPOCH } from "./leader-epoch-cache.ts";
 import type { LogSegment } from "./log-segment.ts";
 import type { LogSegments } from "./log-segments.ts";
+import type { ReadAheadBudget } from "./read-ahead.ts";
+import { ReadAhead } from "./read-ahead.ts";
 import { readBuffers } from "./read-buffers.ts";
+import type { ReadWriteGate } from "./read-write-gate.ts";
 
 export interface LogReadOptions {
   /** Returns the first batch whole even when it is larger than `maxBytes` (KIP-74). True when left out. */
@@ -52,30 +55,71 @@ const MOST_PLACES = 64;
 const BASE_OFFSET_BYTES = 8;
 const POOLED_BYTES = 1024 * 1024; // see ReadBuffers
 
-/** Reads from disk, and remembers where readers stopped, so that going on needs no index. */
+export interface LogReaderOptions {
+  readonly segments: LogSegments;
+  /** No batch reaches beyond. */
+  readonly logEndOffset: () => number;
+  /** Where the tail in memory begins: nothing is read ahead from there on. */
+  readonly tailStartOffset: () => number | undefined;
+  /** Held while segments are read. */
+  readonly gate: ReadWriteGate;
+  readonly readAhead: ReadAheadBudget;
+}
+
+/**
+ * Reads from disk, and remembers where readers stopped, so that going on needs no index. For a reader that goes on where it
+ * stopped, the range that comes next is read and checked while the one before is on its way to the client.
+ */
 export class LogReader {
+  readonly #options: LogReaderOptions;
   readonly #places = new Map<number, Place>(); // by the offset that comes next, the latest last
+  readonly #ahead = new Map<number, ReadAhead>(); // by the offset of the read it is for
+
+  constructor(options: LogReaderOptions) {
+    this.#options = options;
+  }
+
+  /** What has been read ahead, if that is the answer. */
+  readAhead(read: DiskRead): DiskReadResult | undefined {
+    const ahead = this.#ahead.get(read.fetchOffset);
+    if (ahead?.result === undefined) return undefined;
+    const { result, segment, position } = ahead;
+    if (this.#options.segments.holding(read.fetchOffset) !== segment || !ahead.suits(read)) {
+      this.#drop(read.fetchOffset, ahead);
+      return undefined;
+    }
+    this.#forgetAhead(read.fetchOffset, ahead);
+    this.#found(result, segment, position, read, true);
+    return result;
+  }
 
   /**
-   * Batches from the first of these segments that has one at or after the offset. The CRC of every batch is checked before a
+   * Batches from the first segment that has one at or after the offset. The CRC of every batch is checked before a
    * byte of it is handed out. It does not cover the base offset and the leader epoch: the one must fit what lies before and
-   * behind, the other what `leader-epoch-checkpoint` says (docs/decisions/0017).
+   * behind, the other what `leader-epoch-checkpoint` says (docs/decisions/0017). Within the gate.
    *
-   * @param logEndOffset no batch reaches beyond
    * @returns undefined when the limits leave nothing
    * @throws CorruptFileError where there is no valid batch
    */
-  async read(segments: LogSegments, read: DiskRead, logEndOffset: () => number): Promise<DiskReadResult | undefined> {
+  async read(read: DiskRead): Promise<DiskReadResult | undefined> {
+    const ahead = this.#ahead.get(read.fetchOffset);
+    if (ahead !== undefined) {
+      // One that waits at the gate may wait for somebody who waits for us to leave it.
+      if (ahead.isUnderWay) await ahead.done;
+      else this.#drop(read.fetchOffset, ahead);
+      const result = this.readAhead(read);
+      if (result !== undefined) return result;
+    }
     const place = this.#places.get(read.fetchOffset);
-    const candidates = segments.from(read.fetchOffset);
+    const candidates = this.#options.segments.from(read.fetchOffset);
     for (const [index, segment] of candidates.entries()) {
       const known = place?.segment === segment ? place.position : undefined;
       const position = known ?? (await segment.findBatch(read.fetchOffset))?.position;
       if (position === undefined || position >= segment.writtenSize) continue;
       const leastOffset = known === undefined ? segment.baseOffset : read.fetchOffset;
-      const endOffset = (): number => candidates[index + 1]?.baseOffset ?? logEndOffset();
+      const endOffset = (): number => candidates[index + 1]?.baseOffset ?? this.#options.logEndOffset();
       const result = await readSegment(segment, position, read, leastOffset, endOffset);
-      if (result !== undefined) this.#remember(result.nextOffset, segment, position + result.records.length);
+      if (result !== undefined) this.#found(result, segment, position, read, known !== undefined);
       return result;
     }
     return undefined;
@@ -84,6 +128,13 @@ export class LogReader {
   /** The log has been cut: positions are not what they were. */
   forget(): void {
     this.#places.clear();
+    for (const [offset, ahead] of this.#ahead) this.#drop(offset, ahead);
+  }
+
+  #found(result: DiskReadResult, segment: LogSegment, from: number, read: DiskRead, isSequential: boolean): void {
+    const position = from + result.records.length;
+    this.#remember(result.nextOffset, segment, position);
+    if (isSequential) this.#maybeReadAhead(result.nextOffset, segment, position, read);
   }
 
   #remember(offset: number, segment: LogSegment, position: number): void {
@@ -92,6 +143,44 @@ export class LogReader {
     if (this.#places.size <= MOST_PLACES) return;
     const oldest = this.#places.keys().next();
     if (oldest.done !== true) this.#places.delete(oldest.value);
+  }
+
+  #maybeReadAhead(fetchOffset: number, segment: LogSegment, position: number, read: DiskRead): void {
+    const { segments, readAhead, gate, tailStartOffset } = this.#options;
+    const { maxBytes } = read;
+    const isWanted = fetchOffset < (tailStartOffset() ?? Infinity) && !this.#ahead.has(fetchOffset);
+    // Of the end of the active segment there may be more by the time it is asked for.
+    const leastBytes = segment === segments.active ? maxBytes : 1;
+    if (!isWanted || segment.writtenSize - position < leastBytes) return;
+    if (maxBytes < RECORD_BATCH_OVERHEAD || maxBytes > POOLED_BYTES) return;
+    const ahead = new ReadAhead(segment, position, maxBytes);
+    if (!readAhead.charge(ahead, () => this.#ahead.delete(fetchOffset))) return;
+    this.#ahead.set(fetchOffset, ahead);
+    ahead.done = gate
+      .shared(async () => {
+        // While it waited, the log may have been cut or closed (`forget`), or the segment deleted.
+        if (ahead.isDropped || segments.holding(fetchOffset) !== segment) return;
+        ahead.begin();
+        const wanted = { ...read, fetchOffset, minOneMessage: false, upToOffset: Infinity };
+        const endOffset = (): number => segments.nextBaseOffset(segment) ?? this.#options.logEndOffset();
+        const result = await readSegment(segment, position, wanted, fetchOffset, endOffset);
+        if (result !== undefined) ahead.complete(result);
+      })
+      .catch(() => undefined) // the read that needs it finds the same, and says so
+      .then(() => {
+        if (ahead.result !== undefined || this.#ahead.get(fetchOffset) !== ahead) return;
+        this.#forgetAhead(fetchOffset, ahead);
+      });
+  }
+
+  #drop(fetchOffset: number, ahead: ReadAhead): void {
+    this.#forgetAhead(fetchOffset, ahead);
+    ahead.drop();
+  }
+
+  #forgetAhead(fetchOffset: number, ahead: ReadAhead): void {
+    this.#ahead.delete(fetchOffset);
+    this.#options.readAhead.release(ahead);
   }
 }
 

@@ -41,14 +41,12 @@ export class LogSegments {
 
   /** The one that may hold the offset, and all after it: all of them where the offset lies before the first. */
   from(offset: number): readonly LogSegment[] {
-    let low = 0;
-    let high = this.#segments.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if ((this.#segments[middle] as LogSegment).baseOffset <= offset) low = middle;
-      else high = middle - 1;
-    }
-    return this.#segments.slice(low);
+    return this.#segments.slice(this.#indexOf(offset));
+  }
+
+  /** The first of `from`. */
+  holding(offset: number): LogSegment {
+    return this.#segments[this.#indexOf(offset)] ?? this.#active;
   }
 
   /** Takes the next one, which becomes the active one. */
@@ -84,6 +82,11 @@ export class LogSegments {
   /** Where the one after this one begins, which is not the active one. */
   baseOffsetAfter(segment: LogSegment): number {
     return (this.#segments[this.#segments.indexOf(segment) + 1] ?? this.#active).baseOffset;
+  }
+
+  /** Where the one after this one begins; undefined when it is the active one. */
+  nextBaseOffset(segment: LogSegment): number | undefined {
+    return this.#segments[this.#segments.indexOf(segment) + 1]?.baseOffset;
   }
 
   /** Puts one in the place of these, for which `hasInactive` holds. */
@@ -122,5 +125,16 @@ export class LogSegments {
       if (segment.transactionIndex.collect(startOffset, endOffset, found)) break;
     }
     return found;
+  }
+
+  #indexOf(offset: number): number {
+    let low = 0;
+    let high = this.#segments.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1;
+      if ((this.#segments[middle] as LogSegment).baseOffset <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return low;
   }
 }

@@ -13,6 +13,11 @@ class ReadBuffers {
   readonly #free: Uint8Array[] = [];
   readonly #lent = new WeakSet<ArrayBufferLike>();
 
+  /** The memory that `take` spends on so many bytes. */
+  sizeFor(length: number): number {
+    return length < SMALLEST_POOLED_BYTES || length > BUFFER_BYTES ? length : BUFFER_BYTES;
+  }
+
   /** Exactly `length` bytes, of any content. */
   take(length: number): Uint8Array {
     if (length < SMALLEST_POOLED_BYTES || length > BUFFER_BYTES) return new Uint8Array(length);

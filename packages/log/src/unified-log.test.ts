@@ -5,6 +5,7 @@ import { MemoryDisk } from "@samsa/io";
 import { KafkaStorageError, OffsetOutOfRangeError } from "./errors.ts";
 import { IndexCache } from "./index-cache.ts";
 import { defaultLogCaches } from "./log-manager.ts";
+import { ReadAheadBudget } from "./read-ahead.ts";
 import { TailCacheBudget } from "./tail-cache.ts";
 import { copyDisk, ioError, readTree, WatchedDisk, writeFile } from "./testing/disks.ts";
 import { FOLDER, openLog } from "./testing/logs.ts";
@@ -13,7 +14,7 @@ import { batchOf, NOW_MS, readAll, textRecords, valuesOf } from "./testing/recor
 import type { UnifiedLog } from "./unified-log.ts";
 
 const SIZE = batchOf(["0000"]).length;
-const noMemory = { tail: new TailCacheBudget(0), indexes: new IndexCache(0) };
+const noMemory = { tail: new TailCacheBudget(0), indexes: new IndexCache(0), readAhead: new ReadAheadBudget(0) };
 const value = (index: number): string => String(index).padStart(4, "0");
 
 /** Appends single records, each a batch, and waits until they are written. */

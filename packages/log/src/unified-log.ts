@@ -12,7 +12,7 @@ import { LeaderEpochCheckpointFile, NO_LEADER_EPOCH } from "./leader-epoch-cache
 import { LocalLog } from "./local-log.ts";
 import type { LogAppendInfo, LogAppendResult } from "./log-append.ts";
 import type { LogConfig } from "./log-config.ts";
-import type { DiskRead, LogReadOptions, LogReadResult } from "./log-reader.ts";
+import type { DiskRead, DiskReadResult, LogReadOptions, LogReadResult } from "./log-reader.ts";
 import type { LogSegment } from "./log-segment.ts";
 import type { AppendOrigin } from "./log-validator.ts";
 import { validateAndAssignOffsets, validateAssigned } from "./log-validator.ts";
@@ -23,6 +23,7 @@ import { loadProducerState } from "./producer-state-loader.ts";
 import type { ProducerStateEntry } from "./producer-state-entry.ts";
 import type { EndMarker, LastRecord, ProducerStateManager } from "./producer-state-manager.ts";
 import { endMarkerOf, hasProducerId } from "./producer-state-manager.ts";
+import type { ReadAheadBudget } from "./read-ahead.ts";
 import { countDeletable } from "./retention.ts";
 import type { TailCacheBudget } from "./tail-cache.ts";
 import type { TopicPartition } from "./topic-partition.ts";
@@ -37,6 +38,7 @@ export interface UnifiedLogOptions {
   readonly topicId: Uuid;
   readonly config: LogConfig;
   readonly tailCache: TailCacheBudget;
+  readonly readAhead: ReadAheadBudget;
   readonly indexCache: IndexCache;
   /** So long after its last batch a producer is forgotten. */
   readonly producerIdExpirationMs: number;
@@ -97,6 +99,7 @@ export class UnifiedLog {
       directory: options.directory,
       config: options.config,
       tailCache: options.tailCache,
+      readAhead: options.readAhead,
       indexCache: options.indexCache,
       segments: loaded.segments,
       snapshots: loaded.snapshots,
@@ -355,7 +358,11 @@ export class UnifiedLog {
     const cached = this.#local.readTail(read);
     if (cached === undefined) {
       const epochForOffset = (offset: number): number | undefined => this.#epochs.epochForOffset(offset);
-      return this.#readFromDisk({ ...read, epochForOffset }, withAborted);
+      const diskRead = { ...read, epochForOffset };
+      const ahead = this.#local.readAhead(diskRead);
+      return ahead === undefined
+        ? this.#readFromDisk(diskRead, withAborted)
+        : this.#diskResult(fetchOffset, withAborted, ahead);
     }
     const records = cached.map((batch) => batch.bytes);
     return this.#readResult(fetchOffset, withAborted, records, cached[0]?.baseOffset, cached.at(-1)?.nextOffset);
@@ -625,7 +632,12 @@ export class UnifiedLog {
   async #readFromDisk(read: DiskRead, withAborted: boolean): Promise<LogReadResult> {
     const { fetchOffset } = read;
     const found = await this.#local.read(read);
-    if (found === undefined) return this.#readResult(fetchOffset, withAborted, []);
+    return found === undefined
+      ? this.#readResult(fetchOffset, withAborted, [])
+      : this.#diskResult(fetchOffset, withAborted, found);
+  }
+
+  #diskResult(fetchOffset: number, withAborted: boolean, found: DiskReadResult): LogReadResult {
     return this.#readResult(fetchOffset, withAborted, [found.records], found.firstBatchOffset, found.nextOffset);
   }
 

@@ -9,7 +9,9 @@ import { OffsetOutOfRangeError } from "../errors.ts";
 import { IndexCache } from "../index-cache.ts";
 import type { LogConfig } from "../log-config.ts";
 import { defaultLogConfig } from "../log-config.ts";
+import type { LogCaches } from "../log-manager.ts";
 import { LogManager } from "../log-manager.ts";
+import { ReadAheadBudget } from "../read-ahead.ts";
 import { TailCacheBudget } from "../tail-cache.ts";
 import type { UnifiedLog } from "../unified-log.ts";
 import { ModelLog } from "./model-log.ts";
@@ -77,7 +79,7 @@ export class LogSimulation {
   readonly #random: SeededRandom;
   readonly #clock = new VirtualClock();
   readonly #tally: Tally;
-  readonly #caches: { tail: TailCacheBudget; indexes: IndexCache };
+  readonly #caches: LogCaches;
   readonly #subjects: Subject[];
   readonly #isFsync: boolean;
   readonly #stepsBetweenCrashes: number;
@@ -100,7 +102,11 @@ export class LogSimulation {
     this.#isFsync = this.#chance(3);
     this.#stepsBetweenCrashes = this.#pick([4, 10, 40]);
     const tailBytes = this.#pick([0, 700, 1 << 20]);
-    this.#caches = { tail: new TailCacheBudget(tailBytes), indexes: new IndexCache(this.#pick([100, 1 << 20])) };
+    this.#caches = {
+      tail: new TailCacheBudget(tailBytes),
+      indexes: new IndexCache(this.#pick([100, 1 << 20])),
+      readAhead: new ReadAheadBudget(this.#pick([0, 500, 1 << 20])),
+    };
     const common: Partial<LogConfig> = {
       segmentBytes: this.#pick([700, 1500, 4000]),
       indexIntervalBytes: this.#pick([100, 300, 4096]),
