@@ -32,11 +32,7 @@ const KNOWN = [
   },
   {
     api: "DescribeConfigs",
-    what: /^(?:loggers of the broker|client metrics|groups)$/,
-    reason: "there are none of these resources yet",
-  },
-  {
-    what: /^(?:client metrics|a group)(?:,.*)?$/,
+    what: /^loggers of the broker$/,
     reason: "there are none of these resources yet",
   },
   {

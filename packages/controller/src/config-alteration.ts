@@ -2,14 +2,18 @@ import { ErrorCode, KafkaError } from "@samsa/base";
 import type { ConfigDefinition, MetadataRecord } from "@samsa/metadata";
 import {
   brokerConfigDefinition,
+  CLIENT_METRICS_CONFIGS,
   ConfigResourceType,
   DYNAMIC_BROKER_CONFIG_NAMES,
   EffectiveBrokerConfig,
+  GROUP_CONFIG_DEFINITIONS,
   InvalidConfigError,
   metadataRecord,
   parseConfigValue,
   PER_BROKER_CONFIG_NAMES,
   TOPIC_CONFIGS,
+  validateClientMetricsConfigs,
+  validateGroupConfigs,
   validateTopicConfigs,
 } from "@samsa/metadata";
 import type { AlterConfigsRequest } from "@samsa/protocol/messages/alter-configs-request";
@@ -114,6 +118,12 @@ function check(context: ControllerContext, alteration: Alteration): void {
       return checkTopic(context, alteration);
     case ConfigResourceType.BROKER:
       return checkBroker(context, alteration);
+    case ConfigResourceType.GROUP:
+      if (alteration.resourceName === "") throw invalidRequest("Default group resources are not allowed.");
+      return validateGroupConfigs(alteration.next, new EffectiveBrokerConfig(context.image.configs, context.config));
+    case ConfigResourceType.CLIENT_METRICS:
+      if (alteration.resourceName === "") throw invalidRequest("Default client metrics resources are not allowed.");
+      return validateClientMetricsConfigs(alteration.next);
     default:
       throw invalidRequest(`Unexpected resource type ${alteration.resourceType}.`);
   }
@@ -237,6 +247,8 @@ type ListDefault = (name: string) => readonly string[] | undefined;
 const LIST_DEFAULTS: ReadonlyMap<number, ListDefault> = new Map([
   [ConfigResourceType.TOPIC, (name: string) => listDefault(TOPIC_CONFIGS.get(name))],
   [ConfigResourceType.BROKER, (name: string) => listDefault(brokerConfigDefinition(name))],
+  [ConfigResourceType.GROUP, (name: string) => listDefault(GROUP_CONFIG_DEFINITIONS.get(name))],
+  [ConfigResourceType.CLIENT_METRICS, (name: string) => listDefault(CLIENT_METRICS_CONFIGS.get(name))],
 ]);
 
 function listDefault(definition: ConfigDefinition | undefined): readonly string[] | undefined {

@@ -366,3 +366,34 @@ test("the least ISR of the cluster does not go with what is not named", () => {
     "INVALID_CONFIG: Cluster-level min.insync.replicas cannot be removed while ELR is enabled.",
   );
 });
+
+const groupEntries = [
+  { values: { "consumer.session.timeout.ms": 50_000 }, says: "NONE: " },
+  {
+    values: { "consumer.session.timeout.ms": 5 },
+    says: "INVALID_CONFIG: consumer.session.timeout.ms must be greater than or equal to group.consumer.min.session.timeout.ms",
+  },
+  {
+    values: { "consumer.heartbeat.interval.ms": 99_000 },
+    says: "INVALID_CONFIG: consumer.heartbeat.interval.ms must be less than or equal to group.consumer.max.heartbeat.interval.ms",
+  },
+  { values: { "no.such.key": 5 }, says: "INVALID_CONFIG: Unknown group config name: no.such.key" },
+  { values: { "share.auto.offset.reset": "by_duration:P1DT2H" }, says: "NONE: " },
+];
+for (const { values, says } of groupEntries) {
+  test(`a group with ${JSON.stringify(values)} is answered with ${says.split(":")[0]}`, () => {
+    const decided = cluster();
+    assert.equal(replaceAll(decided, ConfigResourceType.GROUP, "mine", values), says);
+    const isKept = decided.image.configs.configFor(ConfigResourceType.GROUP, "mine").size === 1;
+    assert.equal(isKept, says === "NONE: ");
+  });
+}
+
+test("a subscription to metrics of clients is kept, one that asks too often is not", () => {
+  const decided = cluster();
+  const type = ConfigResourceType.CLIENT_METRICS;
+  assert.equal(replaceAll(decided, type, "mine", { "interval.ms": 1000, match: "client_id=a.*" }), "NONE: ");
+  assert.equal(replaceAll(decided, type, "mine", { "interval.ms": 9 }).split(":")[0], "INVALID_REQUEST");
+  assert.equal(replaceAll(decided, type, "mine", { match: "nothing" }).split(":")[0], "INVALID_CONFIG");
+  assert.equal(decided.image.configs.configFor(type, "mine").get("interval.ms"), "1000");
+});

@@ -6,18 +6,27 @@ export type { BrokerRegistration, ClusterImage, ControllerRegistration, Endpoint
 export { BrokerConfig } from "./config/broker-config.ts";
 export { ConfigTypeCode } from "./config/config-definition.ts";
 export type { ConfigDefinition, ConfigImportance, ConfigType, ConfigValue } from "./config/config-definition.ts";
-export { BROKER_CONFIGS, brokerConfigDefinition, TOPIC_CONFIGS } from "./config/config-definitions.ts";
+export {
+  BROKER_CONFIGS,
+  brokerConfigDefinition,
+  CLIENT_METRICS_CONFIGS,
+  GROUP_CONFIG_DEFINITIONS,
+  TOPIC_CONFIGS,
+} from "./config/config-definitions.ts";
 export { ConfigResourceType, ConfigSource } from "./config/config-resource.ts";
 export { canonicalConfigText, formatConfigValue, parseConfigValue } from "./config/config-value.ts";
 export {
   describeBrokerConfigs,
+  describeClientMetricsConfigs,
   describeDefaultBrokerConfigs,
+  describeGroupConfigs,
   describeTopicConfig,
   describeTopicConfigs,
 } from "./config/describe-configs.ts";
 export type { DescribedConfig, DescribedSynonym } from "./config/describe-configs.ts";
 export { DYNAMIC_BROKER_CONFIG_NAMES, PER_BROKER_CONFIG_NAMES } from "./config/dynamic-broker-configs.ts";
-export { EffectiveBrokerConfig, TopicConfig } from "./config/effective-config.ts";
+export { EffectiveBrokerConfig, GroupConfig, TopicConfig } from "./config/effective-config.ts";
+export { validateClientMetricsConfigs, validateGroupConfigs } from "./config/group-config-validation.ts";
 export { InvalidConfigError } from "./config/invalid-config-error.ts";
 export { resolveTopicConfigs } from "./config/resolve-topic-configs.ts";
 export type { ResolvedConfig } from "./config/resolve-topic-configs.ts";

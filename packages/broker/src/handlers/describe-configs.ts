@@ -3,8 +3,11 @@ import type { DescribedConfig } from "@samsa/metadata";
 import {
   ConfigResourceType,
   describeBrokerConfigs,
+  describeClientMetricsConfigs,
   describeDefaultBrokerConfigs,
+  describeGroupConfigs,
   describeTopicConfigs,
+  GroupConfig,
 } from "@samsa/metadata";
 import { validateTopicName } from "@samsa/protocol";
 import { DescribeConfigsRequest } from "@samsa/protocol/messages/describe-configs-request";
@@ -85,6 +88,14 @@ function configsOf(
       }
       return describeBrokerConfigs(configs, config, names);
     }
+    case ConfigResourceType.GROUP:
+      if (resourceName === "") throw new KafkaError(ErrorCode.INVALID_REQUEST, "Group name must not be empty");
+      return describeGroupConfigs(GroupConfig.resolve(configs, resourceName, config), names);
+    case ConfigResourceType.CLIENT_METRICS:
+      if (resourceName === "") {
+        throw new KafkaError(ErrorCode.INVALID_REQUEST, "Client metrics subscription name must not be empty");
+      }
+      return describeClientMetricsConfigs(configs.configFor(resourceType, resourceName), names);
     default:
       throw new KafkaError(ErrorCode.INVALID_REQUEST, `Unsupported resource type: ${resourceType}`);
   }

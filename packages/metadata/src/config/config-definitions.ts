@@ -1,6 +1,8 @@
 import { assert } from "@samsa/base";
 import type { ConfigDefinition } from "./config-definition.ts";
 import { CONTROLLER_CONFIGS } from "./definitions/controller-configs.ts";
+import { CLIENT_METRICS_CONFIGS_LIST } from "./definitions/client-metrics-configs.ts";
+import { GROUP_RESOURCE_CONFIGS } from "./definitions/group-resource-configs.ts";
 import { GROUP_CONFIGS } from "./definitions/group-configs.ts";
 import { LISTENER_CONFIGS } from "./definitions/listener-configs.ts";
 import { LOG_CONFIGS } from "./definitions/log-configs.ts";
@@ -17,6 +19,12 @@ import { DYNAMIC_ONLY_CONFIGS } from "./dynamic-broker-configs.ts";
 
 /** Every key of a topic, in alphabetical order. */
 export const TOPIC_CONFIGS: ReadonlyMap<string, ConfigDefinition> = byName(TOPIC_CONFIG_DEFINITIONS);
+
+/** Every key of a group (KIP-848, KIP-932, KIP-1071), in alphabetical order. */
+export const GROUP_CONFIG_DEFINITIONS: ReadonlyMap<string, ConfigDefinition> = byName(GROUP_RESOURCE_CONFIGS);
+
+/** Every key of a subscription to the metrics of clients (KIP-714), in alphabetical order. */
+export const CLIENT_METRICS_CONFIGS: ReadonlyMap<string, ConfigDefinition> = byName(CLIENT_METRICS_CONFIGS_LIST);
 
 /** Every key of a server.properties, in alphabetical order. */
 export const BROKER_CONFIGS: ReadonlyMap<string, ConfigDefinition> = byName([

@@ -2,11 +2,18 @@ import type { ConfigsImage } from "../configs-image.ts";
 import type { BrokerConfig } from "./broker-config.ts";
 import type { ConfigDefinition } from "./config-definition.ts";
 import { ConfigTypeCode } from "./config-definition.ts";
-import { BROKER_CONFIGS, brokerConfigDefinition, TOPIC_CONFIGS } from "./config-definitions.ts";
+import {
+  BROKER_CONFIGS,
+  brokerConfigDefinition,
+  CLIENT_METRICS_CONFIGS,
+  GROUP_CONFIG_DEFINITIONS,
+  TOPIC_CONFIGS,
+} from "./config-definitions.ts";
 import { ConfigSource } from "./config-resource.ts";
 import { canonicalConfigText, formatConfigValue } from "./config-value.ts";
 import { DYNAMIC_BROKER_CONFIG_NAMES } from "./dynamic-broker-configs.ts";
-import { EffectiveBrokerConfig, TopicConfig } from "./effective-config.ts";
+import type { GroupConfig } from "./effective-config.ts";
+import { EffectiveBrokerConfig, groupConfigSynonym, TopicConfig } from "./effective-config.ts";
 import { TOPIC_CONFIG_SYNONYMS } from "./topic-config-synonyms.ts";
 
 export interface DescribedSynonym {
@@ -52,6 +59,39 @@ export function describeTopicConfig(config: TopicConfig, names?: ReadonlySet<str
     const synonyms = topicSynonyms(name, config.broker);
     if (override !== undefined) synonyms.unshift({ name, value, source: ConfigSource.DYNAMIC_TOPIC_CONFIG });
     described.push(describe(definition, value, synonyms, false));
+  }
+  return described;
+}
+
+/** @param names the keys that were asked for; all when undefined */
+export function describeGroupConfigs(config: GroupConfig, names?: ReadonlySet<string>): DescribedConfig[] {
+  const described: DescribedConfig[] = [];
+  for (const definition of GROUP_CONFIG_DEFINITIONS.values()) {
+    const { name } = definition;
+    const override = config.overrides.get(name);
+    if (names?.has(name) === false || (definition.isInternal && override === undefined)) continue;
+    const value = formatConfigValue(definition, config.value(name));
+    const synonym = groupConfigSynonym(name);
+    const synonyms = synonym === undefined ? [] : brokerSynonyms(synonym, config.broker);
+    if (override !== undefined) synonyms.unshift({ name, value, source: ConfigSource.GROUP_CONFIG });
+    described.push(describe(definition, value, synonyms, false));
+  }
+  return described;
+}
+
+/** A subscription to the metrics of clients. */
+export function describeClientMetricsConfigs(
+  entries: ReadonlyMap<string, string>,
+  names?: ReadonlySet<string>,
+): DescribedConfig[] {
+  const described: DescribedConfig[] = [];
+  for (const definition of CLIENT_METRICS_CONFIGS.values()) {
+    const { name } = definition;
+    if (names?.has(name) === false) continue;
+    const override = entries.get(name);
+    const value = override ?? formatConfigValue(definition, definition.defaultValue ?? null);
+    const source = override === undefined ? ConfigSource.DEFAULT_CONFIG : ConfigSource.CLIENT_METRICS_CONFIG;
+    described.push({ ...describe(definition, value, [], false), source });
   }
   return described;
 }

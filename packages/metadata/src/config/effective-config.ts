@@ -2,7 +2,13 @@ import type { ConfigsImage } from "../configs-image.ts";
 import type { BrokerConfig } from "./broker-config.ts";
 import { ConfigResourceType } from "./config-resource.ts";
 import type { ConfigValue } from "./config-definition.ts";
-import { brokerConfigDefinition, knownDefinition, TOPIC_CONFIGS } from "./config-definitions.ts";
+import {
+  BROKER_CONFIGS,
+  brokerConfigDefinition,
+  GROUP_CONFIG_DEFINITIONS,
+  knownDefinition,
+  TOPIC_CONFIGS,
+} from "./config-definitions.ts";
 import { parseConfigValue } from "./config-value.ts";
 import { TOPIC_CONFIG_SYNONYMS } from "./topic-config-synonyms.ts";
 import { TypedValues } from "./typed-values.ts";
@@ -63,4 +69,40 @@ export class TopicConfig extends TypedValues {
     }
     return knownDefinition(TOPIC_CONFIGS, name).defaultValue ?? null;
   }
+}
+
+/** The configuration of a group as it counts now: its own values, then the broker's. */
+export class GroupConfig extends TypedValues {
+  readonly overrides: ReadonlyMap<string, string>;
+  readonly broker: EffectiveBrokerConfig;
+
+  constructor(overrides: ReadonlyMap<string, string>, broker: EffectiveBrokerConfig) {
+    super();
+    this.overrides = overrides;
+    this.broker = broker;
+  }
+
+  static resolve(configs: ConfigsImage | undefined, group: string, staticConfig: BrokerConfig): GroupConfig {
+    const overrides = configs?.configFor(ConfigResourceType.GROUP, group) ?? NOTHING;
+    return new GroupConfig(overrides, new EffectiveBrokerConfig(configs, staticConfig));
+  }
+
+  override value(name: string): ConfigValue {
+    const definition = knownDefinition(GROUP_CONFIG_DEFINITIONS, name);
+    const text = this.overrides.get(name);
+    return text === undefined ? this.defaultValue(name) : parseConfigValue(definition, text);
+  }
+
+  /** The value without the group's own. */
+  defaultValue(name: string): ConfigValue {
+    if (name === "streams.assignor.name") return this.broker.list("group.streams.assignors")[0] ?? null;
+    const synonym = groupConfigSynonym(name);
+    if (synonym !== undefined) return this.broker.value(synonym);
+    return knownDefinition(GROUP_CONFIG_DEFINITIONS, name).defaultValue ?? null;
+  }
+}
+
+/** The broker's key that counts for a group which has no value of its own. */
+export function groupConfigSynonym(name: string): string | undefined {
+  return BROKER_CONFIGS.has(`group.${name}`) ? `group.${name}` : undefined;
 }
