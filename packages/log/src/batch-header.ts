@@ -54,7 +54,7 @@ export function readBatchHeader(bytes: Uint8Array, at: number, position: number)
   const baseSequence = reader.int32();
   if (magic !== CURRENT_MAGIC) throw new CorruptRecordError(`a record batch of magic ${magic}`);
   const lastOffset = baseOffset + lastOffsetDelta;
-  if (baseOffset < 0 || lastOffsetDelta < 0 || !Number.isSafeInteger(lastOffset)) {
+  if (baseOffset < 0 || lastOffsetDelta < 0 || !Number.isSafeInteger(lastOffset + 1)) {
     throw new CorruptRecordError(`a record batch of offsets ${baseOffset} to ${lastOffset}`);
   }
   return {

@@ -283,11 +283,12 @@ export class LogDirs {
     this.#options.onDirectoryFailure?.(entry, error);
   }
 
-  /** Takes what may change of `log.cleaner.*` while the broker runs. */
+  /** Takes another `producer.id.expiration.ms`. */
   reconfigureProducerIdExpiration(expirationMs: number): void {
     for (const { manager } of this.#online) manager.reconfigureProducerIdExpiration(expirationMs);
   }
 
+  /** Takes what may change of `log.cleaner.*` while the broker runs. */
   reconfigureCleaner(config: LogCleanerConfig): void {
     for (const { manager } of this.#online) manager.reconfigureCleaner(cleanerShare(config, this.#entries.length));
   }

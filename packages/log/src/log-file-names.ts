@@ -36,6 +36,12 @@ export function parseLogFileName(name: string): LogFileName | undefined {
   return { offset, suffix, state: (match?.[3] ?? "") as LogFileName["state"] };
 }
 
+/** Whether a name is of this form, with an offset that we cannot hold: a log with such a file is longer than what we can read. */
+export function hasUnsafeOffset(name: string): boolean {
+  const digits = NAME.exec(name)?.[1];
+  return digits !== undefined && !Number.isSafeInteger(Number(digits));
+}
+
 function isState(suffix: string): boolean {
   return suffix === DELETED_SUFFIX || suffix === CLEANED_SUFFIX || suffix === SWAP_SUFFIX;
 }

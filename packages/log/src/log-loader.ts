@@ -9,6 +9,7 @@ import { maxSegmentMs } from "./log-config.ts";
 import {
   CLEANED_SUFFIX,
   DELETED_SUFFIX,
+  hasUnsafeOffset,
   LOG_SUFFIX,
   logFileName,
   OFFSET_INDEX_SUFFIX,
@@ -51,6 +52,8 @@ export interface LogLoaderOptions {
   /** Told in a line each what was found wrong and made good. */
   readonly report: (path: string, message: string) => void;
 }
+
+const UNSAFE_OFFSET = "its offset is beyond 2^53 - 1";
 
 interface FoundFile extends LogFileName {
   readonly name: string;
@@ -168,6 +171,8 @@ async function listLogFiles(disk: Disk, directory: string): Promise<FoundFile[]>
   for (const { name, isDirectory } of await disk.list(directory)) {
     const parsed = isDirectory ? undefined : parseLogFileName(name);
     if (parsed !== undefined) files.push({ ...parsed, name });
+    // Passed over, the log would be shorter than it is.
+    else if (!isDirectory && hasUnsafeOffset(name)) throw new CorruptFileError(`${directory}/${name}`, UNSAFE_OFFSET);
   }
   return files;
 }
@@ -411,7 +416,8 @@ function refuseDamage(
   let bound: string | undefined;
   if (endOffset < recoveryPoint) bound = `the recovery point ${recoveryPoint}`;
   else if (endOffset < highWatermark && !isTail) bound = `the high watermark ${highWatermark}`;
-  if (problem.kind === "overlap") throw segment.corruptAt(problem.position, problem.message);
+  if (problem.kind === "overlap" || problem.kind === "unreadable")
+    throw segment.corruptAt(problem.position, problem.message);
   if (bound === undefined) return;
   throw segment.corruptAt(problem.position, `${problem.message}; offset ${endOffset} is to be there, below ${bound}`);
 }

@@ -68,6 +68,9 @@ export function validateAndAssignOffsets(records: Uint8Array, context: Validatio
   const level = config.compressionLevel === undefined ? {} : { level: config.compressionLevel };
   const batch = recompressBatch(plain, target, level);
   if (batch !== sent) checkSize(batch, context);
+  if (!Number.isSafeInteger(context.nextOffset + batch.recordCount)) {
+    throw new InvalidRecordError(`${topicPartition} has no offsets left after ${context.nextOffset}`);
+  }
   batch.setLastOffset(context.nextOffset + batch.recordCount - 1);
   batch.setPartitionLeaderEpoch(context.leaderEpoch);
   batch.setMaxTimestamp(config.messageTimestampType, maxTimestamp);

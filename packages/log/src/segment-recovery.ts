@@ -9,9 +9,10 @@ export interface ScanProblem {
   readonly position: number;
   /**
    * `torn`: what a write leaves behind that did not finish. `overlap`: two whole batches claim the same offsets, and the first,
-   * which lies after a gap, may be the wrong one. `corrupt`: anything else.
+   * which lies after a gap, may be the wrong one. `unreadable`: a whole batch with a number beyond 2^53, which we cannot hold and
+   * somebody else may. `corrupt`: anything else.
    */
-  readonly kind: "torn" | "overlap" | "corrupt";
+  readonly kind: "torn" | "overlap" | "unreadable" | "corrupt";
   readonly message: string;
 }
 
@@ -46,9 +47,12 @@ export async function recoverSegment(
       const size = announcedSize(window);
       if (size > window.length && size <= remaining) window = await log.readFully(position, size);
     }
+    let batch: RecordBatch | undefined;
+    let isReadable = false;
     try {
-      const batch = new RecordBatch(window, position - windowStart);
+      batch = new RecordBatch(window, position - windowStart);
       batch.ensureValid();
+      isReadable = true;
       if (batch.baseOffset < nextOffset || batch.lastOffsetDelta < 0) {
         problem = { position, kind: isAfterGap ? "overlap" : "corrupt", message: "its offsets do not rise" };
         break;
@@ -62,7 +66,8 @@ export async function recoverSegment(
       visit?.(batch);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      problem = { position, kind: await kindOfProblem(log, position, fileSize), message };
+      const isUnreadable = !isReadable && batch?.isValid() === true;
+      problem = { position, kind: isUnreadable ? "unreadable" : await kindOfProblem(log, position, fileSize), message };
       break;
     }
   }

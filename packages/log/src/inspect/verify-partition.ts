@@ -5,7 +5,13 @@ import { CorruptFileError } from "../errors.ts";
 import { LeaderEpochCheckpointFile } from "../leader-epoch-cache.ts";
 import type { EpochEntry } from "../leader-epoch-cache.ts";
 import type { LogFileName } from "../log-file-names.ts";
-import { LOG_SUFFIX, logFileName, parseLogFileName, PRODUCER_SNAPSHOT_SUFFIX } from "../log-file-names.ts";
+import {
+  hasUnsafeOffset,
+  LOG_SUFFIX,
+  logFileName,
+  parseLogFileName,
+  PRODUCER_SNAPSHOT_SUFFIX,
+} from "../log-file-names.ts";
 import { PartitionMetadataFile } from "../partition-metadata-file.ts";
 import { decodeProducerSnapshot } from "../producer-snapshot-file.ts";
 import type { CheckpointedPartition } from "./describe-partition.ts";
@@ -91,7 +97,9 @@ async function listFiles({ disk, directory, folder, report }: VerifyPartitionOpt
     const parsed = isDirectory ? undefined : parseLogFileName(name);
     if (parsed !== undefined) found.push(parsed);
     const file = `${folder}/${name}`;
-    if (parsed === undefined && !KNOWN_FILES.test(name)) {
+    if (hasUnsafeOffset(name)) {
+      report({ severity: "damage", file, message: "its offset is beyond 2^53 - 1" });
+    } else if (parsed === undefined && !KNOWN_FILES.test(name)) {
       report({ severity: "note", file, message: "a file that is none of a broker's" });
     } else if (parsed !== undefined && parsed.state !== "") {
       report({ severity: "note", file, message: LEFT_OVER[parsed.state] });

@@ -194,7 +194,8 @@ export class RecordBatch {
     if (computed !== this.crc) {
       throw new CorruptRecordError(`a record batch whose CRC is ${computed} and not ${this.crc} as stored`);
     }
-    void [this.baseOffset, this.baseTimestamp, this.maxTimestamp, this.producerId];
+    void [this.baseTimestamp, this.maxTimestamp, this.producerId];
+    if (!Number.isSafeInteger(this.nextOffset)) throw new CorruptRecordError("a last offset outside the safe range");
   }
 
   /** Moves the batch so that its last record has this offset. The CRC does not cover the base offset. */
