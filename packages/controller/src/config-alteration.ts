@@ -30,6 +30,7 @@ import {
   IncrementalAlterConfigsResponse,
 } from "@samsa/protocol/messages/incremental-alter-configs-response";
 import { apiErrorOf, NO_ERROR, repeatedIn } from "./api-error.ts";
+import { checkReconfiguration } from "./broker-reconfiguration.ts";
 import type { ControllerContext, ControllerResult } from "./controller-result.ts";
 
 const Operation = { SET: 0, DELETE: 1, APPEND: 2, SUBTRACT: 3 } as const;
@@ -184,7 +185,9 @@ function checkTopic(context: ControllerContext, { resourceName: name, next }: Al
   validateTopicConfigs(next, new EffectiveBrokerConfig(context.image.configs, context.config));
 }
 
-function checkBroker({ image, config }: ControllerContext, { resourceName, names, next }: Alteration): void {
+function checkBroker(context: ControllerContext, alteration: Alteration): void {
+  const { image, config } = context;
+  const { resourceName, names, next } = alteration;
   const isDefault = resourceName === "";
   const nodeId = String(config.value("node.id"));
   if (!isDefault && !/^\d+$/.test(resourceName)) {
@@ -212,6 +215,7 @@ function checkBroker({ image, config }: ControllerContext, { resourceName, names
       throw error instanceof InvalidConfigError ? invalidRequest(error.message) : error;
     }
   }
+  if (isDefault || resourceName === nodeId) checkReconfiguration(image.configs, config, { resourceName, next });
   const isSet = image.configs.configFor(ConfigResourceType.BROKER, resourceName).has(MIN_INSYNC_REPLICAS);
   const isAltered = names.includes(MIN_INSYNC_REPLICAS) || (isSet && !next.has(MIN_INSYNC_REPLICAS));
   if (!isAltered || !image.features.isElrEnabled) return;

@@ -265,6 +265,31 @@ const alterations: { resource: readonly [number, string]; steps: Step[]; says: s
     says: "INVALID_CONFIG: Broker-level min.insync.replicas cannot be altered while ELR is enabled.",
   },
   {
+    resource: [BROKER, "1"],
+    steps: [["log.cleaner.threads", SET, "3"]],
+    says: "INVALID_REQUEST: Invalid value org.apache.kafka.common.config.ConfigException: Log cleaner threads cannot be increased to more than double the current value 1 for configuration Invalid dynamic configuration",
+  },
+  {
+    resource: [BROKER, ""],
+    steps: [["log.cleaner.threads", SET, "3"]],
+    says: "INVALID_REQUEST: Invalid value org.apache.kafka.common.config.ConfigException: Log cleaner threads cannot be increased to more than double the current value 1 for configuration Invalid dynamic configuration",
+  },
+  {
+    resource: [BROKER, ""],
+    steps: [["num.io.threads", SET, "17"]],
+    says: "INVALID_REQUEST: Invalid value org.apache.kafka.common.config.ConfigException: Dynamic thread count update validation failed for num.io.threads=17, value should not be greater than double the current value 8 for configuration Invalid dynamic configuration",
+  },
+  {
+    resource: [BROKER, ""],
+    steps: [["num.io.threads", SET, "3"]],
+    says: "INVALID_REQUEST: Invalid value org.apache.kafka.common.config.ConfigException: Dynamic thread count update validation failed for num.io.threads=3, value should be at least half the current value 8 for configuration Invalid dynamic configuration",
+  },
+  {
+    resource: [BROKER, "1"],
+    steps: [["cordoned.log.dirs", SET, "/nowhere"]],
+    says: "INVALID_REQUEST: requirement failed: All entries in cordoned.log.dirs must be present in log.dirs or log.dir. Missing entries : /nowhere",
+  },
+  {
     resource: [BROKER, "7"],
     steps: [["log.retention.ms", SET, "1"]],
     says: "INVALID_REQUEST: Unexpected broker id, expected 1 or empty string, but received 7",
@@ -291,6 +316,25 @@ test("sets, deletes, appends and subtracts", () => {
   assert.deepEqual(config(), { "cleanup.policy": "delete" });
   alter(decided, TOPIC, "other", ["cleanup.policy", APPEND, "compact"]);
   assert.equal(decided.image.configs.configFor(TOPIC, "other").get("cleanup.policy"), "delete,compact");
+});
+
+test("the number of threads changes by half and double at a time, of what counts now", () => {
+  const decided = cluster();
+  const set = (name: string, value: string, resource = "1"): string | undefined =>
+    alter(decided, BROKER, resource, [name, SET, value])?.replace(/: .*/, "");
+  assert.deepEqual(
+    ["2", "4", "1", "2", "9"].map((value) => set("log.cleaner.threads", value)),
+    ["NONE", "NONE", "INVALID_REQUEST", "NONE", "INVALID_REQUEST"],
+  );
+  assert.deepEqual(
+    ["16", "4", "8", "17"].map((value) => set("num.io.threads", value)),
+    ["NONE", "INVALID_REQUEST", "NONE", "INVALID_REQUEST"],
+  );
+  // What a broker has of its own hides what all have.
+  assert.equal(set("log.cleaner.threads", "100", ""), "NONE");
+  // A broker that is told to forget them goes back to what it was started with: not at once.
+  assert.equal(set("num.io.threads", "16"), "NONE");
+  assert.equal(alter(decided, BROKER, "1", ["num.io.threads", DELETE, null]), "NONE: ");
 });
 
 test("a value that is there already writes nothing for a topic, and again for a broker", () => {

@@ -4,6 +4,8 @@ import { ErrorCode } from "@samsa/base";
 import { MemoryDisk } from "@samsa/io";
 import { loadLog } from "@samsa/log";
 import { ControlRecordType, endTransactionMarker } from "@samsa/protocol";
+import { IncrementalAlterConfigsRequest } from "@samsa/protocol/messages/incremental-alter-configs-request";
+import { IncrementalAlterConfigsResponse } from "@samsa/protocol/messages/incremental-alter-configs-response";
 import { SeededRandom, VirtualClock } from "@samsa/simulation";
 import { fetch, produce, recordsOf } from "./testing/produce-and-fetch.ts";
 import type { TestBroker } from "./testing/test-broker.ts";
@@ -22,6 +24,20 @@ async function send(
   const batch = batchOf(values, { producerId: 42, producerEpoch, baseSequence, timestamp: clock.wallMs() });
   const { errorCode, baseOffset } = await produce(client, batch, { topic, version });
   return { errorCode, baseOffset };
+}
+
+const CHECK_INTERVAL_MS = 600_000; // producer.id.expiration.check.interval.ms
+const BROKER = 4; // a type of resource
+
+async function setForBroker({ client }: TestBroker, name: string, value: string): Promise<number | undefined> {
+  const configs = [{ name, configOperation: 0, value }];
+  const { responses } = await client.request(
+    IncrementalAlterConfigsRequest,
+    IncrementalAlterConfigsResponse,
+    1,
+    IncrementalAlterConfigsRequest.create({ resources: [{ resourceType: BROKER, resourceName: "1", configs }] }),
+  );
+  return responses[0]?.errorCode;
 }
 
 const appendedAt = (baseOffset: number) => ({ errorCode: ErrorCode.NONE, baseOffset });
@@ -45,6 +61,23 @@ test("two of the same that arrive together are one", async () => {
   ]);
   assert.deepEqual(answers, [appendedAt(0), appendedAt(0)]);
   assert.deepEqual(recordsOf(await fetch(broker.client, { topic })), ["0:a"]);
+});
+
+test("a producer is forgotten after the producer.id.expiration.ms that is set while the broker runs", async () => {
+  await using broker = await startTestBroker();
+  const { clock } = broker;
+  await broker.createTopic(topic);
+  const settle = async (): Promise<void> => {
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+  };
+  assert.deepEqual(await send(broker, ["a"], 0), appendedAt(0));
+  clock.advance(CHECK_INTERVAL_MS);
+  await settle();
+  assert.deepEqual(await send(broker, ["a"], 0), appendedAt(0), "a day is the default");
+  assert.equal(await setForBroker(broker, "producer.id.expiration.ms", "1000"), ErrorCode.NONE);
+  clock.advance(CHECK_INTERVAL_MS);
+  await settle();
+  assert.deepEqual(await send(broker, ["a"], 0), appendedAt(1), "nobody knows that it was there");
 });
 
 for (const { what, stop } of [

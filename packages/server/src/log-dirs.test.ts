@@ -189,23 +189,33 @@ test("a cordoned directory gets no new partitions, and DescribeLogDirs says so",
   );
 });
 
+/** Sets `cordoned.log.dirs` of a broker that runs. */
+async function cordonOf({ client }: TestBroker, value: string) {
+  const configs = [{ name: "cordoned.log.dirs", configOperation: SET, value }];
+  const { responses } = await client.request(
+    IncrementalAlterConfigsRequest,
+    IncrementalAlterConfigsResponse,
+    1,
+    IncrementalAlterConfigsRequest.create({ resources: [{ resourceType: BROKER, resourceName: "1", configs }] }),
+  );
+  return responses[0]?.errorCode;
+}
+
+for (const [what, properties, known] of [
+  ["log.dirs", TWO_DIRECTORIES, "/b"],
+  ["the option of the start", {}, "/data"],
+] as const) {
+  test(`only directories of ${what} can be cordoned`, async () => {
+    await using broker = await startTestBroker({ disk: new MemoryDisk(), properties });
+    assert.equal(await cordonOf(broker, known), ErrorCode.NONE);
+    assert.equal(await cordonOf(broker, `${known},/c`), ErrorCode.INVALID_REQUEST);
+    assert.equal(await cordonOf(broker, "*"), ErrorCode.NONE);
+  });
+}
+
 test("directories are cordoned and opened again while the broker runs", async () => {
   await using broker = await startTwo();
-  const cordon = (value: string) =>
-    broker.client.request(
-      IncrementalAlterConfigsRequest,
-      IncrementalAlterConfigsResponse,
-      1,
-      IncrementalAlterConfigsRequest.create({
-        resources: [
-          {
-            resourceType: BROKER,
-            resourceName: "1",
-            configs: [{ name: "cordoned.log.dirs", configOperation: SET, value }],
-          },
-        ],
-      }),
-    );
+  const cordon = (value: string) => cordonOf(broker, value);
   await cordon("*");
   await describe(broker.client); // a turn for what the broker tells the controller
   await assert.rejects(broker.createTopic("refused"), /all their log directories cordoned/);

@@ -281,13 +281,15 @@ function directoryFailure(why: string, cause: unknown): KafkaError {
   });
 }
 
-function brokerConfig({ host, port, properties = {} }: StartBrokerOptions): {
+function brokerConfig({ host, port, dataDir, properties = {} }: StartBrokerOptions): {
   readonly config: BrokerConfig;
   readonly isOpenAllowed: boolean;
 } {
   const values = new Map(Object.entries(properties));
   const isOpenAllowed = values.get(ALLOW_OPEN_LISTENERS) === "true";
   values.delete(ALLOW_OPEN_LISTENERS);
+  const hasDirectory = dataDir !== undefined && dataDir !== "memory" && dataDir !== "temporary";
+  if (hasDirectory) values.set("log.dirs", dataDir); // where it is asked for: it names what cordoned.log.dirs may name
   const address = host ?? "127.0.0.1";
   const literal = address.includes(":") && !address.startsWith("[") ? `[${address}]` : address;
   const defaults = new Map([
