@@ -6,7 +6,7 @@ import { BrokerConfig } from "./broker-config.ts";
 import { BROKER_CONFIGS, TOPIC_CONFIGS } from "./config-definitions.ts";
 import type { ConfigDefinition } from "./config-definition.ts";
 import { canonicalConfigText, formatConfigValue, parseConfigValue } from "./config-value.ts";
-import { EffectiveBrokerConfig } from "./effective-config.ts";
+import { EffectiveBrokerConfig, TopicConfig } from "./effective-config.ts";
 import { validateTopicConfigs } from "./topic-config-validation.ts";
 
 interface Group {
@@ -114,4 +114,15 @@ function* cases(scope: Group["scope"]): Iterable<{ key: string; text: string | n
       }
     }
   }
+}
+
+for (const [what, properties, flushMs] of [
+  ["is never, by default", {}, INT64_MAX],
+  ["is log.flush.interval.ms", { "log.flush.interval.ms": "20", "log.flush.scheduler.interval.ms": "300" }, 20],
+  ["is log.flush.scheduler.interval.ms where that is not set", { "log.flush.scheduler.interval.ms": "300" }, 300],
+] as const) {
+  test(`flush.ms of a topic ${what}`, () => {
+    const broker = BrokerConfig.of({ ...properties });
+    assert.equal(TopicConfig.resolve(undefined, "t", broker).number("flush.ms"), flushMs);
+  });
 }
