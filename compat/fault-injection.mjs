@@ -87,13 +87,13 @@ async function runCase(template, call, errno, k, index) {
     await broker.start();
     const loop = new KillLoop(broker);
     const trace = join(dir, "strace.txt");
-    const linesBefore = broker.lastWords(10_000).split("\n").length;
+    const wordsBefore = broker.lastWords(10_000);
     const strace = await attach(broker.pid, call, errno, k, trace);
     const errors = await loop.produceFor(RUN_MS);
     const isFencing = errors.every((error) => error === FENCED);
     for (let waited = 0; broker.isRunning && waited < (isFencing ? AFTER_MS : STOP_MS); waited += 50) await sleep(50);
     const hasEnded = !broker.isRunning;
-    const lines = broker.lastWords(10_000).split("\n").slice(linesBefore);
+    const lines = broker.lastWords(10_000).slice(wordsBefore.length).trim().split("\n");
     await broker.kill();
     await strace.ended;
     const injected = readFileSync(trace, "utf8")
