@@ -9,6 +9,7 @@ import type { SyncGroupRequest } from "@samsa/protocol/messages/sync-group-reque
 import { SyncGroupResponse } from "@samsa/protocol/messages/sync-group-response";
 import type { Reply, Step } from "../runtime/coordinator-shard.ts";
 import { ClassicGroup } from "./classic-group.ts";
+import type { MemberProtocol } from "./classic-group-member.ts";
 import { ClassicGroupMember } from "./classic-group-member.ts";
 import type { GroupConfig } from "./group-config.ts";
 import type { GroupRecord } from "./group-records.ts";
@@ -227,7 +228,8 @@ export class ClassicGroupManager {
     { clientId, clientHost }: JoinContext,
     reply: Reply<JoinGroupResponse>,
   ): void {
-    const { groupInstanceId, sessionTimeoutMs, protocols, protocolType } = request;
+    const { groupInstanceId, sessionTimeoutMs, protocolType } = request;
+    const protocols = ownProtocols(request);
     const rebalanceTimeoutMs = rebalanceTimeoutOf(request);
     const fields = { memberId, groupInstanceId, clientId, clientHost, rebalanceTimeoutMs, sessionTimeoutMs, protocols };
     const member = new ClassicGroupMember(fields);
@@ -251,7 +253,7 @@ export class ClassicGroupManager {
     if (member.awaitingJoin !== undefined) {
       step.reply(member.awaitingJoin, refusedJoin(ErrorCode.UNKNOWN_MEMBER_ID, member.memberId));
     }
-    member.protocols = request.protocols;
+    member.protocols = ownProtocols(request);
     member.rebalanceTimeoutMs = rebalanceTimeoutOf(request);
     member.sessionTimeoutMs = request.sessionTimeoutMs;
     member.awaitingJoin = reply;
@@ -320,7 +322,7 @@ export class ClassicGroupManager {
         if (!isCurrent()) return;
         group.transitionTo("Stable", later.nowMs);
         for (const member of group.members) {
-          member.assignment = assignments.get(member.memberId) ?? new Uint8Array(0);
+          member.assignment = assignments.get(member.memberId)?.slice() ?? new Uint8Array(0);
           this.#answerSync(later, group, member);
         }
       },
@@ -486,6 +488,11 @@ export class ClassicGroupManager {
 /** The session timeout stands for a rebalance timeout that was not given (JoinGroup 0). */
 function rebalanceTimeoutOf({ rebalanceTimeoutMs, sessionTimeoutMs }: JoinGroupRequest): number {
   return rebalanceTimeoutMs < 0 ? sessionTimeoutMs : rebalanceTimeoutMs;
+}
+
+/** Copies: what came is part of a larger read, which a member would keep in memory for as long as it lives. */
+function ownProtocols({ protocols }: JoinGroupRequest): readonly MemberProtocol[] {
+  return protocols.map(({ name, metadata }) => ({ name, metadata: metadata.slice() }));
 }
 
 function isOther(requested: string | null, current: string | undefined): boolean {

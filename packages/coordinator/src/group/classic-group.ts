@@ -62,7 +62,8 @@ export class ClassicGroup {
           ...member,
           rebalanceTimeoutMs: member.rebalanceTimeout === -1 ? member.sessionTimeout : member.rebalanceTimeout,
           sessionTimeoutMs: member.sessionTimeout,
-          protocols: [{ name: value.protocol ?? "", metadata: member.subscription }],
+          protocols: [{ name: value.protocol ?? "", metadata: member.subscription.slice() }],
+          assignment: member.assignment.slice(),
         }),
       );
     }
