@@ -79,6 +79,23 @@ describe("the budget of all tails", () => {
     assert.ok(budget.usedBytes <= 2 * SIZE);
   });
 
+  test("counts memory that batches of several logs share once, until the last of them goes", () => {
+    const frame = new Uint8Array(4 * SIZE);
+    for (let index = 0; index < 3; index++) frame.set(batchAt(index).bytes, index * SIZE);
+    const budget = new TailCacheBudget(1 << 20);
+    const [one, two] = [new TailCache(budget), new TailCache(budget)];
+    one.markWritten(99);
+    one.add(new RecordBatch(frame, 0));
+    two.add(new RecordBatch(frame, SIZE));
+    one.add(new RecordBatch(frame, 2 * SIZE));
+    assert.equal(one.read(0, 1, true, 9)?.[0]?.bytes.buffer, frame.buffer);
+    assert.equal(budget.usedBytes, frame.length);
+    one.evictBelow(3);
+    assert.equal(budget.usedBytes, frame.length);
+    two.clear();
+    assert.equal(budget.usedBytes, 0);
+  });
+
   test("gets everything back from a cache that is cleared", () => {
     const budget = new TailCacheBudget(1 << 20);
     const cache = new TailCache(budget);

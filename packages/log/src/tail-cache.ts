@@ -9,14 +9,18 @@ export interface CachedBatch {
 
 const ROTATIONS_PER_EVICTION = 4;
 const COMPACT_AFTER = 1024;
+/** A batch is kept where it lies if it is at least this part of the memory that it lies in. */
+const SMALLEST_PART = 1 / 16;
 
 /**
- * How much the tails of all logs of a broker may keep in memory. The oldest batch of all goes first. A batch that waits to be
+ * How much the tails of all logs of a broker may keep in memory. Batches that came in one read of a socket share its memory: it
+ * counts whole, and once, from the first of them that is kept to the last. The oldest batch of all goes first. A batch that waits to be
  * written stays, so a slow disk may take the budget beyond its bound by what it has not yet taken.
  */
 export class TailCacheBudget {
   readonly maxBytes: number;
   #usedBytes = 0;
+  readonly #batchesOf = new Map<ArrayBufferLike, number>(); // how many are kept in this memory
   #ages: TailCache[] = []; // whose batch is the next oldest; from #oldest on
   #oldest = 0;
 
@@ -29,15 +33,23 @@ export class TailCacheBudget {
   }
 
   /** Called by a TailCache for each batch it takes. */
-  charge(cache: TailCache, bytes: number): void {
-    this.#usedBytes += bytes;
+  charge(cache: TailCache, { buffer }: Uint8Array): void {
+    const others = this.#batchesOf.get(buffer) ?? 0;
+    this.#batchesOf.set(buffer, others + 1);
+    if (others === 0) this.#usedBytes += buffer.byteLength;
     this.#ages.push(cache);
     this.evict();
   }
 
-  /** Called by a TailCache for what it let go on its own. */
-  release(bytes: number): void {
-    this.#usedBytes -= bytes;
+  /** Called by a TailCache for each batch it lets go. */
+  release({ buffer }: Uint8Array): void {
+    const others = (this.#batchesOf.get(buffer) ?? 1) - 1;
+    if (others > 0) {
+      this.#batchesOf.set(buffer, others);
+      return;
+    }
+    this.#batchesOf.delete(buffer);
+    this.#usedBytes -= buffer.byteLength;
   }
 
   /** Makes good what is over the bound, as far as it is written. */
@@ -80,7 +92,7 @@ export class TailCache {
   add(batch: RecordBatch): void {
     const bytes = ownBytes(batch.bytes);
     this.#batches.push({ baseOffset: batch.baseOffset, nextOffset: batch.nextOffset, bytes });
-    this.#budget.charge(this, bytes.length);
+    this.#budget.charge(this, bytes);
   }
 
   /** Everything below is on disk and may be evicted. */
@@ -119,7 +131,7 @@ export class TailCache {
     if (oldest === undefined) return "empty";
     if (oldest.nextOffset > this.#writtenEndOffset) return "pinned";
     this.#batches[this.#first++] = undefined;
-    this.#budget.release(oldest.bytes.length);
+    this.#budget.release(oldest.bytes);
     if (this.#first >= 32 && this.#first * 2 >= this.#batches.length) {
       this.#batches = this.#batches.slice(this.#first);
       this.#first = 0;
@@ -137,7 +149,7 @@ export class TailCache {
 
   clear(): void {
     for (let index = this.#first; index < this.#batches.length; index++) {
-      this.#budget.release((this.#batches[index] as CachedBatch).bytes.length);
+      this.#budget.release((this.#batches[index] as CachedBatch).bytes);
     }
     this.#batches = [];
     this.#first = 0;
@@ -158,5 +170,5 @@ export class TailCache {
 
 /** A small part of a large buffer, as of a request with many partitions, would keep all of it: then a copy costs less. */
 function ownBytes(bytes: Uint8Array): Uint8Array {
-  return bytes.length * 2 < bytes.buffer.byteLength ? bytes.slice() : bytes;
+  return bytes.length < bytes.buffer.byteLength * SMALLEST_PART ? bytes.slice() : bytes;
 }

@@ -26,9 +26,6 @@ const FIRST_VERSION_WITH_ZSTD = 7;
 const UNKNOWN_OFFSET = -1;
 /** What Kafka's administrative tools call themselves; they may write to internal topics. */
 const ADMIN_CLIENT_ID = "__admin_client";
-/** Records smaller than this are copied out of a request that is much larger than they are. */
-const COPY_BYTES = 16_384;
-
 /** Made once: a request may name very many partitions in vain, and each error would take the time to walk the stack. */
 const MISSING_PARTITION = new Map<ErrorCode, KafkaError>();
 
@@ -94,7 +91,7 @@ function appendTopic(
       if (typeof partition === "number") throw missingPartition(partition);
       checkRecords(records, context.apiVersion);
       logStartOffset = partition.log.logStartOffset;
-      const append = partition.appendRecordsToLeader(ownRecords(records));
+      const append = partition.appendRecordsToLeader(records);
       return { topic, index, append, error: undefined, logStartOffset };
     } catch (error) {
       return { topic, index, append: undefined, error, logStartOffset };
@@ -121,15 +118,6 @@ function checkRecords(records: Uint8Array | null, apiVersion: number): asserts r
   if (batch.isTransactional) {
     throw new KafkaError(ErrorCode.INVALID_TXN_STATE, "this broker coordinates no transactions yet");
   }
-}
-
-/**
- * Records are kept in the tail cache. A small batch in the corner of a large read would keep all of it in memory, so it is
- * copied; a batch that is most of what was read is kept as it is.
- */
-function ownRecords(records: Uint8Array): Uint8Array {
-  const isCorner = records.length < COPY_BYTES && records.length * 2 < records.buffer.byteLength;
-  return isCorner ? records.slice() : records;
 }
 
 /**
