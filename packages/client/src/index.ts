@@ -54,5 +54,6 @@ export type {
 } from "./serialisers/serialiser.ts";
 export type { ConnectionCounters } from "./connection/connection-counters.ts";
 export type { SaslOptions, SecurityProtocol } from "./security-options.ts";
+export { ErrorCode, KafkaError } from "@samsa/base";
 export type { TlsClientOptions } from "@samsa/io";
 export type { OAuthBearerToken } from "@samsa/security";
