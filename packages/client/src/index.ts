@@ -1,5 +1,56 @@
 export { Admin } from "./admin/admin.ts";
-export type { ClusterDescription, CreatedTopic, NewTopic } from "./admin/admin.ts";
+export type { IsolationOptions, ValidateOptions } from "./admin/admin.ts";
+export { ItemResults } from "./admin/item-results.ts";
+export type { AclBinding, AclFilter } from "./admin/acls.ts";
+export type {
+  ClusterDescription,
+  DescribeClusterOptions,
+  DescribedBroker,
+  FeatureMetadata,
+  FeatureRange,
+  FeatureUpdate,
+  NewRaftVoter,
+  QuorumInfo,
+  QuorumReplica,
+  RaftVoter,
+} from "./admin/cluster-info.ts";
+export type {
+  ConfigAlteration,
+  ConfigEntry,
+  ConfigResource,
+  ConfigResourceType,
+  DescribeConfigsOptions,
+} from "./admin/configs.ts";
+export type { DelegationToken, NewDelegationToken } from "./admin/delegation-tokens.ts";
+export type { CommittedOffset, GroupOffsetsQuery, NewOffset, ShareGroupOffset } from "./admin/group-offsets.ts";
+export type {
+  ClassicGroupDescription,
+  ClassicMember,
+  ConsumerGroupDescription,
+  ConsumerGroupMember,
+  DescribeGroupsOptions,
+  GroupFilter,
+  GroupListing,
+  MemberToRemove,
+  ShareGroupDescription,
+  ShareGroupMember,
+  StreamsGroupDescription,
+  StreamsGroupMember,
+} from "./admin/groups.ts";
+export type { LogDir, LogDirReplica, ReplicaMove } from "./admin/log-dirs.ts";
+export type { AclOperation } from "./admin/names.ts";
+export type { AdminOffsetQuery, AdminOffsetSpec, RecordsToDelete } from "./admin/offsets.ts";
+export type { ClientQuotas, QuotaAlteration, QuotaEntity, QuotaFilter } from "./admin/quotas.ts";
+export type { NewReassignment, OngoingReassignment } from "./admin/reassignments.ts";
+export type { ScramAlteration, ScramCredential, ScramMechanism } from "./admin/scram.ts";
+export type { CreatedTopic, NewPartitions, NewTopic } from "./admin/topics.ts";
+export type {
+  HangingTransaction,
+  ProducerState,
+  TransactionDescription,
+  TransactionFilter,
+  TransactionListing,
+} from "./admin/transactions.ts";
 export { adviceFor } from "./advice.ts";
 export { NO_OFFSET } from "./cluster/list-offsets.ts";
 export type { IsolationLevel, ListedOffset, OffsetQuery, OffsetSpec } from "./cluster/list-offsets.ts";

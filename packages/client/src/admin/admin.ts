@@ -1,205 +1,449 @@
 import type { Uuid } from "@samsa/base";
-import { ErrorCode, KafkaError, ZERO_UUID } from "@samsa/base";
-import {
-  createCreateTopicsRequestCreatableTopic,
-  CreateTopicsRequest,
-} from "@samsa/protocol/messages/create-topics-request";
-import { CreateTopicsResponse } from "@samsa/protocol/messages/create-topics-response";
-import { DeleteTopicsRequest } from "@samsa/protocol/messages/delete-topics-request";
-import { DeleteTopicsResponse } from "@samsa/protocol/messages/delete-topics-response";
 import type { Cluster } from "../cluster/cluster.ts";
-import type { IsolationLevel, ListedOffset, OffsetQuery } from "../cluster/list-offsets.ts";
-import { listOffsets } from "../cluster/list-offsets.ts";
-import type { BrokerNode, TopicMetadata } from "../cluster/topic-metadata.ts";
-import { api } from "../connection/api.ts";
-import { BrokerError, SomeItemsFailedError } from "../errors.ts";
-import { retrying } from "../retry.ts";
+import type { IsolationLevel, ListedOffset } from "../cluster/list-offsets.ts";
+import type { TopicMetadata, TopicPartition } from "../cluster/topic-metadata.ts";
+import type { AdminTimeouts } from "./admin-driver.ts";
+import { AdminDriver } from "./admin-driver.ts";
+import type { AclBinding, AclFilter } from "./acls.ts";
+import { createAcls, deleteAcls, describeAcls } from "./acls.ts";
+import type {
+  ClusterDescription,
+  DescribeClusterOptions,
+  FeatureMetadata,
+  FeatureUpdate,
+  NewRaftVoter,
+  QuorumInfo,
+  RaftVoter,
+} from "./cluster-info.ts";
+import {
+  addRaftVoter,
+  describeCluster,
+  describeFeatures,
+  describeMetadataQuorum,
+  removeRaftVoter,
+  unregisterBroker,
+  updateFeatures,
+} from "./cluster-info.ts";
+import type {
+  ConfigAlteration,
+  ConfigEntry,
+  ConfigResource,
+  ConfigResourceType,
+  DescribeConfigsOptions,
+} from "./configs.ts";
+import { describeConfigs, incrementalAlterConfigs, listConfigResources } from "./configs.ts";
+import type { DelegationToken, NewDelegationToken } from "./delegation-tokens.ts";
+import {
+  createDelegationToken,
+  describeDelegationTokens,
+  expireDelegationToken,
+  renewDelegationToken,
+} from "./delegation-tokens.ts";
+import type { CommittedOffset, GroupOffsetsQuery, NewOffset, ShareGroupOffset } from "./group-offsets.ts";
+import {
+  alterGroupOffsets,
+  alterShareGroupOffsets,
+  deleteGroupOffsets,
+  deleteShareGroupOffsets,
+  listGroupOffsets,
+  listShareGroupOffsets,
+} from "./group-offsets.ts";
+import type {
+  ClassicGroupDescription,
+  ConsumerGroupDescription,
+  DescribeGroupsOptions,
+  GroupFilter,
+  GroupListing,
+  MemberToRemove,
+  ShareGroupDescription,
+  StreamsGroupDescription,
+} from "./groups.ts";
+import {
+  deleteGroups,
+  describeClassicGroups,
+  describeConsumerGroups,
+  describeShareGroups,
+  describeStreamsGroups,
+  listGroups,
+  removeGroupMembers,
+} from "./groups.ts";
+import type { ItemResults } from "./item-results.ts";
+import type { LogDir, ReplicaMove } from "./log-dirs.ts";
+import { alterReplicaLogDirs, describeLogDirs } from "./log-dirs.ts";
+import type { AdminOffsetQuery, RecordsToDelete } from "./offsets.ts";
+import { deleteRecords, listOffsets } from "./offsets.ts";
+import type { ClientQuotas, QuotaAlteration, QuotaFilter } from "./quotas.ts";
+import { alterClientQuotas, describeClientQuotas } from "./quotas.ts";
+import type { NewReassignment, OngoingReassignment } from "./reassignments.ts";
+import { alterPartitionReassignments, electLeaders, listPartitionReassignments } from "./reassignments.ts";
+import type { ScramAlteration, ScramCredential } from "./scram.ts";
+import { alterUserScramCredentials, describeUserScramCredentials } from "./scram.ts";
+import type { CreatedTopic, NewPartitions, NewTopic } from "./topics.ts";
+import { createPartitions, createTopics, deleteTopics, describeTopics, listTopics } from "./topics.ts";
+import type {
+  HangingTransaction,
+  ProducerState,
+  TransactionDescription,
+  TransactionFilter,
+  TransactionListing,
+} from "./transactions.ts";
+import {
+  abortTransaction,
+  describeProducers,
+  describeTransactions,
+  fenceProducers,
+  listTransactions,
+} from "./transactions.ts";
 
-const CREATE_TOPICS = api(CreateTopicsRequest, CreateTopicsResponse);
-const DELETE_TOPICS = api(DeleteTopicsRequest, DeleteTopicsResponse);
-const FIRST_DELETE_VERSION_WITH_IDS = 6;
-/** The broker's own default, for partitions (KIP-464) and replication. */
-const BROKER_DEFAULT = -1;
-/** "Not told": from brokers whose answer has no counts. */
-const UNKNOWN = -1;
-
-export interface NewTopic {
-  readonly name: string;
-  /** The broker's `num.partitions` when left out. */
-  readonly numPartitions?: number;
-  /** The broker's `default.replication.factor` when left out. */
-  readonly replicationFactor?: number;
-  /** Brokers by partition, the preferred leader first; instead of the two above. */
-  readonly assignments?: readonly (readonly number[])[];
-  /** Kafka's dotted names. */
-  readonly configs?: Readonly<Record<string, string>>;
+export interface ValidateOptions {
+  /** Only finds out whether it could be done. */
+  readonly validateOnly?: boolean;
 }
 
-export interface CreatedTopic {
-  readonly name: string;
-  readonly topicId: Uuid;
-  readonly numPartitions: number; // UNKNOWN (-1) from brokers before 2.4
-  readonly replicationFactor: number; // the same
-}
-
-export interface ClusterDescription {
-  readonly clusterId: string | null;
-  readonly controllerId: number; // -1 when unknown
-  readonly brokers: readonly BrokerNode[];
-}
-
-export interface AdminTimeouts {
-  readonly requestTimeoutMs: number;
-  readonly defaultApiTimeoutMs: number;
+export interface IsolationOptions {
+  readonly isolationLevel?: IsolationLevel;
 }
 
 /**
- * Administrative calls. Each is tried again within `defaultApiTimeoutMs` while that may help. A call with several items
- * rejects with the error of the item that failed, or with SomeItemsFailedError, which names each.
+ * Administrative calls, one for each that Java's Admin has. Each is tried again within `defaultApiTimeoutMs` while that may help, at the
+ * controller, the coordinator, the leaders or the broker that is to be asked.
+ *
+ * A call that changes something rejects with the error of the item that failed, or with SomeItemsFailedError, which names each; the others
+ * are done. A call that asks about several items has a result for each, an answer or an error; `all()` takes the answers or throws.
+ * What a broker does not serve rejects with UnsupportedVersionError.
  */
 export class Admin {
-  readonly #cluster: Cluster;
-  readonly #timeouts: AdminTimeouts;
+  readonly #driver: AdminDriver;
 
   /** Made by `kafka.admin()`. */
   constructor(cluster: Cluster, timeouts: AdminTimeouts) {
-    this.#cluster = cluster;
-    this.#timeouts = timeouts;
+    this.#driver = new AdminDriver(cluster, timeouts);
   }
 
   /** @throws BrokerError (TOPIC_ALREADY_EXISTS, INVALID_PARTITIONS, …), SomeItemsFailedError, TimeLimitError */
   async createTopics(
     topics: readonly NewTopic[],
-    options: { readonly validateOnly?: boolean } = {},
+    { validateOnly = false }: ValidateOptions = {},
   ): Promise<readonly CreatedTopic[]> {
-    const request = CreateTopicsRequest.create({
-      topics: topics.map(({ name, numPartitions, replicationFactor, assignments = [], configs = {} }) =>
-        createCreateTopicsRequestCreatableTopic({
-          name,
-          numPartitions: numPartitions ?? BROKER_DEFAULT,
-          replicationFactor: replicationFactor ?? BROKER_DEFAULT,
-          assignments: assignments.map((brokerIds, partitionIndex) => ({ partitionIndex, brokerIds })),
-          configs: Object.entries(configs).map(([name, value]) => ({ name, value })),
-        }),
-      ),
-      timeoutMs: this.#timeouts.requestTimeoutMs,
-      validateOnly: options.validateOnly ?? false,
-    });
-    const response = await this.#callController("CreateTopics", async () => {
-      const connection = await this.#cluster.controllerConnection();
-      const response = await connection.send(CREATE_TOPICS, request);
-      this.#checkController(response.topics);
-      return response;
-    });
-    throwFailures(
-      response.topics.map(({ name, errorCode, errorMessage }) => [name, errorCode, errorMessage]),
-      "topic",
-    );
-    return response.topics.map(({ name, topicId, numPartitions, replicationFactor }) => ({
-      name,
-      topicId,
-      numPartitions: numPartitions < 0 ? UNKNOWN : numPartitions,
-      replicationFactor: replicationFactor < 0 ? UNKNOWN : replicationFactor,
-    }));
+    return await createTopics(this.#driver, topics, validateOnly);
   }
 
-  /** @throws BrokerError (UNKNOWN_TOPIC_OR_PARTITION, TOPIC_DELETION_DISABLED, …), SomeItemsFailedError, TimeLimitError */
-  async deleteTopics(names: readonly string[]): Promise<void> {
-    const timeoutMs = this.#timeouts.requestTimeoutMs;
-    const response = await this.#callController("DeleteTopics", async () => {
-      const connection = await this.#cluster.controllerConnection();
-      const response = await connection.send(DELETE_TOPICS, (version) =>
-        version >= FIRST_DELETE_VERSION_WITH_IDS
-          ? DeleteTopicsRequest.create({ topics: names.map((name) => ({ name, topicId: ZERO_UUID })), timeoutMs })
-          : DeleteTopicsRequest.create({ topicNames: names, timeoutMs }),
-      );
-      this.#checkController(response.responses);
-      return response;
-    });
-    for (const name of names) this.#cluster.metadata.forget(name);
-    throwFailures(
-      response.responses.map(({ name, errorCode, errorMessage }) => [name ?? "", errorCode, errorMessage]),
-      "topic",
-    );
+  /** By name or id. @throws BrokerError (UNKNOWN_TOPIC_OR_PARTITION, TOPIC_DELETION_DISABLED, …), SomeItemsFailedError, TimeLimitError */
+  async deleteTopics(topics: readonly (string | { readonly topicId: Uuid })[]): Promise<void> {
+    await deleteTopics(this.#driver, topics);
   }
 
   /** All topics by name, without Kafka's own unless asked for. */
-  async listTopics(options: { readonly includeInternal?: boolean } = {}): Promise<readonly TopicMetadata[]> {
-    const topics = await this.#call("Metadata", () => this.#cluster.allTopics());
-    return topics
-      .filter(({ isInternal }) => options.includeInternal === true || !isInternal)
-      .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  async listTopics({ includeInternal = false }: { readonly includeInternal?: boolean } = {}): Promise<
+    readonly TopicMetadata[]
+  > {
+    return await listTopics(this.#driver, includeInternal);
   }
 
   /** @throws BrokerError (UNKNOWN_TOPIC_OR_PARTITION), SomeItemsFailedError */
   async describeTopics(names: readonly string[]): Promise<readonly TopicMetadata[]> {
-    const errors = await this.#call("Metadata", () => this.#cluster.refreshMetadata(names));
-    throwAny(new Map(names.flatMap((name) => (errors.has(name) ? [[name, errors.get(name) as KafkaError]] : []))));
-    return names.map((name) => {
-      const topic = this.#cluster.metadata.topic(name);
-      if (topic === undefined) throw new BrokerError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `topic ${name}`);
-      return topic;
-    });
+    return await describeTopics(this.#driver, names);
   }
 
-  /** Offsets of partitions: first, end, or at a time. @returns in the order of the queries */
+  /** @throws BrokerError (INVALID_PARTITIONS, …), SomeItemsFailedError */
+  async createPartitions(
+    topics: readonly NewPartitions[],
+    { validateOnly = false }: ValidateOptions = {},
+  ): Promise<void> {
+    await createPartitions(this.#driver, topics, validateOnly);
+  }
+
+  /** Offsets of partitions: first, end, at a time, and those of tiered storage. @returns in the order of the queries */
   async listOffsets(
-    queries: readonly OffsetQuery[],
-    options: { readonly isolationLevel?: IsolationLevel } = {},
+    queries: readonly AdminOffsetQuery[],
+    options: IsolationOptions = {},
   ): Promise<readonly ListedOffset[]> {
-    const isolationLevel = options.isolationLevel ?? "read_uncommitted";
-    return await listOffsets(this.#cluster, queries, isolationLevel, this.#timeouts.defaultApiTimeoutMs);
+    return (await this.listOffsetsOf(queries, options)).all();
   }
 
-  async describeCluster(): Promise<ClusterDescription> {
-    await this.#call("Metadata", () => this.#cluster.refreshMetadata([]));
-    const { clusterId, controllerId, brokers } = this.#cluster.metadata;
-    return { clusterId, controllerId, brokers: [...brokers.values()].toSorted((a, b) => a.nodeId - b.nodeId) };
+  /** The same with a result for each, named `topic-partition`. */
+  async listOffsetsOf(
+    queries: readonly AdminOffsetQuery[],
+    { isolationLevel = "read_uncommitted" }: IsolationOptions = {},
+  ): Promise<ItemResults<ListedOffset>> {
+    return await listOffsets(this.#driver, queries, isolationLevel);
   }
 
-  /** The controller moved: forget it and try again, with the whole request, of which nothing was done. */
-  #checkController(items: readonly { readonly errorCode: number }[]): void {
-    if (!items.some(({ errorCode }) => errorCode === ErrorCode.NOT_CONTROLLER)) return;
-    this.#cluster.metadata.controllerId = -1;
-    throw new KafkaError(ErrorCode.NOT_CONTROLLER, "the controller has moved");
+  /** Forgets records before an offset. Named `topic-partition`. */
+  async deleteRecords(partitions: readonly RecordsToDelete[]): Promise<ItemResults<{ readonly lowWatermark: number }>> {
+    return await deleteRecords(this.#driver, partitions);
   }
 
-  async #callController<T>(what: string, attempt: () => Promise<T>): Promise<T> {
-    return await this.#call(what, async () => {
-      try {
-        return await attempt();
-      } catch (error) {
-        // Whoever it was, it may not be the controller any more.
-        if (error instanceof KafkaError && error.isRetriable) this.#cluster.metadata.controllerId = -1;
-        throw error;
-      }
-    });
+  /** Named as in `topic greetings`, `broker 1`. */
+  async describeConfigs(
+    resources: readonly ConfigResource[],
+    options: DescribeConfigsOptions = {},
+  ): Promise<ItemResults<readonly ConfigEntry[]>> {
+    return await describeConfigs(this.#driver, resources, options);
   }
 
-  #call<T>(what: string, attempt: () => Promise<T>): Promise<T> {
-    const { retryBackoffMs, retryBackoffMaxMs } = this.#cluster.options;
-    const limits = { timeoutMs: this.#timeouts.defaultApiTimeoutMs, timeoutOption: "defaultApiTimeoutMs" };
-    const backoff = { backoffMs: retryBackoffMs, backoffMaxMs: retryBackoffMaxMs };
-    return retrying(this.#cluster.retries, { what, ...limits, ...backoff }, attempt);
+  /** Changes what is named and leaves the rest (KIP-339). @throws BrokerError (INVALID_CONFIG, …), SomeItemsFailedError */
+  async incrementalAlterConfigs(
+    alterations: readonly ConfigAlteration[],
+    { validateOnly = false }: ValidateOptions = {},
+  ): Promise<void> {
+    await incrementalAlterConfigs(this.#driver, alterations, validateOnly);
   }
-}
 
-type Item = readonly [name: string, errorCode: number, message: string | null];
+  /** What has configurations; all types when none are named (KIP-1142). */
+  async listConfigResources(types: readonly ConfigResourceType[] = []): Promise<readonly ConfigResource[]> {
+    return await listConfigResources(this.#driver, types);
+  }
 
-function throwFailures(items: readonly Item[], kind: string): void {
-  const failed = items.filter(([, errorCode]) => errorCode !== ErrorCode.NONE);
-  throwAny(
-    new Map(
-      failed.map(([name, errorCode, message]) => [
-        name,
-        new BrokerError(errorCode as ErrorCode, `${kind} ${name}`, message),
-      ]),
-    ),
-  );
-}
+  /** Subscriptions to metrics of clients (KIP-714). */
+  async listClientMetricsResources(): Promise<readonly ConfigResource[]> {
+    return await listConfigResources(this.#driver, ["client_metrics"]);
+  }
 
-function throwAny(errors: ReadonlyMap<string, KafkaError>): void {
-  const [first] = errors.values();
-  if (first === undefined) return;
-  throw errors.size === 1 ? first : new SomeItemsFailedError(errors);
+  async describeCluster(options: DescribeClusterOptions = {}): Promise<ClusterDescription> {
+    return await describeCluster(this.#driver, options);
+  }
+
+  /** Takes a broker that is gone for good out of the cluster. */
+  async unregisterBroker(brokerId: number): Promise<void> {
+    await unregisterBroker(this.#driver, brokerId);
+  }
+
+  /** Levels of features that the cluster has agreed on, and those that the broker knows (KIP-584). */
+  async describeFeatures(): Promise<FeatureMetadata> {
+    return await describeFeatures(this.#driver);
+  }
+
+  /** @throws BrokerError (FEATURE_UPDATE_FAILED, …), SomeItemsFailedError */
+  async updateFeatures(
+    updates: readonly FeatureUpdate[],
+    { validateOnly = false }: ValidateOptions = {},
+  ): Promise<void> {
+    await updateFeatures(this.#driver, updates, validateOnly);
+  }
+
+  /** The quorum of the controllers (KIP-595). */
+  async describeMetadataQuorum(): Promise<QuorumInfo> {
+    return await describeMetadataQuorum(this.#driver);
+  }
+
+  /** A voter more in the quorum (KIP-853). */
+  async addRaftVoter(voter: NewRaftVoter): Promise<void> {
+    await addRaftVoter(this.#driver, voter);
+  }
+
+  async removeRaftVoter(voter: RaftVoter & { readonly clusterId?: string }): Promise<void> {
+    await removeRaftVoter(this.#driver, voter);
+  }
+
+  /** Named by the ids of the brokers. @param partitions all when left out */
+  async describeLogDirs(
+    brokers: readonly number[],
+    partitions?: readonly TopicPartition[],
+  ): Promise<ItemResults<readonly LogDir[]>> {
+    return await describeLogDirs(this.#driver, brokers, partitions);
+  }
+
+  /** Moves replicas between directories of their brokers (KIP-113). @throws BrokerError, SomeItemsFailedError */
+  async alterReplicaLogDirs(moves: readonly ReplicaMove[]): Promise<void> {
+    await alterReplicaLogDirs(this.#driver, moves);
+  }
+
+  /** Limits of users, clients and addresses (KIP-546). */
+  async describeClientQuotas(filter: QuotaFilter = {}): Promise<readonly ClientQuotas[]> {
+    return await describeClientQuotas(this.#driver, filter);
+  }
+
+  /** @throws BrokerError, SomeItemsFailedError */
+  async alterClientQuotas(
+    alterations: readonly QuotaAlteration[],
+    { validateOnly = false }: ValidateOptions = {},
+  ): Promise<void> {
+    await alterClientQuotas(this.#driver, alterations, validateOnly);
+  }
+
+  /** Named by user; all users when none are named (KIP-554). */
+  async describeUserScramCredentials(users?: readonly string[]): Promise<ItemResults<readonly ScramCredential[]>> {
+    return await describeUserScramCredentials(this.#driver, users);
+  }
+
+  /** @throws BrokerError, SomeItemsFailedError */
+  async alterUserScramCredentials(alterations: readonly ScramAlteration[]): Promise<void> {
+    await alterUserScramCredentials(this.#driver, alterations);
+  }
+
+  /** What is left out of the filter matches all. */
+  async describeAcls(filter: AclFilter = {}): Promise<readonly AclBinding[]> {
+    return await describeAcls(this.#driver, filter);
+  }
+
+  /** @throws BrokerError, SomeItemsFailedError */
+  async createAcls(bindings: readonly AclBinding[]): Promise<void> {
+    await createAcls(this.#driver, bindings);
+  }
+
+  /** Named by the place of the filter, from 0; the answers are what was deleted. */
+  async deleteAcls(filters: readonly AclFilter[]): Promise<ItemResults<readonly AclBinding[]>> {
+    return await deleteAcls(this.#driver, filters);
+  }
+
+  /** Who writes to partitions (KIP-664). Named `topic-partition`. @param brokerId the leaders when left out */
+  async describeProducers(
+    partitions: readonly TopicPartition[],
+    brokerId?: number,
+  ): Promise<ItemResults<readonly ProducerState[]>> {
+    return await describeProducers(this.#driver, partitions, brokerId);
+  }
+
+  /** Of all brokers, named by their ids. */
+  async listTransactions(filter: TransactionFilter = {}): Promise<ItemResults<readonly TransactionListing[]>> {
+    return await listTransactions(this.#driver, filter);
+  }
+
+  /** Named by transactional id. */
+  async describeTransactions(transactionalIds: readonly string[]): Promise<ItemResults<TransactionDescription>> {
+    return await describeTransactions(this.#driver, transactionalIds);
+  }
+
+  /** Ends a transaction that no coordinator knows any more (KIP-664). */
+  async abortTransaction(hanging: HangingTransaction): Promise<void> {
+    await abortTransaction(this.#driver, hanging);
+  }
+
+  /** Locks out whoever uses these ids now, and ends what they have open. Named by transactional id. */
+  async fenceProducers(
+    transactionalIds: readonly string[],
+  ): Promise<ItemResults<{ readonly producerId: number; readonly producerEpoch: number }>> {
+    return await fenceProducers(this.#driver, transactionalIds);
+  }
+
+  /** KIP-455. @throws BrokerError (INVALID_REPLICA_ASSIGNMENT, NO_REASSIGNMENT_IN_PROGRESS, …), SomeItemsFailedError */
+  async alterPartitionReassignments(
+    reassignments: readonly NewReassignment[],
+    { allowReplicationFactorChange = true }: { readonly allowReplicationFactorChange?: boolean } = {},
+  ): Promise<void> {
+    await alterPartitionReassignments(this.#driver, reassignments, allowReplicationFactorChange);
+  }
+
+  /** @param partitions all when left out */
+  async listPartitionReassignments(partitions?: readonly TopicPartition[]): Promise<readonly OngoingReassignment[]> {
+    return await listPartitionReassignments(this.#driver, partitions);
+  }
+
+  /** Named `topic-partition`. @param partitions all that need it when left out */
+  async electLeaders(
+    electionType: "preferred" | "unclean",
+    partitions?: readonly TopicPartition[],
+  ): Promise<ItemResults<true>> {
+    return await electLeaders(this.#driver, electionType, partitions);
+  }
+
+  /** Groups of all types, of all brokers, named by the ids of these. */
+  async listGroups(filter: GroupFilter = {}): Promise<ItemResults<readonly GroupListing[]>> {
+    return await listGroups(this.#driver, filter);
+  }
+
+  /** Groups of the classic protocol, of consumers and others. Named by group. */
+  async describeClassicGroups(
+    groupIds: readonly string[],
+    { includeAuthorizedOperations = false }: DescribeGroupsOptions = {},
+  ): Promise<ItemResults<ClassicGroupDescription>> {
+    return await describeClassicGroups(this.#driver, groupIds, includeAuthorizedOperations);
+  }
+
+  /** Groups of consumers of either protocol (KIP-848). Named by group. */
+  async describeConsumerGroups(
+    groupIds: readonly string[],
+    { includeAuthorizedOperations = false }: DescribeGroupsOptions = {},
+  ): Promise<ItemResults<ConsumerGroupDescription | ClassicGroupDescription>> {
+    return await describeConsumerGroups(this.#driver, groupIds, includeAuthorizedOperations);
+  }
+
+  /** KIP-932. Named by group. */
+  async describeShareGroups(
+    groupIds: readonly string[],
+    { includeAuthorizedOperations = false }: DescribeGroupsOptions = {},
+  ): Promise<ItemResults<ShareGroupDescription>> {
+    return await describeShareGroups(this.#driver, groupIds, includeAuthorizedOperations);
+  }
+
+  /** KIP-1071. Named by group. */
+  async describeStreamsGroups(
+    groupIds: readonly string[],
+    { includeAuthorizedOperations = false }: DescribeGroupsOptions = {},
+  ): Promise<ItemResults<StreamsGroupDescription>> {
+    return await describeStreamsGroups(this.#driver, groupIds, includeAuthorizedOperations);
+  }
+
+  /** Of any type, once they are empty. @throws BrokerError (NON_EMPTY_GROUP, GROUP_ID_NOT_FOUND, …), SomeItemsFailedError */
+  async deleteGroups(groupIds: readonly string[]): Promise<void> {
+    await deleteGroups(this.#driver, groupIds);
+  }
+
+  /** @param members all when left out. @throws BrokerError, SomeItemsFailedError */
+  async removeGroupMembers(
+    groupId: string,
+    members?: readonly MemberToRemove[],
+    { reason = "removed by an administrator" }: { readonly reason?: string } = {},
+  ): Promise<void> {
+    await removeGroupMembers(this.#driver, groupId, members, reason);
+  }
+
+  /** What groups of consumers and of streams have committed. Named by group, and in it `topic-partition`. */
+  async listGroupOffsets(
+    queries: readonly GroupOffsetsQuery[],
+    { requireStable = false }: { readonly requireStable?: boolean } = {},
+  ): Promise<ItemResults<ItemResults<CommittedOffset>>> {
+    return await listGroupOffsets(this.#driver, queries, requireStable);
+  }
+
+  /** Of a group without members. @throws BrokerError (UNKNOWN_MEMBER_ID for one that has some, …), SomeItemsFailedError */
+  async alterGroupOffsets(groupId: string, offsets: readonly NewOffset[]): Promise<void> {
+    await alterGroupOffsets(this.#driver, groupId, offsets);
+  }
+
+  /** Of topics that no member reads. @throws BrokerError (GROUP_SUBSCRIBED_TO_TOPIC, …), SomeItemsFailedError */
+  async deleteGroupOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<void> {
+    await deleteGroupOffsets(this.#driver, groupId, partitions);
+  }
+
+  /** Named by group, and in it `topic-partition`. */
+  async listShareGroupOffsets(
+    queries: readonly GroupOffsetsQuery[],
+  ): Promise<ItemResults<ItemResults<ShareGroupOffset>>> {
+    return await listShareGroupOffsets(this.#driver, queries);
+  }
+
+  /** Of a group without members. @throws BrokerError (NON_EMPTY_GROUP, …), SomeItemsFailedError */
+  async alterShareGroupOffsets(
+    groupId: string,
+    offsets: readonly (TopicPartition & { readonly offset: number })[],
+  ): Promise<void> {
+    await alterShareGroupOffsets(this.#driver, groupId, offsets);
+  }
+
+  /** @throws BrokerError, SomeItemsFailedError */
+  async deleteShareGroupOffsets(groupId: string, topics: readonly string[]): Promise<void> {
+    await deleteShareGroupOffsets(this.#driver, groupId, topics);
+  }
+
+  /** KIP-48. */
+  async createDelegationToken(token: NewDelegationToken = {}): Promise<DelegationToken> {
+    return await createDelegationToken(this.#driver, token);
+  }
+
+  /** @returns when it expires now */
+  async renewDelegationToken(hmac: Uint8Array, renewPeriodMs?: number): Promise<number> {
+    return await renewDelegationToken(this.#driver, hmac, renewPeriodMs);
+  }
+
+  /** At once unless told otherwise. @returns when it expires now */
+  async expireDelegationToken(hmac: Uint8Array, expiryTimePeriodMs?: number): Promise<number> {
+    return await expireDelegationToken(this.#driver, hmac, expiryTimePeriodMs);
+  }
+
+  /** @param owners all when left out */
+  async describeDelegationTokens(owners?: readonly string[]): Promise<readonly DelegationToken[]> {
+    return await describeDelegationTokens(this.#driver, owners);
+  }
 }
