@@ -42,7 +42,7 @@ export type { AclOperation } from "./admin/names.ts";
 export type { AdminOffsetQuery, AdminOffsetSpec, RecordsToDelete } from "./admin/offsets.ts";
 export type { ClientQuotas, QuotaAlteration, QuotaEntity, QuotaFilter } from "./admin/quotas.ts";
 export type { NewReassignment, OngoingReassignment } from "./admin/reassignments.ts";
-export type { ScramAlteration, ScramCredential, ScramMechanism } from "./admin/scram.ts";
+export type { ScramAlteration, ScramCredential } from "./admin/scram.ts";
 export type { CreatedTopic, NewPartitions, NewTopic } from "./admin/topics.ts";
 export type {
   HangingTransaction,
@@ -107,4 +107,4 @@ export type { ConnectionCounters } from "./connection/connection-counters.ts";
 export type { SaslOptions, SecurityProtocol } from "./security-options.ts";
 export { ErrorCode, KafkaError } from "@samsa/base";
 export type { TlsClientOptions } from "@samsa/io";
-export type { OAuthBearerToken } from "@samsa/security";
+export type { OAuthBearerToken, ScramMechanism } from "@samsa/security";

@@ -42,16 +42,35 @@ export class ScramKeyCache {
     const name = `${algorithm.hash},${iterations},${Buffer.from(salt).toString("base64")},${password}`;
     const known = this.#keys.get(name);
     if (known !== undefined) return known;
-    const made = new Promise<Uint8Array>((resolve, reject) => {
-      pbkdf2(encoder.encode(password), salt, iterations, algorithm.bytes, algorithm.hash, (error, key) => {
-        if (error === null) resolve(key);
-        else reject(error);
-      });
-    });
+    const made = derive(algorithm, password, salt, iterations);
     this.#keys.clear(); // one user has one salt; an old one is of no use
     this.#keys.set(name, made);
     return made;
   }
+}
+
+/** What a broker keeps in place of a password, or derives its keys from: for who sets the password of a user (KIP-554). */
+export function saltedPassword(
+  mechanism: ScramMechanism,
+  password: string,
+  salt: Uint8Array,
+  iterations: number,
+): Promise<Uint8Array> {
+  return derive(ALGORITHMS[mechanism], password, salt, iterations);
+}
+
+function derive(
+  { hash, bytes }: Algorithm,
+  password: string,
+  salt: Uint8Array,
+  iterations: number,
+): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    pbkdf2(encoder.encode(password), salt, iterations, bytes, hash, (error, key) => {
+      if (error === null) resolve(key);
+      else reject(error);
+    });
+  });
 }
 
 /**

@@ -1,11 +1,11 @@
-import { pbkdf2 } from "node:crypto";
-import { promisify } from "node:util";
 import type { KafkaError } from "@samsa/base";
 import { ErrorCode } from "@samsa/base";
 import { AlterUserScramCredentialsRequest } from "@samsa/protocol/messages/alter-user-scram-credentials-request";
 import { AlterUserScramCredentialsResponse } from "@samsa/protocol/messages/alter-user-scram-credentials-response";
 import { DescribeUserScramCredentialsRequest } from "@samsa/protocol/messages/describe-user-scram-credentials-request";
 import { DescribeUserScramCredentialsResponse } from "@samsa/protocol/messages/describe-user-scram-credentials-response";
+import type { ScramMechanism } from "@samsa/security";
+import { saltedPassword } from "@samsa/security";
 import { api } from "../connection/api.ts";
 import type { AdminDriver } from "./admin-driver.ts";
 import { errorOf, throwCode } from "./admin-driver.ts";
@@ -19,9 +19,6 @@ const DESCRIBE_USERS = api(DescribeUserScramCredentialsRequest, DescribeUserScra
 const ALTER_USERS = api(AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse);
 const DEFAULT_ITERATIONS = 4096;
 const SALT_BYTES = 24;
-const derive = promisify(pbkdf2);
-
-export type ScramMechanism = Exclude<NameOf<typeof SCRAM_MECHANISMS>, "unknown">;
 
 export interface ScramCredential {
   readonly mechanism: NameOf<typeof SCRAM_MECHANISMS>;
@@ -78,9 +75,8 @@ export async function alterUserScramCredentials(
     if ("delete" in alteration) continue;
     const { user, mechanism, password, iterations = DEFAULT_ITERATIONS } = alteration;
     const salt = alteration.salt ?? randomSalt(driver);
-    const [length, digest] = mechanism === "SCRAM-SHA-256" ? [32, "sha256"] : [64, "sha512"];
-    const saltedPassword = await derive(password.normalize("NFKC"), salt, iterations, length, digest);
-    upsertions.push({ name: user, mechanism: SCRAM_MECHANISMS[mechanism], iterations, salt, saltedPassword });
+    const derived = await saltedPassword(mechanism, password, salt, iterations);
+    upsertions.push({ name: user, mechanism: SCRAM_MECHANISMS[mechanism], iterations, salt, saltedPassword: derived });
   }
   const deletions = alterations.flatMap((alteration) =>
     "delete" in alteration ? [{ name: alteration.user, mechanism: SCRAM_MECHANISMS[alteration.mechanism] }] : [],
