@@ -35,6 +35,7 @@ export const offsetCommit: ApiHandler<OffsetCommitRequest, OffsetCommitResponse>
           offset: committedOffset,
           leaderEpoch: committedLeaderEpoch,
           metadata: committedMetadata,
+          topicId,
         });
         return { partitionIndex, at: at - 1, errorCode: ErrorCode.NONE };
       });

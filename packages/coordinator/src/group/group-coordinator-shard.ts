@@ -1,5 +1,5 @@
-import type { Random } from "@samsa/base";
-import { ErrorCode, KafkaError, utf8Length, ZERO_UUID } from "@samsa/base";
+import type { Random, Uuid } from "@samsa/base";
+import { ErrorCode, KafkaError, utf8Length } from "@samsa/base";
 import type { CoordinatorShard, Reply, Step } from "../runtime/coordinator-shard.ts";
 import { ClassicGroup } from "./classic-group.ts";
 import { ClassicGroupManager } from "./classic-group-manager.ts";
@@ -24,6 +24,7 @@ export interface OffsetToCommit {
   readonly offset: number;
   readonly leaderEpoch: number; // -1 when unknown
   readonly metadata: string | null;
+  readonly topicId: Uuid; // zero for a topic that was named by its name
 }
 
 export interface TopicPartitionName {
@@ -80,7 +81,7 @@ export class GroupCoordinatorShard implements CoordinatorShard<GroupRecord> {
     const { groupId, memberId, retentionTimeMs } = commit;
     const group = this.#validateCommit(commit);
     const records: GroupRecord[] = [];
-    const answer = commit.offsets.map(({ topic, partition, offset, leaderEpoch, metadata }) => {
+    const answer = commit.offsets.map(({ topic, partition, offset, leaderEpoch, metadata, topicId }) => {
       if (metadata !== null && utf8Length(metadata) > this.#config.offsetMetadataMaxBytes) {
         return ErrorCode.OFFSET_METADATA_TOO_LARGE;
       }
@@ -90,7 +91,7 @@ export class GroupCoordinatorShard implements CoordinatorShard<GroupRecord> {
         metadata: metadata ?? "",
         commitTimestamp: step.nowMs,
         expireTimestamp: retentionTimeMs < 0 ? -1 : step.nowMs + retentionTimeMs,
-        topicId: ZERO_UUID,
+        topicId,
       };
       records.push({ kind: "offset-commit", key: { group: groupId, topic, partition }, value });
       return ErrorCode.NONE;

@@ -1,5 +1,5 @@
 import type { ByteReader as Reader } from "@samsa/base";
-import { ByteReader, ByteWriter, ErrorCode, KafkaError } from "@samsa/base";
+import { ByteReader, ByteWriter, ErrorCode, KafkaError, ZERO_UUID } from "@samsa/base";
 import type { MessageCodec } from "@samsa/protocol";
 import { GroupMetadataKey } from "@samsa/protocol/messages/group-metadata-key";
 import { GroupMetadataValue } from "@samsa/protocol/messages/group-metadata-value";
@@ -14,11 +14,11 @@ export type GroupRecord =
   | { readonly kind: "offset-commit"; readonly key: OffsetCommitKey; readonly value: OffsetCommitValue | null }
   | { readonly kind: "group-metadata"; readonly key: GroupMetadataKey; readonly value: GroupMetadataValue | null };
 
-/** The highest versions that are not flexible, which is what Kafka 4.4 writes: brokers from 2.3 on read them. */
-const OFFSET_COMMIT_VALUE_VERSION = 3;
+/** The versions that Kafka 4.4 writes: the highest that are not flexible, unless there is more to say. */
 const GROUP_METADATA_VALUE_VERSION = 3;
-/** The version that has an expiry of its own, for who commits with a retention time. */
-const OFFSET_COMMIT_VALUE_VERSION_WITH_EXPIRY = 1;
+const OFFSET_COMMIT_VALUE_VERSION = 3;
+const OFFSET_COMMIT_VALUE_VERSION_WITH_TOPIC_ID = 4;
+const OFFSET_COMMIT_VALUE_VERSION_WITH_EXPIRY = 1; // for who commits with a retention time
 const NO_EXPIRY = -1;
 
 /** Kafka's records: two bytes of type before the key, two bytes of version before the value. */
@@ -26,11 +26,11 @@ export const GROUP_RECORD_SERDE: RecordSerde<GroupRecord> = {
   encode(record: GroupRecord): StoredRecord {
     switch (record.kind) {
       case "offset-commit": {
-        const hasExpiry = record.value !== null && record.value.expireTimestamp !== NO_EXPIRY;
-        const version = hasExpiry ? OFFSET_COMMIT_VALUE_VERSION_WITH_EXPIRY : OFFSET_COMMIT_VALUE_VERSION;
+        const { value } = record;
+        const version = value === null ? OFFSET_COMMIT_VALUE_VERSION : offsetCommitValueVersion(value);
         return {
           key: write(OffsetCommitKey, record.key, OffsetCommitKey.apiKey, 0),
-          value: record.value && write(OffsetCommitValue, record.value, version, version),
+          value: value && write(OffsetCommitValue, value, version, version),
         };
       }
       case "group-metadata":
@@ -73,6 +73,11 @@ export const GROUP_RECORD_SERDE: RecordSerde<GroupRecord> = {
     }
   },
 };
+
+function offsetCommitValueVersion({ expireTimestamp, topicId }: OffsetCommitValue): number {
+  if (expireTimestamp !== NO_EXPIRY) return OFFSET_COMMIT_VALUE_VERSION_WITH_EXPIRY;
+  return topicId === ZERO_UUID ? OFFSET_COMMIT_VALUE_VERSION : OFFSET_COMMIT_VALUE_VERSION_WITH_TOPIC_ID;
+}
 
 function write<T>(codec: MessageCodec<T>, message: T, prefix: number, version: number): Uint8Array {
   const writer = new ByteWriter();

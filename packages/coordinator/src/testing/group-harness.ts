@@ -1,4 +1,4 @@
-import { ByteWriter } from "@samsa/base";
+import { ByteWriter, ZERO_UUID } from "@samsa/base";
 import type { ErrorCode } from "@samsa/base";
 import { ConsumerProtocolSubscription } from "@samsa/protocol/messages/consumer-protocol-subscription";
 import { HeartbeatRequest } from "@samsa/protocol/messages/heartbeat-request";
@@ -133,7 +133,7 @@ export class GroupHarness {
       generationId,
       groupInstanceId: null,
       retentionTimeMs: -1,
-      offsets: [{ topic: "orders", partition: 0, offset, leaderEpoch: -1, metadata }],
+      offsets: [{ topic: "orders", partition: 0, offset, leaderEpoch: -1, topicId: ZERO_UUID, metadata }],
     });
   }
 

@@ -1,4 +1,4 @@
-import { ErrorCode, errorCodeOf } from "@samsa/base";
+import { ErrorCode, errorCodeOf, ZERO_UUID } from "@samsa/base";
 import { SeededRandom } from "@samsa/simulation";
 import { GroupHarness, settle, text } from "./group-harness.ts";
 
@@ -214,7 +214,7 @@ class GroupSimulation {
     const offset = this.#nextOffset++;
     // Whoever has its partitions has a generation that no crash takes back.
     const newest = Math.max(this.#newestGeneration, consumer.generation);
-    const offsets = [{ topic: "orders", partition, offset, leaderEpoch: -1, metadata: null }];
+    const offsets = [{ topic: "orders", partition, offset, leaderEpoch: -1, topicId: ZERO_UUID, metadata: null }];
     const commit = { groupId: "g", memberId, generationId: generation, groupInstanceId, retentionTimeMs: -1, offsets };
     this.#ask(consumer, this.#harness.coordinator.commitOffsets(commit), () => {
       if (generation < newest) throw new Error(`a commit of generation ${generation} was taken in ${newest}`);
