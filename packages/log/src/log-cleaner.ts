@@ -107,15 +107,16 @@ export class LogCleaner {
     }
   }
 
-  /** The log has been moved to another directory, and is as clean there (Kafka's alterCheckpointDir). @throws DiskError */
-  async moveCheckpoint(topicPartition: TopicPartition, from: string, to: string): Promise<void> {
-    const [source, target] = [this.#checkpoints.get(from), this.#checkpoints.get(to)];
-    const offset = source?.get(topicPartition);
-    if (source === undefined || target === undefined || offset === undefined) return;
-    target.set(topicPartition, offset);
-    await target.write();
-    source.delete(topicPartition);
-    await source.write();
+  /** How far a log is clean, as the checkpoint says; undefined where it does not know. */
+  cleanOffsetOf(log: UnifiedLog): number | undefined {
+    return this.#checkpointOf(log)?.get(log.topicPartition);
+  }
+
+  /** The log has come from another directory, and is as clean here (Kafka's alterCheckpointDir). @throws DiskError */
+  async adoptCleanOffset(log: UnifiedLog, offset: number): Promise<void> {
+    const checkpoint = this.#checkpointOf(log);
+    checkpoint?.set(log.topicPartition, offset);
+    await checkpoint?.write();
   }
 
   /** The directory has failed: nothing is written there any more. */

@@ -48,6 +48,7 @@ export class LogDirs {
   readonly #options: LogDirsOptions;
   readonly #entries: readonly Entry[];
   readonly #preferred = new Map<string, string>(); // paths where partitions go that are not here yet, by name of the folder
+  readonly #cleanAtStart = new WeakMap<UnifiedLog, number>(); // of logs on their way: how far the other was clean when they began
   readonly #abandoning = new Set<Promise<void>>();
 
   private constructor(options: LogDirsOptions) {
@@ -221,7 +222,10 @@ export class LogDirs {
       throw new KafkaStorageError(`no replica is moved while log directories are offline: ${offline.join(", ")}`);
     }
     try {
+      const current = this.#find(topicPartition, isCurrent);
+      const cleanOffset = current && current.entry.manager.cleanOffsetOf(current.log);
       const future = await entry.manager.createFuture(topicPartition, topicId, config);
+      if (cleanOffset !== undefined) this.#cleanAtStart.set(future, cleanOffset);
       this.#preferred.delete(logDirName(topicPartition));
       return future;
     } catch (error) {
@@ -243,7 +247,12 @@ export class LogDirs {
     const future = this.#find(topicPartition, isFuture);
     if (future === undefined) throw new KafkaStorageError(`${logDirName(topicPartition)} has no replica on its way`);
     const current = this.#find(topicPartition, isCurrent);
+    let cleanOffset: number | undefined;
     if (current !== undefined) {
+      // What was compacted during the move may have been copied before; and a truncation may have made it less.
+      const atStart = this.#cleanAtStart.get(future.log);
+      const now = current.entry.manager.cleanOffsetOf(current.log);
+      if (atStart !== undefined && now !== undefined) cleanOffset = Math.min(atStart, now);
       try {
         await current.entry.manager.delete(topicPartition);
       } catch (error) {
@@ -251,7 +260,7 @@ export class LogDirs {
         this.fail(current.entry, error); // what is there is not needed any more
       }
     }
-    await future.entry.manager.promoteFuture(topicPartition);
+    await future.entry.manager.promoteFuture(topicPartition, cleanOffset);
   }
 
   /** Removes the partition, be it on its way or not. */

@@ -307,8 +307,16 @@ export class LogManager {
     });
   }
 
-  /** The replica that was on its way is here: from now on its folder has the name of the partition. */
-  promoteFuture(topicPartition: TopicPartition): Promise<UnifiedLog> {
+  /** How far compaction has come with a log of this directory. */
+  cleanOffsetOf(log: UnifiedLog): number | undefined {
+    return this.#cleaner.cleanOffsetOf(log);
+  }
+
+  /**
+   * The replica that was on its way is here: from now on its folder has the name of the partition.
+   * @param cleanOffset so far it was compacted where it comes from
+   */
+  promoteFuture(topicPartition: TopicPartition, cleanOffset?: number): Promise<UnifiedLog> {
     const name = logDirName(topicPartition);
     return this.#inTurn(name, async () => {
       const log = this.#logs.get(name);
@@ -316,6 +324,7 @@ export class LogManager {
       if (!isFutureLogDir(log.directory)) return log;
       await log.rename(`${this.directory}/${name}`);
       await this.#options.disk.syncDirectory(this.directory);
+      if (cleanOffset !== undefined) await this.#cleaner.adoptCleanOffset(log, cleanOffset);
       return log;
     });
   }
@@ -384,12 +393,13 @@ export class LogManager {
     });
   }
 
-  /** Takes what may change of `log.cleaner.*` while the broker runs. */
+  /** Takes another `producer.id.expiration.ms`. */
   reconfigureProducerIdExpiration(expirationMs: number): void {
     this.#producerIdExpirationMs = expirationMs;
     for (const log of this.#logs.values()) log.updateProducerIdExpiration(expirationMs);
   }
 
+  /** Takes what may change of `log.cleaner.*` while the broker runs. */
   reconfigureCleaner(config: LogCleanerConfig): void {
     this.#cleaner.reconfigure(config);
   }
