@@ -396,6 +396,30 @@ export const ADMIN_CASES = [
     }),
   ]),
 
+  ...[
+    ["a user", [credential("ann")], []],
+    ["another mechanism", [credential("ann", 2, { iterations: 8192, bytes: 64 })], []],
+    ["no name", [credential("")], []],
+    ["a mechanism that is none", [credential("bob", 7)], []],
+    ["mechanism 0", [credential("bob", 0)], []],
+    ["too few iterations", [credential("bob", 1, { iterations: 4095 })], []],
+    ["too many iterations", [credential("bob", 1, { iterations: 16_385 })], []],
+    ["a user twice", [credential("bob"), credential("bob", 2)], []],
+    ["a user twice, the first in vain", [credential("bob", 7), credential("bob")], []],
+    ["one to set and to remove", [credential("bob")], [{ name: "bob", mechanism: 1 }]],
+    ["no salt", [credential("cat", 1, { salt: Buffer.alloc(0) })], []],
+    ["one that is not there", [], [{ name: "nobody", mechanism: 1 }]],
+    ["one without the mechanism", [], [{ name: "cat", mechanism: 2 }]],
+    ["removal of a mechanism that is none", [], [{ name: "cat", mechanism: 9 }]],
+    ["removal of no name", [], [{ name: "", mechanism: 1 }]],
+    ["nothing", [], []],
+  ].map(([what, upsertions, deletions]) => ["AlterUserScramCredentials", what, () => ({ upsertions, deletions })]),
+  ...[
+    ["a user", [{ name: "nobody" }]],
+    ["a user twice", [{ name: "bob" }, { name: "bob" }]],
+    ["no name", [{ name: "" }]],
+  ].map(([what, users]) => ["DescribeUserScramCredentials", what, () => ({ users })]),
+
   ["UnregisterBroker", "one that is none", () => ({ brokerId: 9 })],
   ["UnregisterBroker", "a negative one", () => ({ brokerId: -1 })],
 ];
@@ -406,6 +430,10 @@ function elect(electionType, topicPartitions) {
 
 function entityOf(parts) {
   return parts.map(([entityType, entityName]) => ({ entityType, entityName }));
+}
+
+function credential(name, mechanism = 1, { iterations = 4096, bytes = 32, salt = Buffer.from("salt") } = {}) {
+  return { name, mechanism, iterations, salt, saltedPassword: Buffer.alloc(bytes, 7) };
 }
 
 function quotas(entities, ops) {

@@ -31,6 +31,8 @@ export const API_KEYS = {
   ListPartitionReassignments: 46,
   DescribeClientQuotas: 48,
   AlterClientQuotas: 49,
+  DescribeUserScramCredentials: 50,
+  AlterUserScramCredentials: 51,
   UpdateFeatures: 57,
   DescribeCluster: 60,
   DescribeProducers: 61,

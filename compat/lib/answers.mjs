@@ -94,6 +94,7 @@ function comparable(value, key = "") {
 
 const IDENTITY = [
   "name",
+  "user",
   "topic",
   "topicId",
   "partitionIndex",

@@ -37,6 +37,8 @@ import { deleteGroups } from "./handlers/delete-groups.ts";
 import { offsetCommit } from "./handlers/offset-commit.ts";
 import { offsetFetch } from "./handlers/offset-fetch.ts";
 import { offsetDelete } from "./handlers/offset-delete.ts";
+import { alterUserScramCredentials } from "./handlers/alter-user-scram-credentials.ts";
+import { describeUserScramCredentials } from "./handlers/describe-user-scram-credentials.ts";
 import type { ApiEndpoint } from "./request-dispatcher.ts";
 import { endpoint } from "./request-dispatcher.ts";
 
@@ -73,6 +75,8 @@ export const API_ENDPOINTS: readonly ApiEndpoint[] = [
   endpoint(describeQuorum),
   endpoint(describeClientQuotas),
   endpoint(alterClientQuotas),
+  endpoint(describeUserScramCredentials),
+  endpoint(alterUserScramCredentials),
   endpoint(updateFeatures),
   endpoint(alterReplicaLogDirs),
   endpoint(describeLogDirs),

@@ -10,7 +10,14 @@ export interface ControllerContext {
   readonly random: Random;
   /** The offset that the first record of this decision gets. */
   readonly nextOffset: number;
+  /**
+   * Counts partitions that are about to be made or removed against the quota of the client (KIP-599).
+   * @throws KafkaError THROTTLING_QUOTA_EXCEEDED
+   */
+  readonly applyPartitionChangeQuota?: PartitionChangeQuota | undefined;
 }
+
+export type PartitionChangeQuota = (partitions: number) => void;
 
 /** A decision: the records that make it so, and what is said once they are committed. */
 export interface ControllerResult<T> {

@@ -9,7 +9,7 @@ export {
   unfenceBroker,
 } from "./broker-lifecycle.ts";
 export type { BrokerRegistrationRequest, DirectoryAssignment } from "./broker-lifecycle.ts";
-export type { ControllerContext, ControllerResult } from "./controller-result.ts";
+export type { ControllerContext, ControllerResult, PartitionChangeQuota } from "./controller-result.ts";
 export { prepareDataDirectories } from "./data-directories.ts";
 export type { DataDirectoriesOptions, PreparedDirectories, PreparedDirectory } from "./data-directories.ts";
 export { formatDataDirectory } from "./format-data-directory.ts";

@@ -78,6 +78,7 @@ function newPartitions(
   const additional = request.count - current;
   const replicationFactor = topic.partitions.get(0)?.replicas.length ?? 1;
   const { assignments } = request;
+  if (assignments === null || assignments.length === additional) context.applyPartitionChangeQuota?.(additional);
   if (assignments === null) return placePartitions(context, additional, replicationFactor);
   if (assignments.length !== additional) {
     throw new KafkaError(

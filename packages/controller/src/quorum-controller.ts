@@ -6,6 +6,8 @@ import type { AlterClientQuotasRequest } from "@samsa/protocol/messages/alter-cl
 import type { AlterClientQuotasResponse } from "@samsa/protocol/messages/alter-client-quotas-response";
 import type { AlterConfigsRequest } from "@samsa/protocol/messages/alter-configs-request";
 import type { AlterConfigsResponse } from "@samsa/protocol/messages/alter-configs-response";
+import type { AlterUserScramCredentialsRequest } from "@samsa/protocol/messages/alter-user-scram-credentials-request";
+import type { AlterUserScramCredentialsResponse } from "@samsa/protocol/messages/alter-user-scram-credentials-response";
 import type { CreatePartitionsRequest } from "@samsa/protocol/messages/create-partitions-request";
 import type { CreatePartitionsResponse } from "@samsa/protocol/messages/create-partitions-response";
 import type { CreateTopicsRequest } from "@samsa/protocol/messages/create-topics-request";
@@ -38,7 +40,7 @@ import {
 } from "./broker-lifecycle.ts";
 import { alterClientQuotas } from "./client-quota-alteration.ts";
 import { alterConfigs, incrementalAlterConfigs } from "./config-alteration.ts";
-import type { ControllerContext, ControllerResult } from "./controller-result.ts";
+import type { ControllerContext, ControllerResult, PartitionChangeQuota } from "./controller-result.ts";
 import { updateFeatures } from "./feature-update.ts";
 import { electLeaders } from "./leader-election.ts";
 import { MetadataFeed } from "./metadata-feed.ts";
@@ -49,6 +51,7 @@ import type { ProducerIdsBlock } from "./producer-ids.ts";
 import { allocateProducerIds } from "./producer-ids.ts";
 import type { SnapshotGeneratorOptions } from "./snapshot-generator.ts";
 import { SnapshotGenerator } from "./snapshot-generator.ts";
+import { alterUserScramCredentials } from "./scram-credential-alteration.ts";
 import { createTopics } from "./topic-creation.ts";
 import { deleteTopics } from "./topic-deletion.ts";
 
@@ -124,16 +127,25 @@ export class QuorumController {
     return this.#active?.epoch;
   }
 
-  createTopics(request: CreateTopicsRequest): Promise<CreateTopicsResponse> {
-    return this.#submit((context) => createTopics(context, request));
+  createTopics(
+    request: CreateTopicsRequest,
+    applyPartitionChangeQuota?: PartitionChangeQuota,
+  ): Promise<CreateTopicsResponse> {
+    return this.#submit((context) => createTopics({ ...context, applyPartitionChangeQuota }, request));
   }
 
-  deleteTopics(request: DeleteTopicsRequest): Promise<DeleteTopicsResponse> {
-    return this.#submit((context) => deleteTopics(context, request));
+  deleteTopics(
+    request: DeleteTopicsRequest,
+    applyPartitionChangeQuota?: PartitionChangeQuota,
+  ): Promise<DeleteTopicsResponse> {
+    return this.#submit((context) => deleteTopics({ ...context, applyPartitionChangeQuota }, request));
   }
 
-  createPartitions(request: CreatePartitionsRequest): Promise<CreatePartitionsResponse> {
-    return this.#submit((context) => createPartitions(context, request));
+  createPartitions(
+    request: CreatePartitionsRequest,
+    applyPartitionChangeQuota?: PartitionChangeQuota,
+  ): Promise<CreatePartitionsResponse> {
+    return this.#submit((context) => createPartitions({ ...context, applyPartitionChangeQuota }, request));
   }
 
   incrementalAlterConfigs(request: IncrementalAlterConfigsRequest): Promise<IncrementalAlterConfigsResponse> {
@@ -161,6 +173,10 @@ export class QuorumController {
   updateFeatures(request: UpdateFeaturesRequest): Promise<UpdateFeaturesResponse> {
     const { kraftVersion } = this.#options.metadataLog;
     return this.#submit((context) => updateFeatures(context, request, kraftVersion));
+  }
+
+  alterUserScramCredentials(request: AlterUserScramCredentialsRequest): Promise<AlterUserScramCredentialsResponse> {
+    return this.#submit((context) => alterUserScramCredentials(context, request));
   }
 
   alterClientQuotas(request: AlterClientQuotasRequest): Promise<AlterClientQuotasResponse> {

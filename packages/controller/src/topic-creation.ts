@@ -67,6 +67,7 @@ export function createTopics(
     }
     try {
       const planned = planTopic(context, topic);
+      context.applyPartitionChangeQuota?.(planned.partitions.length);
       results.push(created(planned));
       if (!request.validateOnly) records.push(...topicRecords(context, planned));
     } catch (error) {

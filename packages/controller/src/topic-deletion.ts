@@ -41,6 +41,7 @@ export function deleteTopics(
       const { id: topicId, name } = topic;
       const isNamedTwice = names.get(name) === 1 && ids.get(topicId) === 1; // by its name, and elsewhere by its id
       if (!isNamedTwice) {
+        context.applyPartitionChangeQuota?.(topic.partitions.size);
         records.push(metadataRecord("RemoveTopicRecord", { topicId }));
         responses.push(createResult({ name, topicId, ...NO_ERROR }));
       } else if (state.name !== null) {

@@ -61,6 +61,11 @@ export class MetadataVersion {
     return LEVELS_WITH_NEW_METADATA.some((level) => level > lower && level <= higher);
   }
 
+  /** Credentials for SCRAM (KIP-900, 3.5-IV2). */
+  get isScramSupported(): boolean {
+    return this.level >= 11;
+  }
+
   /** Brokers tell in which directory a replica lies (KIP-858, 3.7-IV2). */
   get isDirectoryAssignmentSupported(): boolean {
     return this.level >= 17;

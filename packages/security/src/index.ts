@@ -5,4 +5,6 @@ export type { PlainCredentials } from "./plain-client.ts";
 export { SaslError } from "./sasl-client.ts";
 export type { SaslClient } from "./sasl-client.ts";
 export { saltedPassword, ScramClient, ScramKeyCache } from "./scram-client.ts";
+export { ScramMechanismCode, scramKeys } from "./scram-keys.ts";
+export type { ScramKeys } from "./scram-keys.ts";
 export type { ScramCredentials, ScramMechanism } from "./scram-client.ts";

@@ -65,6 +65,8 @@ const SERVED = [
   "ListPartitionReassignments",
   "DescribeClientQuotas",
   "AlterClientQuotas",
+  "DescribeUserScramCredentials",
+  "AlterUserScramCredentials",
   "UpdateFeatures",
   "UnregisterBroker",
   "ListConfigResources",

@@ -5,11 +5,18 @@ import {
 } from "@samsa/protocol/messages/delete-topics-response";
 import type { ApiHandler } from "../api-handler.ts";
 
+/** From it on clients know THROTTLING_QUOTA_EXCEEDED (KIP-599); before they are only held back. */
+const FIRST_VERSION_WITH_STRICT_QUOTA = 5;
+
 /** DeleteTopics 1-6. v4 is flexible; v5 answers messages; v6 takes ids as well as names (KIP-516). */
 export const deleteTopics: ApiHandler<DeleteTopicsRequest, DeleteTopicsResponse> = {
   request: DeleteTopicsRequest,
   response: DeleteTopicsResponse,
-  handle: (request, _context, { controller }) => controller.deleteTopics(request),
+  async handle(request, context, { controller, quotas }) {
+    const quota = quotas.controllerMutation.newQuota(context, context.apiVersion >= FIRST_VERSION_WITH_STRICT_QUOTA);
+    const response = await controller.deleteTopics(request, quota.record);
+    return { ...response, throttleTimeMs: quota.throttleMs() };
+  },
   refuse: (request, errorCode, errorMessage) => {
     const named = [...request.topics, ...request.topicNames.map((name) => ({ name }))];
     return DeleteTopicsResponse.create({

@@ -27,6 +27,11 @@ export class ClientQuotaManager {
     return this.#options.limits().has(this.#options.key);
   }
 
+  /** How many are measured. */
+  get size(): number {
+    return this.#windows.size;
+  }
+
   /** Records and returns the milliseconds to hold the client back; 0 for who is within the limit or has none. */
   record(client: QuotaClient, value: number, nowMs: number): number {
     const limit = this.#limitOf(client);

@@ -12,9 +12,9 @@ export interface ControllerMutationQuota {
    * A strict quota refuses once there is nothing left; otherwise what is asked for happens, and the client waits afterwards.
    * @throws KafkaError THROTTLING_QUOTA_EXCEEDED
    */
-  record(partitions: number): void;
+  readonly record: (partitions: number) => void;
   /** How long to hold the client back now. */
-  throttleMs(): number;
+  readonly throttleMs: () => number;
 }
 
 const UNLIMITED: ControllerMutationQuota = { record: () => {}, throttleMs: () => 0 };
@@ -45,7 +45,7 @@ export class ControllerMutationQuotaManager {
       if (tokens < 0) throttledUntilMs = atMs + Math.round((-tokens / rate) * 1000);
     };
     return {
-      record(partitions) {
+      record: (partitions) => {
         const atMs = nowMs();
         const before = bucket.tokens(rate, atMs);
         if (isStrict && before < 0) {
