@@ -10,7 +10,7 @@ import { filesBelow, ROOT } from "./lib/paths.mjs";
 /** Packages of a broker; files that define, describe or test do not read. */
 const PACKAGES = ["log", "raft", "metadata", "controller", "replication", "coordinator", "broker", "server"];
 const NO_READERS =
-  /\.test\.ts$|\/testing\/|\/config\/definitions\/|\/dynamic-broker-configs\.ts$|\/configs-without-effect\.ts$/;
+  /\.test\.ts$|\/testing\/|\/config\/definitions\/|\/(?:dynamic-broker-configs|broker-reconfiguration)\.ts$|\/configs-without-effect\.ts$/;
 
 const source = PACKAGES.map((name) => join(ROOT, "packages", name, "src"))
   .flatMap((folder) => filesBelow(folder).map((file) => join(folder, file)))
