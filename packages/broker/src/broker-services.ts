@@ -7,6 +7,7 @@ import type { AutoTopicCreation } from "./auto-topic-creation.ts";
 import type { InternalTopicCreation } from "./internal-topics.ts";
 import type { FetchSessionCache } from "./fetch-session/fetch-session-cache.ts";
 import type { Logger } from "./logger.ts";
+import type { BrokerMetrics } from "./metrics/broker-metrics.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
 import type { QuotaManagers } from "./quota/quota-managers.ts";
 import type { ProducerIdManager } from "./producer-id-manager.ts";
@@ -29,6 +30,8 @@ export interface BrokerServices {
   readonly quotas: QuotaManagers;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Counts what is done. None: nobody asks. */
+  readonly metrics?: BrokerMetrics | undefined;
   /** What the ApiVersions answer lists. */
   readonly servedApis: readonly ServedApi[];
 }

@@ -11,6 +11,7 @@ import { FetchSessionCache } from "./fetch-session/fetch-session-cache.ts";
 import { GroupCoordinatorService } from "./group-coordinator-service.ts";
 import { InternalTopicCreation } from "./internal-topics.ts";
 import type { Logger } from "./logger.ts";
+import type { BrokerMetrics } from "./metrics/broker-metrics.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
 import { ProducerIdManager } from "./producer-id-manager.ts";
 import { BrokerConnectionLimits } from "./quota/broker-connection-limits.ts";
@@ -43,6 +44,8 @@ export interface BrokerOptions {
   readonly logger: Logger;
   /** Connections to take where `max.connections` is not set. */
   readonly mostConnections?: number;
+  /** Counts what is done. Default: nothing is counted. */
+  readonly metrics?: BrokerMetrics;
   /** A promise of our own code was broken; the process must stop. */
   readonly onFatal: (error: InvariantError) => void;
 }
@@ -59,6 +62,7 @@ export class Broker {
   readonly #connectionLimits: BrokerConnectionLimits;
   readonly #memory: RequestMemory;
   #check: Timer | undefined;
+  readonly #fetchSessions: FetchSessionCache;
   #whenEmpty: (() => void) | undefined;
   #isDraining = false;
 
@@ -78,6 +82,10 @@ export class Broker {
       logger,
     });
     this.#groups = new GroupCoordinatorService(options);
+    this.#fetchSessions = new FetchSessionCache({
+      maxSessions: config.number("max.incremental.fetch.session.cache.slots"),
+      random,
+    });
     this.#dispatcher = new RequestDispatcher(API_ENDPOINTS, {
       ...options,
       autoTopicCreation: new AutoTopicCreation({ config, createTopics: (request) => controller.createTopics(request) }),
@@ -88,13 +96,15 @@ export class Broker {
       }),
       groups: this.#groups.coordinator,
       producerIds: new ProducerIdManager(() => controller.allocateProducerIds(nodeId, brokerEpoch)),
-      fetchSessions: new FetchSessionCache({
-        maxSessions: config.number("max.incremental.fetch.session.cache.slots"),
-        random,
-      }),
+      fetchSessions: this.#fetchSessions,
       quotas: this.#quotas,
       servedApis: API_ENDPOINTS.map(({ advertised }) => advertised),
     });
+  }
+
+  /** For metrics. */
+  get fetchSessions(): { readonly size: number; readonly partitions: number } {
+    return this.#fetchSessions;
   }
 
   /** Serves a client that came in by the named listener. */
@@ -122,6 +132,7 @@ export class Broker {
     if (this.#isDraining) connection.destroy();
     else this.#connections.add(client);
     this.#checkLater();
+    this.#countConnections(1);
     return client;
   }
 
@@ -166,8 +177,16 @@ export class Broker {
     });
   }
 
+  #countConnections(accepted: number): void {
+    const { metrics } = this.#options;
+    if (metrics === undefined) return;
+    metrics.connections = this.#connections.size;
+    metrics.connectionsAccepted += accepted;
+  }
+
   #forget(client: ClientConnection): void {
     this.#connections.delete(client);
+    this.#countConnections(0);
     if (this.#connections.size > 0) return;
     this.#check?.cancel();
     this.#check = undefined;

@@ -47,8 +47,12 @@ export function endpoint<Request, Response extends object>(handler: ApiHandler<R
     advertised: { apiKey, lowestVersion: lowestAdvertised, highestVersion },
     mayOverlap: handler.mayOverlap ?? false,
     serve(reader, context, services) {
+      const { metrics } = services;
+      const startedMs = metrics?.nowMs() ?? 0;
+      let handledMs = startedMs;
       const request = handler.request.read(reader, context.apiVersion); // what may follow it is ignored, as Kafka does
       const encode = (decided: Response | typeof NO_RESPONSE): Answer => {
+        metrics?.requestAnswered(apiKey, context.apiVersion, startedMs, handledMs);
         const ownThrottleMs = handler.recordUse?.(context, services) ?? 0;
         // Kafka lets what is not answered pass, for it takes no time of the thread that answers.
         if (decided === NO_RESPONSE) return ownThrottleMs > 0 ? { chunks: [], throttleMs: ownThrottleMs } : NO_ANSWER;
@@ -80,6 +84,7 @@ export function endpoint<Request, Response extends object>(handler: ApiHandler<R
       let response: ReturnType<typeof handler.handle>;
       try {
         response = handler.handle(request, context, services);
+        handledMs = metrics?.nowMs() ?? 0;
       } catch (error) {
         return refuse(error);
       }

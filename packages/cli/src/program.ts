@@ -39,6 +39,11 @@ function addStart(program: Command, done: Done): void {
     .option("--port <port>", "port to listen on, 0 for any free one (default: 9092)", portNumber)
     .option("--host <host>", "address to listen on (default: 127.0.0.1, this machine only)")
     .option("--data-dir <folder>", 'where records are kept; "memory" keeps nothing (default: ./samsa-data)')
+    .option(
+      "--metrics-port <port>",
+      "serve /metrics (Prometheus), /health/live and /health/ready on this port of 127.0.0.1, 0 for any (default: not)",
+      portNumber,
+    )
     .option("--brokers <count>", "how many brokers; one for the time being", wholeNumber, 1)
     .option(
       "-X, --property <key=value>",
@@ -53,6 +58,7 @@ function addStart(program: Command, done: Done): void {
         "samsa start --port 0 --data-dir memory",
         "samsa start -X num.partitions=3 -X auto.create.topics.enable=false",
         "samsa start --config server.properties",
+        "samsa start --metrics-port 9404      # curl localhost:9404/metrics",
       ]),
     )
     .action(async (options) => {

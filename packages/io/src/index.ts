@@ -1,6 +1,10 @@
 export { canonicalAddresses } from "./canonical-addresses.ts";
 export type { ConnectionOptions } from "./connection-options.ts";
 export { descriptorLimit } from "./descriptor-limit.ts";
+export { EventLoopDelay } from "./event-loop-delay.ts";
+export type { EventLoopDelays } from "./event-loop-delay.ts";
+export { listenHttp } from "./http-listener.ts";
+export type { HttpPage, HttpPages } from "./http-listener.ts";
 export { MemoryDisk } from "./memory-disk.ts";
 export type { MemoryDiskOptions } from "./memory-disk.ts";
 export { MemoryTransport } from "./memory-transport.ts";

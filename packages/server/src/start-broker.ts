@@ -1,7 +1,7 @@
 import type { Clock, Disk, Random, Transport, Uuid } from "@samsa/base";
 import { ErrorCode, InvariantError, KafkaError, randomUuid } from "@samsa/base";
 import type { Logger } from "@samsa/broker";
-import { Broker, MetadataCache } from "@samsa/broker";
+import { Broker, BrokerMetrics, MetadataCache } from "@samsa/broker";
 import { prepareDataDirectories, QuorumController, raftConfigOf, SingleVoterQuorum } from "@samsa/controller";
 import { descriptorLimit, SystemClock, SystemRandom, TcpTransport } from "@samsa/io";
 import { LogDirs, OpenFiles, PooledDisk } from "@samsa/log";
@@ -15,6 +15,7 @@ import type { TopicOptions } from "./broker-topics.ts";
 import { CloseStack, Outcome } from "./closing.ts";
 import { Gate, listenAll } from "./listening.ts";
 import { defaultLogger } from "./logger.ts";
+import type { MetricsEndpoint, MetricsEndpointOptions } from "./metrics/metrics-endpoint.ts";
 import { openStorage } from "./storage.ts";
 import { samsaVersion } from "./version.ts";
 
@@ -29,6 +30,8 @@ export interface StartBrokerOptions {
   readonly clusterId?: string;
   /** Kafka's configuration by its dotted names, as in server.properties. */
   readonly properties?: Readonly<Record<string, string>>;
+  /** Serves `/metrics`, `/health/live` and `/health/ready` over HTTP on this port of 127.0.0.1; 0 takes any free one. Default: not. */
+  readonly metricsPort?: number;
   /** Told what happens. Default: warnings and errors as JSON lines on stderr. */
   readonly logger?: Logger;
   readonly clock?: Clock;
@@ -43,6 +46,8 @@ export interface RunningBroker extends AsyncDisposable {
   readonly bootstrapServers: string;
   readonly host: string;
   readonly port: number;
+  /** Where `/metrics` is, when it was asked for. */
+  readonly metricsPort: number | undefined;
   readonly dataDir: string;
   readonly clusterId: string;
   readonly nodeId: number;
@@ -178,6 +183,14 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
     },
     onReplicaError: (name, error) => logger.error({ replica: name, err: error }, "a replica is offline"),
   });
+  const metrics = options.metricsPort === undefined ? undefined : new BrokerMetrics({ clock });
+  const endpoint =
+    metrics === undefined
+      ? undefined
+      : await startMetrics(
+          { port: options.metricsPort ?? 0, metrics, metadata, replicas, hasFailed: () => hasFailed },
+          stack,
+        );
   const quorum = await SingleVoterQuorum.open({
     disk,
     clock,
@@ -230,11 +243,14 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
     random,
     mostConnections,
     logger,
+    ...(metrics !== undefined && { metrics }),
     onFatal,
   });
   stack.defer(() => broker.drain());
+  stack.defer(() => endpoint?.stops());
   await controller.unfenceBroker(nodeId, brokerEpoch, cordonedDirectories(replicas));
   gate.open(broker);
+  endpoint?.serves(broker);
 
   const topics = new BrokerTopics(controller);
   const first = brokerListeners[0];
@@ -252,6 +268,7 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
       .join(","),
     host: first.host,
     port: first.port,
+    metricsPort: endpoint?.port,
     dataDir: storage.name,
     clusterId,
     nodeId,
@@ -263,6 +280,12 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** Loads what makes the pages only where they are asked for: a start without them does not wait for it. */
+async function startMetrics(options: MetricsEndpointOptions, stack: CloseStack): Promise<MetricsEndpoint> {
+  const { startMetricsEndpoint } = await import("./metrics/metrics-endpoint.ts");
+  return startMetricsEndpoint(options, stack);
 }
 
 /** Those that the cluster may rely on. */

@@ -16,6 +16,7 @@ import type { FetchWish } from "../fetch-session/fetch-session.ts";
 import { isolationLevelOf } from "../isolation-level.ts";
 import type { LeaderHints } from "../leader-hints.ts";
 import { leaderHints } from "../leader-hints.ts";
+import type { BrokerMetrics } from "../metrics/broker-metrics.ts";
 import { DelayedFetch, writtenBytes } from "../purgatory/delayed-fetch.ts";
 import type { FetchQuota } from "../quota/fetch-quota.ts";
 import { fetchQuota, UNLIMITED } from "../quota/fetch-quota.ts";
@@ -72,7 +73,9 @@ export const fetch: ApiHandler<FetchRequest, FetchResponse> = {
       const missingBytes = minBytes - outcome.sizeInBytes;
       const mustWait = request.maxWaitMs > 0 && missingBytes > 0 && !outcome.isUrgent && wanted.length > 0;
       if (!mustWait) return answer(wanted, outcome, session, quota, context, services);
-      return DelayedFetch.wait(
+      const { metrics } = services;
+      if (metrics !== undefined) metrics.delayedFetches++;
+      const waiting = DelayedFetch.wait(
         {
           partitions: wanted.flatMap(({ partition }) => partition ?? []),
           maxWaitMs: request.maxWaitMs,
@@ -87,6 +90,7 @@ export const fetch: ApiHandler<FetchRequest, FetchResponse> = {
         },
         sizes,
       );
+      return metrics === undefined ? waiting : waiting.finally(() => metrics.delayedFetches--);
     };
     return first instanceof Promise ? first.then(answerOrWait) : answerOrWait(first);
   },
@@ -211,7 +215,19 @@ function answer(
     nodeEndpoints: hints.endpoints(),
   });
   if (errorCode !== ErrorCode.NONE) giveBack(fetched.map(({ data }) => data));
+  else if (services.metrics !== undefined) countFetched(wanted, fetched, services.metrics);
   return response;
+}
+
+function countFetched(
+  wanted: readonly PartitionRequest[],
+  fetched: readonly FetchedPartition[],
+  metrics: BrokerMetrics,
+): void {
+  for (const [index, { data }] of fetched.entries()) {
+    const request = wanted[index];
+    if (request?.partition !== undefined) metrics.fetched(request.topic, data.records?.length ?? 0);
+  }
 }
 
 /** Partitions of one topic that follow each other share an entry. */
@@ -256,6 +272,7 @@ function partitionData(
   }
   const { errorCode } = fetched;
   if (errorCode === ErrorCode.UNKNOWN_SERVER_ERROR) {
+    if (services.metrics !== undefined) services.metrics.failedFetchRequests++;
     services.logger.error({ topic, partition: partitionIndex, err: fetched.error }, "a fetch failed unexpectedly");
   }
   const isElsewhere = errorCode === ErrorCode.NOT_LEADER_OR_FOLLOWER || errorCode === ErrorCode.FENCED_LEADER_EPOCH;

@@ -89,9 +89,11 @@ function appendTopic(
       }
       const partition = services.replicas.find(topic, index);
       if (typeof partition === "number") throw missingPartition(partition);
+      services.metrics?.produceTried(topic);
       checkRecords(records, context.apiVersion);
       logStartOffset = partition.log.logStartOffset;
       const append = partition.appendRecordsToLeader(records);
+      services.metrics?.produced(topic, append.info.recordCount, records.length);
       return { topic, index, append, error: undefined, logStartOffset };
     } catch (error) {
       return { topic, index, append: undefined, error, logStartOffset };
@@ -173,6 +175,7 @@ async function partitionResponse(
   } catch (failure) {
     const code = errorCodeOf(failure);
     if (code === ErrorCode.UNKNOWN_SERVER_ERROR) {
+      if (services.metrics !== undefined) services.metrics.failedProduceRequests++;
       services.logger.error({ topic, partition: index, err: failure }, "an append failed unexpectedly");
     }
     const refused = refusedPartition(index, code, failure instanceof Error ? failure.message : null);

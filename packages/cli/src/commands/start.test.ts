@@ -18,6 +18,10 @@ test("a bare start listens on this machine only, keeps records beside the caller
   });
 });
 
+test("metrics are served where they are asked for", () => {
+  assert.equal(startSettings({ ...NOTHING, metricsPort: 9404 }).metricsPort, 9404);
+});
+
 test("memory is no folder", () => {
   assert.equal(startSettings({ ...NOTHING, dataDir: "memory" }).dataDir, "memory");
 });

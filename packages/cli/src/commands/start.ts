@@ -14,6 +14,7 @@ export interface StartOptions {
   readonly host?: string;
   readonly dataDir?: string;
   readonly brokers: number;
+  readonly metricsPort?: number;
   readonly property?: readonly string[];
   readonly config?: string;
 }
@@ -60,6 +61,7 @@ export function startSettings(options: StartOptions): StartBrokerOptions {
     ...(host === undefined ? {} : { host }),
     ...(port === undefined ? {} : { port }),
     ...(dataDir === undefined ? {} : { dataDir: dataDir === "memory" ? dataDir : path.resolve(dataDir) }),
+    ...(options.metricsPort === undefined ? {} : { metricsPort: options.metricsPort }),
     properties: Object.fromEntries(properties),
   };
 }
@@ -72,6 +74,8 @@ function announce(broker: RunningBroker, tookMs: number): void {
   const keeps =
     broker.dataDir === "memory" ? "Ctrl-C stops it, and nothing is kept" : "Ctrl-C stops it, the data stays";
   say(`Started in ${Math.round(tookMs)} ms with Node ${process.versions.node}. ${keeps}.`);
+  if (broker.metricsPort !== undefined)
+    say(`Metrics and health: http://127.0.0.1:${broker.metricsPort}/metrics, /health/ready`);
   say("Next, in another terminal:");
   say(`  ${samsa} topic create greetings --partitions 3${where}`);
   say(`  echo hello | ${samsa} produce greetings${where}`);

@@ -37,6 +37,7 @@ export interface TestBrokerOptions {
   readonly disk?: Disk;
   readonly clusterId?: string;
   readonly properties?: Readonly<Record<string, string>>;
+  readonly metricsPort?: number;
   /** Most bytes that arrive at once. */
   readonly readBytes?: number;
 }
@@ -53,6 +54,7 @@ export async function startTestBroker(options: TestBrokerOptions = {}): Promise<
     transport,
     clock,
     logger: recordingLogger(logged),
+    ...(options.metricsPort !== undefined && { metricsPort: options.metricsPort }),
     ...(options.clusterId !== undefined && { clusterId: options.clusterId }),
     ...(options.properties && { properties: options.properties }),
   });

@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { BrokerMetrics, MetadataCache } from "@samsa/broker";
+import { listenHttp } from "@samsa/io";
+import type { ReplicaManager } from "@samsa/replication";
+import { VirtualClock } from "@samsa/simulation";
+import { Registry } from "prom-client";
+import { StartError } from "../server-error.ts";
+import { fetch as fetchRecords, produce } from "../testing/produce-and-fetch.ts";
+import { batchOf, startTestBroker } from "../testing/test-broker.ts";
+import { exposeBroker } from "./broker-exposition.ts";
+import { Exposition } from "./exposition.ts";
+
+type Test = Awaited<ReturnType<typeof startTestBroker>>;
+
+async function get(port: number | undefined, path: string): Promise<{ status: number; type: string; body: string }> {
+  const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers: { connection: "close" } });
+  return { status: response.status, type: response.headers.get("content-type") ?? "", body: await response.text() };
+}
+
+/** The value of a series, written as it stands on the page. */
+async function scrape({ broker }: Test): Promise<(series: string) => number | undefined> {
+  const { body } = await get(broker.metricsPort, "/metrics");
+  const samples = new Map(body.split("\n").map((line) => [line.slice(0, line.lastIndexOf(" ")), line] as const));
+  return (series) => {
+    const line = samples.get(series);
+    return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(" ") + 1));
+  };
+}
+
+test("records and bytes count by topic and as a whole, in and out", async () => {
+  await using broker = await startTestBroker({ metricsPort: 0 });
+  for (const name of ["orders", "users"]) await broker.createTopic(name);
+  const batch = batchOf(["a", "b", "c"]);
+  await produce(broker.client, batch, { topic: "orders" });
+  await produce(broker.client, batchOf(["d"]), { topic: "users" });
+  await fetchRecords(broker.client, { topic: "orders" });
+  const value = await scrape(broker);
+  assert.equal(value('kafka_server_brokertopicmetrics_messagesin_total{topic="orders"}'), 3);
+  assert.equal(value('kafka_server_brokertopicmetrics_messagesin_total{topic="users"}'), 1);
+  assert.equal(value("kafka_server_brokertopicmetrics_messagesin_total"), 4);
+  assert.equal(value('kafka_server_brokertopicmetrics_bytesin_total{topic="orders"}'), batch.length);
+  assert.equal(value('kafka_server_brokertopicmetrics_bytesout_total{topic="orders"}'), batch.length);
+  assert.equal(value('kafka_server_brokertopicmetrics_bytesout_total{topic="users"}'), 0);
+  assert.equal(value('kafka_server_brokertopicmetrics_totalproducerequests_total{topic="orders"}'), 1);
+  assert.equal(value("kafka_server_brokertopicmetrics_failedproducerequests_total"), 0);
+});
+
+test("requests count by API and version, with their times", async () => {
+  await using broker = await startTestBroker({ metricsPort: 0 });
+  await broker.createTopic("orders");
+  for (const version of [9, 9, 12]) await produce(broker.client, batchOf(["a"]), { topic: "orders", version });
+  const value = await scrape(broker);
+  assert.equal(value('kafka_network_requestmetrics_requests_total{request="Produce",version="9"}'), 2);
+  assert.equal(value('kafka_network_requestmetrics_requests_total{request="Produce",version="12"}'), 1);
+  for (const time of ["totaltimems", "localtimems", "remotetimems"]) {
+    assert.equal(value(`kafka_network_requestmetrics_${time}_count{request="Produce"}`), 3);
+    assert.equal(value(`kafka_network_requestmetrics_${time}_bucket{request="Produce",le="+Inf"}`), 3);
+  }
+});
+
+test("a fetch that waits is in the purgatory until it is answered", async () => {
+  await using broker = await startTestBroker({ metricsPort: 0 });
+  await broker.createTopic("orders");
+  const consumer = await broker.connect();
+  const waiting = fetchRecords(consumer, { topic: "orders", maxWaitMs: 60_000 });
+  const size = 'kafka_server_delayedoperationpurgatory_purgatorysize{delayedOperation="Fetch"}';
+  assert.equal((await scrape(broker))(size), 1);
+  await produce(broker.client, batchOf(["a"]), { topic: "orders" });
+  await waiting;
+  const value = await scrape(broker);
+  assert.equal(value(size), 0);
+  assert.equal(value("kafka_server_socket_server_metrics_connection_count"), 2);
+  assert.equal(value("kafka_server_socket_server_metrics_connection_creation_total"), 2);
+});
+
+test("logs, replicas and the process are as they are when they are asked for", async () => {
+  await using broker = await startTestBroker({ metricsPort: 0 });
+  await broker.createTopic("orders", { partitions: 2 });
+  const batch = batchOf(["a", "b"]);
+  await produce(broker.client, batch, { topic: "orders", partition: 1 });
+  const value = await scrape(broker);
+  const at = 'topic="orders",partition="1"';
+  assert.equal(value(`kafka_log_log_size{${at}}`), batch.length);
+  assert.equal(value(`kafka_log_log_logstartoffset{${at}}`), 0);
+  assert.equal(value(`kafka_log_log_logendoffset{${at}}`), 2);
+  assert.equal(value("kafka_server_replicamanager_partitioncount"), 2);
+  assert.equal(value("kafka_server_replicamanager_leadercount"), 2);
+  assert.equal(value("kafka_server_replicamanager_underreplicatedpartitions"), 0);
+  assert.equal(value("kafka_controller_kafkacontroller_globaltopiccount"), 1);
+  assert.equal(value("kafka_controller_kafkacontroller_offlinepartitionscount"), 0);
+  assert.ok((value("process_resident_memory_bytes") ?? 0) > 1e6);
+  assert.ok((value('nodejs_eventloop_lag_seconds{of="p99"}') ?? -1) >= 0);
+});
+
+test("a topic that is deleted leaves the page, and the whole keeps what it was", async () => {
+  await using broker = await startTestBroker({ metricsPort: 0 });
+  await broker.createTopic("orders");
+  await produce(broker.client, batchOf(["a"]), { topic: "orders" });
+  await broker.deleteTopic("orders");
+  const value = await scrape(broker);
+  assert.equal(value('kafka_server_brokertopicmetrics_messagesin_total{topic="orders"}'), undefined);
+  assert.equal(value("kafka_server_brokertopicmetrics_messagesin_total"), 1);
+  assert.equal(value('kafka_log_log_size{topic="orders",partition="0"}'), undefined);
+});
+
+test("a topic that is not there gets no series, however often it is asked for", async () => {
+  await using broker = await startTestBroker({ metricsPort: 0, properties: { "auto.create.topics.enable": "false" } });
+  await produce(broker.client, batchOf(["a"]), { topic: "nowhere" });
+  await fetchRecords(broker.client, { topic: "nowhere" });
+  assert.doesNotMatch((await get(broker.broker.metricsPort, "/metrics")).body, /nowhere/);
+});
+
+test("partitions beyond the bound are summed", async () => {
+  const log = (partition: number) => ({
+    isLeader: true,
+    log: {
+      topicPartition: { topic: "t", partition },
+      sizeInBytes: 10,
+      segmentCount: 1,
+      logStartOffset: 0,
+      logEndOffset: 5,
+    },
+  });
+  const registry = new Registry();
+  exposeBroker(new Exposition(registry), {
+    metrics: new BrokerMetrics({ clock: new VirtualClock() }),
+    metadata: new MetadataCache(),
+    replicas: { partitions: () => [log(0), log(1), log(2), log(3)] } as unknown as ReplicaManager,
+    broker: () => undefined,
+    maxPartitions: 2,
+  });
+  const lines = (await registry.metrics()).split("\n").filter((line) => line.startsWith("kafka_log_log_"));
+  assert.ok(lines.includes('kafka_log_log_size{topic="(others)",partition=""} 20'));
+  assert.equal(lines.filter((line) => line.startsWith("kafka_log_log_logendoffset{")).length, 2);
+});
+
+test("a broker is live and ready while it runs, and the port is free after it", async () => {
+  const { broker } = await startTestBroker({ metricsPort: 0 });
+  const port = broker.metricsPort;
+  assert.deepEqual(await get(port, "/health/live"), { status: 200, type: "text/plain; charset=utf-8", body: "live\n" });
+  assert.equal((await get(port, "/health/ready")).status, 200);
+  assert.match((await get(port, "/metrics")).type, /^text\/plain; version=0\.0\.4/);
+  assert.equal((await get(port, "/")).status, 404);
+  await broker.close();
+  const again = await listenHttp({ host: "127.0.0.1", port: port ?? 0 }, () => undefined);
+  await again.close();
+});
+
+test("a broker that nobody watches opens no other port", async () => {
+  await using broker = await startTestBroker();
+  assert.equal(broker.broker.metricsPort, undefined);
+});
+
+test("a port that is taken is refused in words, and nothing stays open", async () => {
+  const holder = await listenHttp({ host: "127.0.0.1", port: 0 }, () => undefined);
+  const { port } = holder.address;
+  await assert.rejects(
+    startTestBroker({ metricsPort: port }),
+    (error) => error instanceof StartError && error.message.includes(`port ${port} of 127.0.0.1: it is taken`),
+  );
+  await holder.close();
+});
