@@ -1,7 +1,7 @@
 import type { ConfigsImage } from "../configs-image.ts";
 import type { BrokerConfig } from "./broker-config.ts";
 import { ConfigResourceType } from "./config-resource.ts";
-import type { ConfigValue } from "./config-definition.ts";
+import type { ConfigDefinition, ConfigValue } from "./config-definition.ts";
 import {
   BROKER_CONFIGS,
   brokerConfigDefinition,
@@ -37,10 +37,11 @@ export class EffectiveBrokerConfig extends TypedValues {
   }
 }
 
-/** The configuration of a topic as it counts now: its own values, then those of the broker under their names there. */
-export class TopicConfig extends TypedValues {
+/** What a resource sets itself, over what the broker has for all resources of its kind. */
+abstract class ResourceConfigValues extends TypedValues {
   readonly overrides: ReadonlyMap<string, string>;
   readonly broker: EffectiveBrokerConfig;
+  protected abstract readonly definitions: ReadonlyMap<string, ConfigDefinition>;
 
   constructor(overrides: ReadonlyMap<string, string>, broker: EffectiveBrokerConfig) {
     super();
@@ -48,19 +49,26 @@ export class TopicConfig extends TypedValues {
     this.broker = broker;
   }
 
+  /** The value without the resource's own. */
+  abstract defaultValue(name: string): ConfigValue;
+
+  override value(name: string): ConfigValue {
+    const definition = knownDefinition(this.definitions, name);
+    const text = this.overrides.get(name);
+    return text === undefined ? this.defaultValue(name) : parseConfigValue(definition, text);
+  }
+}
+
+/** The configuration of a topic as it counts now: its own values, then those of the broker under their names there. */
+export class TopicConfig extends ResourceConfigValues {
+  protected override readonly definitions = TOPIC_CONFIGS;
+
   static resolve(configs: ConfigsImage | undefined, topic: string, staticConfig: BrokerConfig): TopicConfig {
     const overrides = configs?.configFor(ConfigResourceType.TOPIC, topic) ?? NOTHING;
     return new TopicConfig(overrides, new EffectiveBrokerConfig(configs, staticConfig));
   }
 
-  override value(name: string): ConfigValue {
-    const definition = knownDefinition(TOPIC_CONFIGS, name);
-    const text = this.overrides.get(name);
-    return text === undefined ? this.defaultValue(name) : parseConfigValue(definition, text);
-  }
-
-  /** The value without the topic's own. */
-  defaultValue(name: string): ConfigValue {
+  override defaultValue(name: string): ConfigValue {
     for (const synonym of TOPIC_CONFIG_SYNONYMS.get(name) ?? []) {
       const value = this.broker.value(synonym.name);
       if (value === null) continue;
@@ -72,29 +80,15 @@ export class TopicConfig extends TypedValues {
 }
 
 /** The configuration of a group as it counts now: its own values, then the broker's. */
-export class GroupConfig extends TypedValues {
-  readonly overrides: ReadonlyMap<string, string>;
-  readonly broker: EffectiveBrokerConfig;
-
-  constructor(overrides: ReadonlyMap<string, string>, broker: EffectiveBrokerConfig) {
-    super();
-    this.overrides = overrides;
-    this.broker = broker;
-  }
+export class GroupConfig extends ResourceConfigValues {
+  protected override readonly definitions = GROUP_CONFIG_DEFINITIONS;
 
   static resolve(configs: ConfigsImage | undefined, group: string, staticConfig: BrokerConfig): GroupConfig {
     const overrides = configs?.configFor(ConfigResourceType.GROUP, group) ?? NOTHING;
     return new GroupConfig(overrides, new EffectiveBrokerConfig(configs, staticConfig));
   }
 
-  override value(name: string): ConfigValue {
-    const definition = knownDefinition(GROUP_CONFIG_DEFINITIONS, name);
-    const text = this.overrides.get(name);
-    return text === undefined ? this.defaultValue(name) : parseConfigValue(definition, text);
-  }
-
-  /** The value without the group's own. */
-  defaultValue(name: string): ConfigValue {
+  override defaultValue(name: string): ConfigValue {
     if (name === "streams.assignor.name") return this.broker.list("group.streams.assignors")[0] ?? null;
     const synonym = groupConfigSynonym(name);
     if (synonym !== undefined) return this.broker.value(synonym);
