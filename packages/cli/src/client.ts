@@ -1,74 +1,58 @@
-import { Kafka } from "@samsa/client";
-import type { KafkaOptions } from "@samsa/client";
-import { addPairs } from "./properties.ts";
+import type { Admin } from "@samsa/client";
+import { ErrorCode, Kafka, KafkaError, nearestName } from "@samsa/client";
+import { clientProperties } from "./client-properties.ts";
+import { hint } from "./hints.ts";
 import { say } from "./talk.ts";
 
 export interface ConnectOptions {
-  readonly bootstrapServer: string;
+  readonly bootstrapServer?: string;
   readonly property?: readonly string[];
+  readonly commandConfig?: string;
 }
 
+const DEFAULT_BOOTSTRAP_SERVER = "127.0.0.1:9092";
 /** A command should fail while somebody still looks at it, and wait for a broker that is just starting. */
 const BOOTSTRAP_TIMEOUT_MS = 3000;
 const API_TIMEOUT_MS = 20_000;
 
-/** The options of a client as a whole; what else `-X` names goes to the producer or consumer. */
-const KAFKA_PROPERTIES = new Set([
-  "clientId",
-  "clientRack",
-  "clientDnsLookup",
-  "connectionsMaxIdleMs",
-  "metadataRecoveryStrategy",
-  "metadataRecoveryRebootstrapTriggerMs",
-  "securityProtocol",
-  "socketConnectionSetupTimeoutMaxMs",
-  "requestTimeoutMs",
-  "defaultApiTimeoutMs",
-  "socketConnectionSetupTimeoutMs",
-  "reconnectBackoffMs",
-  "reconnectBackoffMaxMs",
-  "retryBackoffMs",
-  "retryBackoffMaxMs",
-  "metadataMaxAgeMs",
-]);
-
-/** Runs work with a client and closes the client after it, whatever comes of it. */
+/**
+ * Runs work with a client and closes the client after it, whatever comes of it.
+ * @param otherNames options of the producer or consumer that the work makes; it is handed what was said of them
+ */
 export async function withKafka<T>(
   options: ConnectOptions,
   work: (kafka: Kafka, properties: Readonly<Record<string, unknown>>) => Promise<T>,
+  otherNames: readonly string[] = [],
 ): Promise<T> {
-  const { kafkaProperties, otherProperties } = clientProperties(options.property ?? []);
+  const { property = [], commandConfig } = options;
+  const { kafkaProperties, otherProperties, unusedKeys } = clientProperties(property, commandConfig, otherNames);
+  if (unusedKeys.length > 0) say(`${commandConfig}: of no use here: ${unusedKeys.join(", ")}`);
   await using kafka = new Kafka({
     clientId: "samsa-cli",
     bootstrapTimeoutMs: BOOTSTRAP_TIMEOUT_MS,
     defaultApiTimeoutMs: API_TIMEOUT_MS,
     onRetry: tellOnce(),
+    bootstrapServers: DEFAULT_BOOTSTRAP_SERVER,
     ...kafkaProperties,
-    bootstrapServers: options.bootstrapServer,
+    ...(options.bootstrapServer === undefined ? {} : { bootstrapServers: options.bootstrapServer }),
   });
   return await work(kafka, otherProperties);
 }
 
-/** Reads `-X linger.ms=50` as the option `lingerMs: 50`. */
-export function clientProperties(pairs: readonly string[]): {
-  readonly kafkaProperties: Partial<KafkaOptions>;
-  readonly otherProperties: Readonly<Record<string, unknown>>;
-} {
-  const properties = new Map<string, string>();
-  addPairs(properties, pairs, "-X");
-  const kafkaProperties: Record<string, unknown> = {};
-  const otherProperties: Record<string, unknown> = {};
-  for (const [key, text] of properties) {
-    const name = key.replaceAll(/[.-]([a-z])/gu, (_, letter: string) => letter.toUpperCase());
-    const target = KAFKA_PROPERTIES.has(name) ? kafkaProperties : otherProperties;
-    target[name] = valueOf(text);
+/** Work on topics that are named: where one is not there, the nearest that is gets told. */
+export async function withTopicNames<T>(admin: Admin, names: readonly string[], work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof KafkaError && error.code === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) {
+      const known = (await admin.listTopics({ includeInternal: true }).catch(() => [])).map(({ name }) => name);
+      for (const name of names) {
+        const nearest = known.includes(name) ? undefined : nearestName(name, known);
+        if (nearest !== undefined) hint(error, `did you mean ${nearest}?`);
+      }
+    }
+    throw error;
   }
-  return { kafkaProperties, otherProperties };
-}
-
-function valueOf(text: string): string | number | boolean {
-  if (/^-?\d+$/u.test(text)) return Number(text);
-  return text === "true" || text === "false" ? text === "true" : text;
 }
 
 /** A failure that is tried again is told once, not with every attempt. */

@@ -3,6 +3,7 @@ import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import { collect, examples, wholeNumber } from "./arguments.ts";
 import { ExitCode } from "./exit-code.ts";
 import type { Shell } from "./completion.ts";
+import { connecting } from "./connecting.ts";
 import { addLog } from "./log-program.ts";
 import { FORMAT_TOKENS } from "./record-format.ts";
 import { addStorage } from "./storage-program.ts";
@@ -155,7 +156,10 @@ function addTopic(program: Command, done: Done): void {
 }
 
 function addProduce(program: Command, done: Done): void {
-  connecting(program.command("produce [topic]"))
+  connecting(
+    program.command("produce [topic]"),
+    "a key of the client's or producer's configuration, e.g. -X linger.ms=50; may be repeated",
+  )
     .usage("<topic> [options]")
     .description("send each line of a file or of stdin as a record")
     .option("-k, --key-separator [separator]", "what stands before it in a line is the key (default: a tab)")
@@ -175,7 +179,6 @@ function addProduce(program: Command, done: Done): void {
         .default("none"),
     )
     .option("--max-request-size <bytes>", "most bytes of a record", wholeNumber, 1_048_576)
-    .addOption(propertyOption("a producer's configuration key, e.g. -X linger.ms=50; may be repeated"))
     .addHelpText(
       "after",
       examples([
@@ -191,7 +194,10 @@ function addProduce(program: Command, done: Done): void {
 }
 
 function addConsume(program: Command, done: Done): void {
-  connecting(program.command("consume <topic>"))
+  connecting(
+    program.command("consume <topic>"),
+    "a key of the client's or consumer's configuration, e.g. -X fetch.min.bytes=1000; may be repeated",
+  )
     .description("write the records of a topic to stdout")
     .option("-o, --offset <where>", "where to begin: start, end, N, -N (the last N), @time", "start")
     .option("-n, --count <number>", "stop after so many records", wholeNumber)
@@ -204,7 +210,6 @@ function addConsume(program: Command, done: Done): void {
         .choices(["read_uncommitted", "read_committed"])
         .default("read_uncommitted"),
     )
-    .addOption(propertyOption("a consumer's configuration key, e.g. -X fetch.min.bytes=1000; may be repeated"))
     .addHelpText("after", consumeHelp)
     .action(async (topic: string, options) => {
       const { consume } = await import("./commands/consume.ts");
@@ -229,19 +234,6 @@ function consumeHelp(): string {
       "samsa consume events -o @-1h --json | jq .value",
     ]),
   ].join("\n");
-}
-
-/** What every command that talks to a broker takes. */
-function connecting(command: Command): Command {
-  return command.addOption(
-    new Option("-b, --bootstrap-server <host:port>", "a broker to begin with, several with commas")
-      .default("127.0.0.1:9092")
-      .env("SAMSA_BOOTSTRAP_SERVER"),
-  );
-}
-
-function propertyOption(description: string): Option {
-  return new Option("-X, --property <key=value>", description).argParser(collect);
 }
 
 function collectNumbers(value: string, previous: readonly number[] = []): readonly number[] {

@@ -72,7 +72,7 @@ const mistakes = [
   { args: ["produce", "-k", "orders"], says: /-k took "orders"/, why: "a topic taken for a separator" },
   { args: ["produce", "t", "--acks", "2"], says: /Allowed choices are 0, 1, all/, why: "acks that do not exist" },
   { args: ["produce", "t", "-f", "/nowhere/words.txt"], says: /cannot be read/, why: "a file that is not there" },
-  { args: ["produce", "t", "-X", "lingerrr.ms=1"], says: /did you mean lingerMs/, why: "an unknown property" },
+  { args: ["produce", "t", "-X", "lingerrr.ms=1"], says: /did you mean linger\.ms/, why: "an unknown property" },
   { args: ["consume", "t", "-o", "middle"], says: /no place to begin/, why: "an offset that is none" },
   { args: ["consume", "t", "-f", "%q"], says: /means nothing in a format/, why: "an unknown token" },
   { args: ["consume", "t", "--json", "-f", "%s"], says: /one of them/, why: "two formats" },

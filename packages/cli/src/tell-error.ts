@@ -2,6 +2,7 @@ import process from "node:process";
 import { ErrorCode, KafkaError } from "@samsa/base";
 import { adviceFor, BrokerError, ConfigurationError, NoBrokerReachableError, TimeLimitError } from "@samsa/client";
 import { CommandError, ExitCode, UsageError } from "./exit-code.ts";
+import { hintsOf } from "./hints.ts";
 import { invocation } from "./invocation.ts";
 import { red, say } from "./talk.ts";
 
@@ -36,6 +37,7 @@ function tellKafkaError(error: KafkaError): ExitCode {
   const shown = error instanceof TimeLimitError && error.cause instanceof BrokerError ? error.cause : error;
   const advice = adviceFor(shown);
   tell(`${shown.codeName} (${shown.code}): ${error.message}`, [
+    ...hintsOf(error),
     ...(advice === undefined ? [] : [advice]),
     ...commandsFor(shown),
   ]);

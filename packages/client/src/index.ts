@@ -58,6 +58,7 @@ export type { BrokerNode, PartitionMetadata, TopicMetadata, TopicPartition } fro
 export { Consumer } from "./consumer/consumer.ts";
 export type { Assignment, IterationOptions } from "./consumer/consumer.ts";
 export type { ConsumerCounters } from "./consumer/consumer-counters.ts";
+export { CONSUMER_OPTION_NAMES } from "./consumer/consumer-options.ts";
 export type { AutoOffsetReset, ConsumerOptions } from "./consumer/consumer-options.ts";
 export { ConsumerBatch } from "./consumer/consumer-record.ts";
 export type { ConsumerRecord } from "./consumer/consumer-record.ts";
@@ -79,8 +80,9 @@ export {
   TimeLimitError,
   UnsupportedVersionError,
 } from "./errors.ts";
-export { Kafka } from "./kafka.ts";
+export { Kafka, KAFKA_OPTION_NAMES } from "./kafka.ts";
 export type { KafkaOptions } from "./kafka.ts";
+export { nearestName } from "./options.ts";
 export type { OpenTelemetryApi } from "./observability/open-telemetry.ts";
 export { traceContextOf } from "./observability/open-telemetry.ts";
 export type {
@@ -92,6 +94,7 @@ export type {
 export { Producer } from "./producer/producer.ts";
 export type { SendOptions } from "./producer/producer.ts";
 export type { ProducerCounters } from "./producer/producer-counters.ts";
+export { PRODUCER_OPTION_NAMES } from "./producer/producer-options.ts";
 export type { ProducerOptions } from "./producer/producer-options.ts";
 export { UNKNOWN_OFFSET } from "./producer/record.ts";
 export type { Data, DeliveryCallback, ProducerHeader, ProducerRecord, RecordMetadata } from "./producer/record.ts";

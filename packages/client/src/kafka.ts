@@ -115,6 +115,9 @@ const RULES: { readonly [Name in keyof Resolved]: OptionRule } = {
   random: anything,
 };
 
+/** What `new Kafka()` takes. */
+export const KAFKA_OPTION_NAMES: readonly string[] = Object.keys(RULES);
+
 /**
  * A client of one Kafka cluster: producers, consumers and administration over shared metadata. Nothing is opened until
  * something is asked of a broker; `close` (or `await using`) closes all.

@@ -1,8 +1,8 @@
 import process from "node:process";
 import type { Admin, Assignment, ConsumerOptions, OffsetSpec } from "@samsa/client";
-import { ClosedError } from "@samsa/client";
+import { ClosedError, CONSUMER_OPTION_NAMES } from "@samsa/client";
 import type { ConnectOptions } from "../client.ts";
-import { withKafka } from "../client.ts";
+import { withKafka, withTopicNames } from "../client.ts";
 import { ExitCode, UsageError } from "../exit-code.ts";
 import type { StartAt } from "../offset-option.ts";
 import { startAt } from "../offset-option.ts";
@@ -31,44 +31,48 @@ export async function consume(topic: string, options: ConsumeOptions): Promise<E
     isolationLevel: options.isolation as NonNullable<ConsumerOptions["isolationLevel"]>,
     autoOffsetReset: from.kind === "start" ? "earliest" : "none", // what was asked for and is gone is told, not skipped
   };
-  return await withKafka(options, async (kafka, properties) => {
-    const admin = kafka.admin();
-    const assignments = await assignmentsOf(admin, topic, from, options);
-    const consumer = kafka.consumer({ ...consumerOptions, ...properties });
-    const output = new Output();
-    const progress = new Progress("consumed");
-    const interruption = onInterrupt(() => void consumer.close());
-    const wanted = options.count ?? Number.POSITIVE_INFINITY;
-    try {
-      await consumer.assign(assignments);
-      if (options.exit !== true && isTerminal() && process.stdout.isTTY) say("Ctrl-C stops");
-      const shown = new ShownView(topic);
-      let taken = 0;
-      for await (const batch of taken < wanted ? consumer.batches() : []) {
-        shown.partition = batch.partition;
-        let bytes = 0;
-        const before = taken;
-        for (const view of batch.views()) {
-          shown.view = view;
-          format(shown, output.put);
-          bytes += Math.max(view.valueLength, 0);
-          if (output.isFull) await output.drain();
-          if (++taken === wanted) break;
+  return await withKafka(
+    options,
+    async (kafka, properties) => {
+      const admin = kafka.admin();
+      const assignments = await withTopicNames(admin, [topic], () => assignmentsOf(admin, topic, from, options));
+      const consumer = kafka.consumer({ ...consumerOptions, ...properties });
+      const output = new Output();
+      const progress = new Progress("consumed");
+      const interruption = onInterrupt(() => void consumer.close());
+      const wanted = options.count ?? Number.POSITIVE_INFINITY;
+      try {
+        await consumer.assign(assignments);
+        if (options.exit !== true && isTerminal() && process.stdout.isTTY) say("Ctrl-C stops");
+        const shown = new ShownView(topic);
+        let taken = 0;
+        for await (const batch of taken < wanted ? consumer.batches() : []) {
+          shown.partition = batch.partition;
+          let bytes = 0;
+          const before = taken;
+          for (const view of batch.views()) {
+            shown.view = view;
+            format(shown, output.put);
+            bytes += Math.max(view.valueLength, 0);
+            if (output.isFull) await output.drain();
+            if (++taken === wanted) break;
+          }
+          if (!process.stdout.isTTY) progress.add(taken - before, bytes);
+          if (taken === wanted) break;
+          await output.drain();
         }
-        if (!process.stdout.isTTY) progress.add(taken - before, bytes);
-        if (taken === wanted) break;
+      } catch (error) {
+        if (interruption.exitCode === undefined || !(error instanceof ClosedError)) throw error;
+      } finally {
         await output.drain();
+        interruption.dispose();
+        progress.clear();
       }
-    } catch (error) {
-      if (interruption.exitCode === undefined || !(error instanceof ClosedError)) throw error;
-    } finally {
-      await output.drain();
-      interruption.dispose();
-      progress.clear();
-    }
-    if (isTerminal() && !process.stdout.isTTY) say(progress.summary());
-    return interruption.exitCode ?? ExitCode.DONE;
-  });
+      if (isTerminal() && !process.stdout.isTTY) say(progress.summary());
+      return interruption.exitCode ?? ExitCode.DONE;
+    },
+    CONSUMER_OPTION_NAMES,
+  );
 }
 
 /** The record under the cursor of a batch, with the names around it. */

@@ -2,6 +2,7 @@ import { createReadStream, statSync } from "node:fs";
 import process from "node:process";
 import type { KafkaError } from "@samsa/base";
 import type { ProducerHeader, ProducerOptions, ProducerRecord } from "@samsa/client";
+import { PRODUCER_OPTION_NAMES } from "@samsa/client";
 import type { ConnectOptions } from "../client.ts";
 import { withKafka } from "../client.ts";
 import { ExitCode, UsageError } from "../exit-code.ts";
@@ -35,46 +36,50 @@ export async function produce(topic: string | undefined, options: ProduceOptions
   const splitter = new LineSplitter(unescapeBytes(options.delimiter), options.maxRequestSize);
   const input = openInput(options.file);
   const producerOptions = producerOptionsOf(options);
-  return await withKafka(options, async (kafka, properties) => {
-    const producer = kafka.producer({ ...producerOptions, ...properties });
-    const progress = new Progress("produced");
-    let failed = 0;
-    let failure: KafkaError | undefined;
-    const interruption = onInterrupt(() => input.destroy());
-    const onDelivery = (error: KafkaError | undefined): void => {
-      if (error === undefined) return progress.add(1, 0);
-      failed++;
-      failure ??= error;
-      input.destroy(); // what comes after would only fail too
-    };
-    const deliver = (line: Uint8Array): boolean => {
-      progress.add(0, line.length);
-      return producer.write(toRecord(line), onDelivery);
-    };
-    try {
-      for await (const chunk of input as AsyncIterable<Uint8Array>) {
-        for (const line of splitter.push(chunk)) {
-          if (!deliver(line)) await producer.ready();
-          if (failure !== undefined) break;
+  return await withKafka(
+    options,
+    async (kafka, properties) => {
+      const producer = kafka.producer({ ...producerOptions, ...properties });
+      const progress = new Progress("produced");
+      let failed = 0;
+      let failure: KafkaError | undefined;
+      const interruption = onInterrupt(() => input.destroy());
+      const onDelivery = (error: KafkaError | undefined): void => {
+        if (error === undefined) return progress.add(1, 0);
+        failed++;
+        failure ??= error;
+        input.destroy(); // what comes after would only fail too
+      };
+      const deliver = (line: Uint8Array): boolean => {
+        progress.add(0, line.length);
+        return producer.write(toRecord(line), onDelivery);
+      };
+      try {
+        for await (const chunk of input as AsyncIterable<Uint8Array>) {
+          for (const line of splitter.push(chunk)) {
+            if (!deliver(line)) await producer.ready();
+            if (failure !== undefined) break;
+          }
         }
+        const last = splitter.end();
+        if (last !== undefined) deliver(last);
+      } catch (error) {
+        const isOurs = interruption.exitCode !== undefined || failure !== undefined;
+        if (!isOurs) throw error;
+      } finally {
+        await producer.flush();
+        interruption.dispose();
+        progress.clear();
       }
-      const last = splitter.end();
-      if (last !== undefined) deliver(last);
-    } catch (error) {
-      const isOurs = interruption.exitCode !== undefined || failure !== undefined;
-      if (!isOurs) throw error;
-    } finally {
-      await producer.flush();
-      interruption.dispose();
-      progress.clear();
-    }
-    if (failure !== undefined) {
-      say(`${formatCount(progress.records)} records were produced, ${formatCount(failed)} were not`);
-      throw failure;
-    }
-    if (isTerminal()) say(progress.summary());
-    return interruption.exitCode ?? ExitCode.DONE;
-  });
+      if (failure !== undefined) {
+        say(`${formatCount(progress.records)} records were produced, ${formatCount(failed)} were not`);
+        throw failure;
+      }
+      if (isTerminal()) say(progress.summary());
+      return interruption.exitCode ?? ExitCode.DONE;
+    },
+    PRODUCER_OPTION_NAMES,
+  );
 }
 
 function topicOf(topic: string | undefined, options: ProduceOptions): string {

@@ -3,7 +3,7 @@ import { createInterface } from "node:readline/promises";
 import type { Admin, TopicMetadata } from "@samsa/client";
 import { ErrorCode, KafkaError } from "@samsa/base";
 import type { ConnectOptions } from "../client.ts";
-import { withKafka } from "../client.ts";
+import { withKafka, withTopicNames } from "../client.ts";
 import { CommandError, ExitCode } from "../exit-code.ts";
 import { addPairs } from "../properties.ts";
 import { isTerminal, say } from "../talk.ts";
@@ -77,7 +77,10 @@ export interface DescribeOptions extends ConnectOptions {
 export async function describeTopics(names: readonly string[], options: DescribeOptions): Promise<ExitCode> {
   return await withKafka(options, async (kafka) => {
     const admin = kafka.admin();
-    const topics = names.length === 0 ? await admin.listTopics() : await admin.describeTopics(names);
+    const topics =
+      names.length === 0
+        ? await admin.listTopics()
+        : await withTopicNames(admin, names, () => admin.describeTopics(names));
     for (const [index, topic] of topics.entries()) {
       const partitions = await describePartitions(admin, topic);
       if (options.json === true) {
@@ -141,7 +144,7 @@ export async function deleteTopics(names: readonly string[], options: DeleteOpti
     const admin = kafka.admin();
     for (const name of names) {
       try {
-        await admin.deleteTopics([name]);
+        await withTopicNames(admin, [name], () => admin.deleteTopics([name]));
         say(`deleted topic ${name}`);
       } catch (error) {
         const isGone = error instanceof KafkaError && error.code === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;

@@ -95,6 +95,9 @@ const RULES: { readonly [Name in keyof ResolvedConsumerOptions]: OptionRule } = 
   maxBufferedBytes: whole(1),
 };
 
+/** What `kafka.consumer()` takes. */
+export const CONSUMER_OPTION_NAMES: readonly string[] = Object.keys(RULES);
+
 /** @throws ConfigurationError */
 export function resolveConsumerOptions(given: object): ResolvedConsumerOptions {
   return resolveOptions("kafka.consumer()", given, DEFAULTS, RULES);

@@ -128,6 +128,9 @@ const RULES: { readonly [Name in keyof ResolvedProducerOptions]: OptionRule } = 
   partitionerRackAware: boolean,
 };
 
+/** What `kafka.producer()` takes. */
+export const PRODUCER_OPTION_NAMES: readonly string[] = Object.keys(RULES);
+
 /** What the producer has from the client it belongs to. */
 export interface ClientDefaults {
   readonly requestTimeoutMs: number;
