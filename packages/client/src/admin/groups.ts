@@ -1,7 +1,6 @@
-import { ByteReader, ErrorCode, KafkaError } from "@samsa/base";
+import { ErrorCode, KafkaError } from "@samsa/base";
 import { ConsumerGroupDescribeRequest } from "@samsa/protocol/messages/consumer-group-describe-request";
 import { ConsumerGroupDescribeResponse } from "@samsa/protocol/messages/consumer-group-describe-response";
-import { ConsumerProtocolAssignment } from "@samsa/protocol/messages/consumer-protocol-assignment";
 import { DeleteGroupsRequest } from "@samsa/protocol/messages/delete-groups-request";
 import { DeleteGroupsResponse } from "@samsa/protocol/messages/delete-groups-response";
 import { DescribeGroupsRequest } from "@samsa/protocol/messages/describe-groups-request";
@@ -20,7 +19,9 @@ import type {
 } from "@samsa/protocol/messages/streams-group-describe-response";
 import { StreamsGroupDescribeResponse } from "@samsa/protocol/messages/streams-group-describe-response";
 import type { TopicPartition } from "../cluster/topic-metadata.ts";
+import type { Api } from "../connection/api.ts";
 import { api } from "../connection/api.ts";
+import { CONSUMER_PROTOCOL_TYPE, decodeAssignment } from "../consumer/assignors/consumer-protocol.ts";
 import { UnsupportedVersionError } from "../errors.ts";
 import type { AdminDriver } from "./admin-driver.ts";
 import { errorOf, throwCode } from "./admin-driver.ts";
@@ -39,7 +40,6 @@ const STREAMS_GROUP_DESCRIBE = api(StreamsGroupDescribeRequest, StreamsGroupDesc
 const DELETE_GROUPS = api(DeleteGroupsRequest, DeleteGroupsResponse);
 /** From version 3 on several members may leave at once (KIP-345). */
 const LEAVE_GROUP = api(LeaveGroupRequest, LeaveGroupResponse, { lowestVersion: 3 });
-const CONSUMER_PROTOCOL = "consumer";
 
 const toGroupCoordinator = toCoordinator<string>(CoordinatorType.group, (id) => id);
 const itself = (id: string): string => id;
@@ -169,53 +169,79 @@ export interface DescribeGroupsOptions {
   readonly includeAuthorizedOperations?: boolean;
 }
 
-/** Named by group. */
-export async function describeClassicGroups(
+interface AnsweredGroup {
+  readonly groupId: string;
+  readonly errorCode: number;
+  readonly errorMessage: string | null;
+  readonly groupState: string;
+  readonly authorizedOperations: number;
+}
+
+/** Asks the coordinator of each group, by the API for its type. */
+async function describeGroups<Request, Group extends AnsweredGroup, Description>(
   driver: AdminDriver,
+  describe: Api<Request, { readonly groups: readonly Group[] }>,
   groupIds: readonly string[],
-  includeAuthorizedOperations: boolean,
-): Promise<ItemResults<ClassicGroupDescription>> {
-  return await driver.items<string, ClassicGroupDescription>({
-    what: "DescribeGroups",
+  requestFor: (groupIds: readonly string[]) => Request,
+  descriptionOf: (group: Group) => Description,
+): Promise<ItemResults<Description>> {
+  return await driver.items<string, Description>({
+    what: describe.name,
     items: groupIds,
     nameOf: itself,
     route: toGroupCoordinator,
     ask: async (connection, some) => {
-      const request = DescribeGroupsRequest.create({ groups: some, includeAuthorizedOperations });
-      const { groups } = await connection.send(DESCRIBE_GROUPS, request);
-      const answers = groups.map((group): [string, ClassicGroupDescription | KafkaError] => [
+      const { groups } = await connection.send(describe, requestFor(some));
+      const answers = groups.map((group): [string, Description | KafkaError] => [
         group.groupId,
-        errorOf(group.errorCode, `group ${group.groupId}`, group.errorMessage) ?? {
-          type: "classic",
-          groupId: group.groupId,
-          state: group.groupState,
-          protocolType: group.protocolType,
-          protocol: group.protocolData,
-          members: group.members.map((member) => ({
-            memberId: member.memberId,
-            groupInstanceId: member.groupInstanceId,
-            clientId: member.clientId,
-            clientHost: member.clientHost,
-            assignment: group.protocolType === CONSUMER_PROTOCOL ? assignmentOf(member.memberAssignment) : [],
-            metadataBytes: member.memberMetadata,
-            assignmentBytes: member.memberAssignment,
-          })),
-          authorizedOperations: operationsOf(group.authorizedOperations),
-        },
+        errorOf(group.errorCode, `group ${group.groupId}`, group.errorMessage) ?? descriptionOf(group),
       ]);
       return byName(some, itself, answers);
     },
   });
 }
 
+function commonOf({
+  groupId,
+  groupState,
+  authorizedOperations,
+}: AnsweredGroup): Omit<DescribedGroup<never>, "members"> {
+  return { groupId, state: groupState, authorizedOperations: operationsOf(authorizedOperations) };
+}
+
+/** Named by group. */
+export async function describeClassicGroups(
+  driver: AdminDriver,
+  groupIds: readonly string[],
+  includeAuthorizedOperations: boolean,
+): Promise<ItemResults<ClassicGroupDescription>> {
+  return await describeGroups(
+    driver,
+    DESCRIBE_GROUPS,
+    groupIds,
+    (some) => DescribeGroupsRequest.create({ groups: some, includeAuthorizedOperations }),
+    (group): ClassicGroupDescription => ({
+      ...commonOf(group),
+      type: "classic",
+      protocolType: group.protocolType,
+      protocol: group.protocolData,
+      members: group.members.map((member) => ({
+        memberId: member.memberId,
+        groupInstanceId: member.groupInstanceId,
+        clientId: member.clientId,
+        clientHost: member.clientHost,
+        assignment: group.protocolType === CONSUMER_PROTOCOL_TYPE ? assignmentOf(member.memberAssignment) : [],
+        metadataBytes: member.memberMetadata,
+        assignmentBytes: member.memberAssignment,
+      })),
+    }),
+  );
+}
+
 /** What other clients put there is their affair: bytes that are no assignment are none. */
 function assignmentOf(bytes: Uint8Array): readonly TopicPartition[] {
   try {
-    const reader = new ByteReader(bytes);
-    if (reader.remaining < 2) return [];
-    const version = Math.min(reader.int16(), ConsumerProtocolAssignment.highestVersion);
-    const { assignedPartitions } = ConsumerProtocolAssignment.read(reader, version);
-    return assignedPartitions.flatMap(({ topic, partitions }) => partitions.map((partition) => ({ topic, partition })));
+    return decodeAssignment(bytes).partitions;
   } catch (error) {
     if (error instanceof KafkaError) return [];
     throw error;
@@ -228,42 +254,32 @@ export async function describeConsumerGroups(
   groupIds: readonly string[],
   includeAuthorizedOperations: boolean,
 ): Promise<ItemResults<ConsumerGroupDescription | ClassicGroupDescription>> {
-  const described = await driver.items<string, ConsumerGroupDescription>({
-    what: "ConsumerGroupDescribe",
-    items: groupIds,
-    nameOf: itself,
-    route: toGroupCoordinator,
-    ask: async (connection, some) => {
-      const request = ConsumerGroupDescribeRequest.create({ groupIds: some, includeAuthorizedOperations });
-      const { groups } = await connection.send(CONSUMER_GROUP_DESCRIBE, request);
-      const answers = groups.map((group): [string, ConsumerGroupDescription | KafkaError] => [
-        group.groupId,
-        errorOf(group.errorCode, `group ${group.groupId}`, group.errorMessage) ?? {
-          type: "consumer",
-          groupId: group.groupId,
-          state: group.groupState,
-          groupEpoch: group.groupEpoch,
-          assignmentEpoch: group.assignmentEpoch,
-          assignor: group.assignorName,
-          members: group.members.map((member) => ({
-            memberId: member.memberId,
-            groupInstanceId: member.instanceId,
-            rackId: member.rackId,
-            memberEpoch: member.memberEpoch,
-            clientId: member.clientId,
-            clientHost: member.clientHost,
-            subscribedTopics: member.subscribedTopicNames,
-            subscribedRegex: member.subscribedTopicRegex,
-            assignment: partitionsOf(member.assignment),
-            targetAssignment: partitionsOf(member.targetAssignment),
-            isClassic: member.memberType === 0,
-          })),
-          authorizedOperations: operationsOf(group.authorizedOperations),
-        },
-      ]);
-      return byName(some, itself, answers);
-    },
-  });
+  const described = await describeGroups(
+    driver,
+    CONSUMER_GROUP_DESCRIBE,
+    groupIds,
+    (some) => ConsumerGroupDescribeRequest.create({ groupIds: some, includeAuthorizedOperations }),
+    (group): ConsumerGroupDescription => ({
+      ...commonOf(group),
+      type: "consumer",
+      groupEpoch: group.groupEpoch,
+      assignmentEpoch: group.assignmentEpoch,
+      assignor: group.assignorName,
+      members: group.members.map((member) => ({
+        memberId: member.memberId,
+        groupInstanceId: member.instanceId,
+        rackId: member.rackId,
+        memberEpoch: member.memberEpoch,
+        clientId: member.clientId,
+        clientHost: member.clientHost,
+        subscribedTopics: member.subscribedTopicNames,
+        subscribedRegex: member.subscribedTopicRegex,
+        assignment: partitionsOf(member.assignment),
+        targetAssignment: partitionsOf(member.targetAssignment),
+        isClassic: member.memberType === 0,
+      })),
+    }),
+  );
   const classic = Array.from(described.errors)
     .filter(([, error]) => error.code === ErrorCode.GROUP_ID_NOT_FOUND || error instanceof UnsupportedVersionError)
     .map(([groupId]) => groupId);
@@ -288,38 +304,28 @@ export async function describeShareGroups(
   groupIds: readonly string[],
   includeAuthorizedOperations: boolean,
 ): Promise<ItemResults<ShareGroupDescription>> {
-  return await driver.items<string, ShareGroupDescription>({
-    what: "ShareGroupDescribe",
-    items: groupIds,
-    nameOf: itself,
-    route: toGroupCoordinator,
-    ask: async (connection, some) => {
-      const request = ShareGroupDescribeRequest.create({ groupIds: some, includeAuthorizedOperations });
-      const { groups } = await connection.send(SHARE_GROUP_DESCRIBE, request);
-      const answers = groups.map((group): [string, ShareGroupDescription | KafkaError] => [
-        group.groupId,
-        errorOf(group.errorCode, `group ${group.groupId}`, group.errorMessage) ?? {
-          type: "share",
-          groupId: group.groupId,
-          state: group.groupState,
-          groupEpoch: group.groupEpoch,
-          assignmentEpoch: group.assignmentEpoch,
-          assignor: group.assignorName,
-          members: group.members.map((member) => ({
-            memberId: member.memberId,
-            rackId: member.rackId,
-            memberEpoch: member.memberEpoch,
-            clientId: member.clientId,
-            clientHost: member.clientHost,
-            subscribedTopics: member.subscribedTopicNames,
-            assignment: partitionsOf(member.assignment),
-          })),
-          authorizedOperations: operationsOf(group.authorizedOperations),
-        },
-      ]);
-      return byName(some, itself, answers);
-    },
-  });
+  return await describeGroups(
+    driver,
+    SHARE_GROUP_DESCRIBE,
+    groupIds,
+    (some) => ShareGroupDescribeRequest.create({ groupIds: some, includeAuthorizedOperations }),
+    (group): ShareGroupDescription => ({
+      ...commonOf(group),
+      type: "share",
+      groupEpoch: group.groupEpoch,
+      assignmentEpoch: group.assignmentEpoch,
+      assignor: group.assignorName,
+      members: group.members.map((member) => ({
+        memberId: member.memberId,
+        rackId: member.rackId,
+        memberEpoch: member.memberEpoch,
+        clientId: member.clientId,
+        clientHost: member.clientHost,
+        subscribedTopics: member.subscribedTopicNames,
+        assignment: partitionsOf(member.assignment),
+      })),
+    }),
+  );
 }
 
 /** KIP-1071. Named by group. */
@@ -328,45 +334,35 @@ export async function describeStreamsGroups(
   groupIds: readonly string[],
   includeAuthorizedOperations: boolean,
 ): Promise<ItemResults<StreamsGroupDescription>> {
-  return await driver.items<string, StreamsGroupDescription>({
-    what: "StreamsGroupDescribe",
-    items: groupIds,
-    nameOf: itself,
-    route: toGroupCoordinator,
-    ask: async (connection, some) => {
-      const request = StreamsGroupDescribeRequest.create({ groupIds: some, includeAuthorizedOperations });
-      const { groups } = await connection.send(STREAMS_GROUP_DESCRIBE, request);
-      const answers = groups.map((group): [string, StreamsGroupDescription | KafkaError] => [
-        group.groupId,
-        errorOf(group.errorCode, `group ${group.groupId}`, group.errorMessage) ?? {
-          type: "streams",
-          groupId: group.groupId,
-          state: group.groupState,
-          groupEpoch: group.groupEpoch,
-          assignmentEpoch: group.assignmentEpoch,
-          topology: group.topology,
-          topologyDescription: group.topologyDescription,
-          members: group.members.map((member) => ({
-            memberId: member.memberId,
-            groupInstanceId: member.instanceId,
-            rackId: member.rackId,
-            memberEpoch: member.memberEpoch,
-            topologyEpoch: member.topologyEpoch,
-            processId: member.processId,
-            clientId: member.clientId,
-            clientHost: member.clientHost,
-            userEndpoint: member.userEndpoint,
-            clientTags: Object.fromEntries(member.clientTags.map(({ key, value }) => [key, value])),
-            assignment: member.assignment,
-            targetAssignment: member.targetAssignment,
-            isClassic: member.isClassic,
-          })),
-          authorizedOperations: operationsOf(group.authorizedOperations),
-        },
-      ]);
-      return byName(some, itself, answers);
-    },
-  });
+  return await describeGroups(
+    driver,
+    STREAMS_GROUP_DESCRIBE,
+    groupIds,
+    (some) => StreamsGroupDescribeRequest.create({ groupIds: some, includeAuthorizedOperations }),
+    (group): StreamsGroupDescription => ({
+      ...commonOf(group),
+      type: "streams",
+      groupEpoch: group.groupEpoch,
+      assignmentEpoch: group.assignmentEpoch,
+      topology: group.topology,
+      topologyDescription: group.topologyDescription,
+      members: group.members.map((member) => ({
+        memberId: member.memberId,
+        groupInstanceId: member.instanceId,
+        rackId: member.rackId,
+        memberEpoch: member.memberEpoch,
+        topologyEpoch: member.topologyEpoch,
+        processId: member.processId,
+        clientId: member.clientId,
+        clientHost: member.clientHost,
+        userEndpoint: member.userEndpoint,
+        clientTags: Object.fromEntries(member.clientTags.map(({ key, value }) => [key, value])),
+        assignment: member.assignment,
+        targetAssignment: member.targetAssignment,
+        isClassic: member.isClassic,
+      })),
+    }),
+  );
 }
 
 /** Groups of any type, once they are empty. */
