@@ -2,15 +2,17 @@ import type { Random } from "@samsa/base";
 import { ErrorCode, errorCodeOf, KafkaError } from "@samsa/base";
 import type { HeartbeatRequest } from "@samsa/protocol/messages/heartbeat-request";
 import type { JoinGroupRequest } from "@samsa/protocol/messages/join-group-request";
-import { JoinGroupResponse } from "@samsa/protocol/messages/join-group-response";
+import type { JoinGroupResponse } from "@samsa/protocol/messages/join-group-response";
 import type { LeaveGroupRequestMemberIdentity } from "@samsa/protocol/messages/leave-group-request";
 import type { LeaveGroupResponseMemberResponse } from "@samsa/protocol/messages/leave-group-response";
 import type { SyncGroupRequest } from "@samsa/protocol/messages/sync-group-request";
-import { SyncGroupResponse } from "@samsa/protocol/messages/sync-group-response";
+import type { SyncGroupResponse } from "@samsa/protocol/messages/sync-group-response";
 import type { Reply, Step } from "../runtime/coordinator-shard.ts";
 import { ClassicGroup } from "./classic-group.ts";
 import type { MemberProtocol } from "./classic-group-member.ts";
 import { ClassicGroupMember } from "./classic-group-member.ts";
+import { ClassicGroupRebalance } from "./classic-group-rebalance.ts";
+import { joinResponse, refusedJoin, syncResponse } from "./classic-group-responses.ts";
 import type { GroupConfig } from "./group-config.ts";
 import type { GroupRecord } from "./group-records.ts";
 import { memberIdOf } from "./member-id.ts";
@@ -23,7 +25,6 @@ export interface JoinContext {
 }
 
 const UNKNOWN_MEMBER_ID = "";
-const NO_GENERATION = -1;
 /** How long a JoinGroup of one that has no member id yet may wait (Kafka's internal group.new.member.join.timeout). */
 const NEW_MEMBER_JOIN_TIMEOUT_MS = 5 * 60_000;
 const FIRST_VERSION_WITH_MEMBER_ID_REQUIRED = 4;
@@ -38,18 +39,20 @@ type GroupStep = Step<GroupRecord>;
 export class ClassicGroupManager {
   readonly #config: GroupConfig;
   readonly #random: Random;
+  readonly #rebalance: ClassicGroupRebalance;
   readonly groups = new Map<string, ClassicGroup>();
 
   constructor(config: GroupConfig, random: Random) {
     this.#config = config;
     this.#random = random;
+    this.#rebalance = new ClassicGroupRebalance(config);
   }
 
   /** Everyone who was a member gets a whole session to be heard of again. */
   onLoaded(step: GroupStep): void {
     for (const group of this.groups.values()) {
-      for (const member of group.members) this.#expectHeartbeat(step, group, member, member.sessionTimeoutMs);
-      if (group.size > this.#config.maxSize) this.#prepareRebalance(step, group);
+      for (const member of group.members) this.#rebalance.expectHeartbeat(step, group, member, member.sessionTimeoutMs);
+      if (group.size > this.#config.maxSize) this.#rebalance.prepareRebalance(step, group);
     }
   }
 
@@ -96,13 +99,13 @@ export class ClassicGroupManager {
       case "PreparingRebalance":
         throw new KafkaError(ErrorCode.REBALANCE_IN_PROGRESS);
       case "CompletingRebalance":
-        this.#refuseSync(step, member, ErrorCode.UNKNOWN_MEMBER_ID); // one that it sent before and waits for no more
+        this.#rebalance.refuseSync(step, member, ErrorCode.UNKNOWN_MEMBER_ID); // one that it sent before and waits for no more
         member.awaitingSync = reply;
-        this.#syncReceived(step, group, memberId);
+        this.#rebalance.syncReceived(step, group, memberId);
         if (group.leaderId === memberId) this.#persistAssignment(step, group, request);
         return;
       case "Stable":
-        this.#syncReceived(step, group, memberId);
+        this.#rebalance.syncReceived(step, group, memberId);
         step.reply(reply, syncResponse(group, member));
     }
   }
@@ -113,7 +116,7 @@ export class ClassicGroupManager {
     const group = this.#groupOfMember(groupId);
     const member = group.validateMember(memberId, groupInstanceId);
     if (generationId !== group.generationId) throw new KafkaError(ErrorCode.ILLEGAL_GENERATION);
-    this.#expectHeartbeat(step, group, member, member.sessionTimeoutMs);
+    this.#rebalance.expectHeartbeat(step, group, member, member.sessionTimeoutMs);
     if (group.state === "PreparingRebalance") throw new KafkaError(ErrorCode.REBALANCE_IN_PROGRESS);
   }
 
@@ -135,7 +138,7 @@ export class ClassicGroupManager {
         return { memberId, groupInstanceId, errorCode: errorCodeOf(error) };
       }
     });
-    if (hasLeft) this.#rebalanceOrCompleteJoin(step, group);
+    if (hasLeft) this.#rebalance.rebalanceOrCompleteJoin(step, group);
     return answers;
   }
 
@@ -143,7 +146,7 @@ export class ClassicGroupManager {
   onOffsetsCommitted(step: GroupStep, group: ClassicGroup, memberId: string): void {
     const member = group.member(memberId);
     if (member === undefined || (group.state !== "Stable" && group.state !== "PreparingRebalance")) return;
-    this.#expectHeartbeat(step, group, member, member.sessionTimeoutMs);
+    this.#rebalance.expectHeartbeat(step, group, member, member.sessionTimeoutMs);
   }
 
   #groupOfMember(groupId: string): ClassicGroup {
@@ -179,10 +182,7 @@ export class ClassicGroupManager {
     const old = existing === undefined ? undefined : group.member(existing);
     if (old !== undefined) return this.#replaceStaticMember(step, group, old, newMemberId, request, context, reply);
     if (groupInstanceId === null && context.apiVersion >= FIRST_VERSION_WITH_MEMBER_ID_REQUIRED) {
-      group.pendingJoinMembers.add(newMemberId);
-      step.setTimer(heartbeatKey(group, newMemberId), request.sessionTimeoutMs, (later) =>
-        this.#expirePendingMember(later, group, newMemberId),
-      );
+      this.#rebalance.expectPendingMember(step, group, newMemberId, request.sessionTimeoutMs);
       return step.reply(reply, refusedJoin(ErrorCode.MEMBER_ID_REQUIRED, newMemberId));
     }
     this.#addMember(step, group, newMemberId, request, context, reply);
@@ -217,7 +217,7 @@ export class ClassicGroupManager {
       return step.reply(reply, refusedJoin(ErrorCode.UNKNOWN_MEMBER_ID, memberId));
     }
     this.#updateMember(step, member, request, reply);
-    this.#rebalanceOrCompleteJoin(step, group);
+    this.#rebalance.rebalanceOrCompleteJoin(step, group);
   }
 
   #addMember(
@@ -239,8 +239,8 @@ export class ClassicGroupManager {
     if (group.size === 0) group.protocolType = protocolType;
     group.add(member);
     // It cannot send heartbeats, and a client that goes away while it waits is not noticed: so the waiting itself has an end.
-    this.#expectHeartbeat(step, group, member, NEW_MEMBER_JOIN_TIMEOUT_MS);
-    this.#rebalanceOrCompleteJoin(step, group);
+    this.#rebalance.expectHeartbeat(step, group, member, NEW_MEMBER_JOIN_TIMEOUT_MS);
+    this.#rebalance.rebalanceOrCompleteJoin(step, group);
   }
 
   #updateMember(
@@ -273,13 +273,13 @@ export class ClassicGroupManager {
     if (old.awaitingJoin !== undefined) {
       step.reply(old.awaitingJoin, refusedJoin(ErrorCode.FENCED_INSTANCE_ID, old.memberId));
     }
-    this.#refuseSync(step, old, ErrorCode.FENCED_INSTANCE_ID);
-    step.cancelTimer(heartbeatKey(group, old.memberId));
+    this.#rebalance.refuseSync(step, old, ErrorCode.FENCED_INSTANCE_ID);
+    this.#rebalance.expectNoHeartbeat(step, group, old.memberId);
     const member = group.replaceStatic(old, newMemberId);
-    this.#expectHeartbeat(step, group, member, member.sessionTimeoutMs);
+    this.#rebalance.expectHeartbeat(step, group, member, member.sessionTimeoutMs);
     this.#updateMember(step, member, request, reply);
     if (group.state !== "Stable" || group.selectProtocol() !== group.protocolName) {
-      return this.#rebalanceOrCompleteJoin(step, group);
+      return this.#rebalance.rebalanceOrCompleteJoin(step, group);
     }
     // The group goes on as it is; that the member has another id must be known to a coordinator after this one.
     step.append([group.toRecord()], {
@@ -295,7 +295,7 @@ export class ClassicGroupManager {
           ? { ...response, skipAssignment: isLeader }
           : { ...response, leader: leaderBefore, members: [] };
         later.reply(reply, answer);
-        this.#expectHeartbeat(later, group, member, member.sessionTimeoutMs);
+        this.#rebalance.expectHeartbeat(later, group, member, member.sessionTimeoutMs);
       },
       onFailed: (later, error) => {
         if (group.member(newMemberId) !== member) return;
@@ -305,8 +305,8 @@ export class ClassicGroupManager {
         former.protocols = old.protocols;
         former.rebalanceTimeoutMs = old.rebalanceTimeoutMs;
         former.sessionTimeoutMs = old.sessionTimeoutMs;
-        later.cancelTimer(heartbeatKey(group, newMemberId));
-        this.#expectHeartbeat(later, group, former, former.sessionTimeoutMs);
+        this.#rebalance.expectNoHeartbeat(later, group, newMemberId);
+        this.#rebalance.expectHeartbeat(later, group, former, former.sessionTimeoutMs);
       },
     });
   }
@@ -323,31 +323,18 @@ export class ClassicGroupManager {
         group.transitionTo("Stable", later.nowMs);
         for (const member of group.members) {
           member.assignment = assignments.get(member.memberId)?.slice() ?? new Uint8Array(0);
-          this.#answerSync(later, group, member);
+          this.#rebalance.answerSync(later, group, member);
         }
       },
       onFailed: (later, error) => {
         if (!isCurrent()) return;
         for (const member of group.members) {
           member.assignment = new Uint8Array(0);
-          this.#refuseSync(later, member, error.code);
+          this.#rebalance.refuseSync(later, member, error.code);
         }
-        this.#prepareRebalance(later, group);
+        this.#rebalance.prepareRebalance(later, group);
       },
     });
-  }
-
-  #answerSync(step: GroupStep, group: ClassicGroup, member: ClassicGroupMember): void {
-    if (member.awaitingSync === undefined) return;
-    step.reply(member.awaitingSync, syncResponse(group, member));
-    member.awaitingSync = undefined;
-    this.#expectHeartbeat(step, group, member, member.sessionTimeoutMs);
-  }
-
-  #refuseSync(step: GroupStep, member: ClassicGroupMember, errorCode: ErrorCode): void {
-    if (member.awaitingSync === undefined) return;
-    step.reply(member.awaitingSync, SyncGroupResponse.create({ errorCode }));
-    member.awaitingSync = undefined;
   }
 
   #leave(step: GroupStep, group: ClassicGroup, memberId: string, groupInstanceId: string | null): void {
@@ -360,128 +347,7 @@ export class ClassicGroupManager {
     } else if (!group.pendingJoinMembers.has(memberId)) {
       group.validateMember(memberId, groupInstanceId);
     }
-    this.#removeMember(step, group, leaving);
-  }
-
-  /** Whoever is removed while it waits is told to join anew. */
-  #removeMember(step: GroupStep, group: ClassicGroup, memberId: string): void {
-    const member = group.member(memberId);
-    if (member?.awaitingJoin !== undefined) {
-      step.reply(member.awaitingJoin, refusedJoin(ErrorCode.UNKNOWN_MEMBER_ID, UNKNOWN_MEMBER_ID));
-      member.awaitingJoin = undefined;
-    }
-    if (member !== undefined) this.#refuseSync(step, member, ErrorCode.UNKNOWN_MEMBER_ID);
-    group.remove(memberId);
-    step.cancelTimer(heartbeatKey(group, memberId));
-  }
-
-  #rebalanceOrCompleteJoin(step: GroupStep, group: ClassicGroup): void {
-    switch (group.state) {
-      case "Empty":
-        // Pending members may come and go without a rebalance.
-        if (group.size > 0) this.#prepareRebalance(step, group);
-        return;
-      case "CompletingRebalance":
-      case "Stable":
-        return this.#prepareRebalance(step, group);
-      case "PreparingRebalance":
-        // The first rebalance ends with its delay, not with the first member.
-        if (group.previousState !== "Empty" && group.hasAllMembersJoined) this.#completeJoin(step, group);
-        return;
-      case "Dead":
-        return;
-    }
-  }
-
-  #prepareRebalance(step: GroupStep, group: ClassicGroup): void {
-    if (group.state === "CompletingRebalance") {
-      for (const member of group.members) {
-        member.assignment = new Uint8Array(0);
-        if (member.awaitingSync === undefined) continue;
-        this.#refuseSync(step, member, ErrorCode.REBALANCE_IN_PROGRESS);
-        this.#expectHeartbeat(step, group, member, member.sessionTimeoutMs);
-      }
-    }
-    step.cancelTimer(syncKey(group));
-    const isInitial = group.state === "Empty";
-    group.transitionTo("PreparingRebalance", step.nowMs);
-    if (isInitial) {
-      const { initialRebalanceDelayMs: delayMs } = this.#config;
-      group.newMemberAdded = false;
-      const remainingMs = Math.max(group.rebalanceTimeoutMs - delayMs, 0);
-      if (delayMs <= 0) return this.#completeJoin(step, group);
-      return this.#delayInitialRebalance(step, group, delayMs, remainingMs);
-    }
-    if (group.hasAllMembersJoined) return this.#completeJoin(step, group);
-    step.setTimer(joinKey(group), group.rebalanceTimeoutMs, (later) => this.#completeJoin(later, group));
-  }
-
-  /** Waits once more as long as someone has come meanwhile, at most the rebalance timeout (KIP-134). */
-  #delayInitialRebalance(step: GroupStep, group: ClassicGroup, delayMs: number, remainingMs: number): void {
-    step.setTimer(joinKey(group), delayMs, (later) => {
-      if (!group.newMemberAdded || remainingMs === 0) return this.#completeJoin(later, group);
-      group.newMemberAdded = false;
-      const next = Math.min(this.#config.initialRebalanceDelayMs, remainingMs);
-      this.#delayInitialRebalance(later, group, next, Math.max(remainingMs - delayMs, 0));
-    });
-  }
-
-  /** All have joined, or the time is over: who is not back is out, static members excepted. */
-  #completeJoin(step: GroupStep, group: ClassicGroup): void {
-    if (group.state !== "PreparingRebalance") return;
-    step.cancelTimer(joinKey(group));
-    for (const member of group.members) {
-      if (member.awaitingJoin !== undefined || member.isStatic) continue;
-      group.remove(member.memberId);
-      step.cancelTimer(heartbeatKey(group, member.memberId));
-    }
-    if (group.size > 0 && !group.maybeElectNewJoinedLeader()) {
-      // Only static members, and none of them is back: their sessions decide.
-      step.setTimer(joinKey(group), group.rebalanceTimeoutMs, (later) => this.#completeJoin(later, group));
-      return;
-    }
-    group.initNextGeneration(step.nowMs);
-    if (group.size === 0) return step.append([group.toRecord()], { replay: false });
-    for (const member of group.members) {
-      if (member.awaitingJoin !== undefined) {
-        step.reply(member.awaitingJoin, joinResponse(group, member));
-        member.awaitingJoin = undefined;
-        this.#expectHeartbeat(step, group, member, member.sessionTimeoutMs);
-      }
-      member.isNew = false;
-      group.pendingSyncMembers.add(member.memberId);
-    }
-    const { generationId } = group;
-    step.setTimer(syncKey(group), group.rebalanceTimeoutMs, (later) => this.#expireSync(later, group, generationId));
-  }
-
-  #syncReceived(step: GroupStep, group: ClassicGroup, memberId: string): void {
-    group.pendingSyncMembers.delete(memberId);
-    if (group.pendingSyncMembers.size === 0) step.cancelTimer(syncKey(group));
-  }
-
-  /** Members that did not sync in time are out, so that no phase waits for ever. */
-  #expireSync(step: GroupStep, group: ClassicGroup, generationId: number): void {
-    const isWaiting = group.state === "CompletingRebalance" || group.state === "Stable";
-    if (!isWaiting || group.generationId !== generationId || group.pendingSyncMembers.size === 0) return;
-    for (const memberId of group.pendingSyncMembers) this.#removeMember(step, group, memberId);
-    this.#prepareRebalance(step, group);
-  }
-
-  #expectHeartbeat(step: GroupStep, group: ClassicGroup, member: ClassicGroupMember, timeoutMs: number): void {
-    const { memberId } = member;
-    step.setTimer(heartbeatKey(group, memberId), timeoutMs, (later) => {
-      if (group.member(memberId) !== member) return;
-      // Who waits for us does not owe us a sign of life, until it is answered.
-      if (!member.isNew && (member.awaitingJoin !== undefined || member.awaitingSync !== undefined)) return;
-      this.#removeMember(later, group, memberId);
-      this.#rebalanceOrCompleteJoin(later, group);
-    });
-  }
-
-  #expirePendingMember(step: GroupStep, group: ClassicGroup, memberId: string): void {
-    if (!group.pendingJoinMembers.delete(memberId)) return;
-    if (group.state === "PreparingRebalance") this.#rebalanceOrCompleteJoin(step, group);
+    this.#rebalance.removeMember(step, group, leaving);
   }
 }
 
@@ -497,37 +363,4 @@ function ownProtocols({ protocols }: JoinGroupRequest): readonly MemberProtocol[
 
 function isOther(requested: string | null, current: string | undefined): boolean {
   return requested !== null && current !== undefined && requested !== current;
-}
-
-function refusedJoin(errorCode: ErrorCode, memberId: string): JoinGroupResponse {
-  return JoinGroupResponse.create({ errorCode, memberId, generationId: NO_GENERATION, protocolName: "" });
-}
-
-/** The current generation, and for the leader what it needs to assign. */
-function joinResponse(group: ClassicGroup, { memberId }: ClassicGroupMember): JoinGroupResponse {
-  const { generationId, protocolName = "", leaderId = "" } = group;
-  const protocolType = group.protocolType ?? null;
-  const members = leaderId === memberId ? group.members.map((member) => member.toJoinResponse(protocolName)) : [];
-  return JoinGroupResponse.create({ generationId, protocolType, protocolName, leader: leaderId, memberId, members });
-}
-
-function syncResponse(group: ClassicGroup, { assignment }: ClassicGroupMember): SyncGroupResponse {
-  const { protocolType, protocolName } = group;
-  return SyncGroupResponse.create({
-    protocolType: protocolType ?? null,
-    protocolName: protocolName ?? null,
-    assignment,
-  });
-}
-
-function heartbeatKey({ groupId }: ClassicGroup, memberId: string): string {
-  return `heartbeat/${groupId}/${memberId}`;
-}
-
-function joinKey({ groupId }: ClassicGroup): string {
-  return `join/${groupId}`;
-}
-
-function syncKey({ groupId }: ClassicGroup): string {
-  return `sync/${groupId}`;
 }

@@ -309,3 +309,15 @@ test("a group that was stable is so for its next coordinator, and its members ha
   for (const id of ids) assert.equal(await codeOf(harness.heartbeat(id, generation)), ErrorCode.NONE);
   assert.equal(text((await harness.sync(ids[1] ?? "", generation)).assignment), "partition 1");
 });
+
+test("a group keeps a bounded number of ids whose owners have yet to come, and forgets the oldest", async () => {
+  const harness = await GroupHarness.start();
+  const first = await harness.newMemberId();
+  const next = await harness.newMemberId();
+  for (let count = 2; count <= 10_000; count++) await harness.newMemberId();
+  assert.equal((await harness.join({ memberId: first })).errorCode, ErrorCode.UNKNOWN_MEMBER_ID);
+  assert.equal(harness.clock.pendingTimers, 10_000 + 1); // and the one of expiring offsets
+  void harness.join({ memberId: next }).catch(() => undefined);
+  await settle();
+  assert.equal(await harness.state(), "PreparingRebalance");
+});

@@ -1,4 +1,4 @@
-/** What the group coordinator is configured with, from Kafka's keys. */
+/** What the group coordinator is configured with, from Kafka's keys. Asked for at every use: some change while the broker runs. */
 export interface GroupConfig {
   readonly minSessionTimeoutMs: number; // group.min.session.timeout.ms
   readonly maxSessionTimeoutMs: number; // group.max.session.timeout.ms
