@@ -86,6 +86,12 @@ export interface DiskFile {
    * must not change until then.
    */
   write(position: number, chunks: readonly Uint8Array[]): Promise<void>;
+  /**
+   * `write` that is over when it returns, for what the system takes in no time: a little, into its own memory, while it is quick
+   * about it. Otherwise false, and nothing is written: `write` is to be called then. A file that never can leaves it out.
+   * @throws DiskError as `write` rejects
+   */
+  writeNow?(position: number, chunks: readonly Uint8Array[]): boolean;
   truncate(size: number): Promise<void>;
   /** fdatasync. After a rejection nothing may be assumed, and it is never called again (fsync errors are not repeatable). */
   sync(): Promise<void>;

@@ -361,7 +361,8 @@ export function diskSuite(name: string, make: () => Promise<DiskUnderTest>, far 
           let model: readonly number[] = [];
           for (const action of actions) {
             if (action.kind === "write") {
-              await file.write(action.position, action.chunks);
+              const isDone = action.isPrompt && file.writeNow?.(action.position, action.chunks);
+              if (isDone !== true) await file.write(action.position, action.chunks);
               model = overwrite(
                 model,
                 action.position,
@@ -393,6 +394,7 @@ const fileAction = fc.oneof(
     kind: fc.constant("write" as const),
     position,
     chunks: fc.array(fc.uint8Array({ maxLength: 50 }), { maxLength: 4 }),
+    isPrompt: fc.boolean(),
   }),
   fc.record({ kind: fc.constant("truncate" as const), size: position }),
   fc.record({ kind: fc.constant("read" as const), position, length: fc.nat(100) }),

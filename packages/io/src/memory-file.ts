@@ -124,6 +124,10 @@ export class MemoryFile implements DiskFile {
 
   /** Like a real disk, a full one has taken what fitted. */
   async write(position: number, chunks: readonly Uint8Array[]): Promise<void> {
+    this.writeNow(position, chunks);
+  }
+
+  writeNow(position: number, chunks: readonly Uint8Array[]): boolean {
     this.#checkOpen("write");
     assertFilePosition(position);
     this.#inode.modifiedMs = this.#clock.wallMs();
@@ -132,6 +136,7 @@ export class MemoryFile implements DiskFile {
       if (this.#inode.write(at, chunk) < chunk.length) throw diskError("ENOSPC", "write", this.#path);
       at += chunk.length;
     }
+    return true;
   }
 
   async truncate(size: number): Promise<void> {

@@ -22,6 +22,7 @@ describe("NodeDisk on a disk that misbehaves", () => {
   after(() => folder.remove());
 
   type Writev = (fd: number, chunks: readonly Uint8Array[], position: number, done: WritevDone) => void;
+  type WritevSync = (fd: number, chunks: readonly Uint8Array[], position: number) => number;
   type WritevDone = (error: NodeJS.ErrnoException | null, bytesWritten: number) => void;
 
   test("goes on where a short write stopped", async () => {
@@ -36,6 +37,37 @@ describe("NodeDisk on a disk that misbehaves", () => {
     assert.equal(short.mock.callCount(), 6);
     assert.equal(fs.readFileSync(path.join(folder.path, "short"), "utf8"), "abcdefghi");
     await file.close();
+  });
+
+  test("goes on where a short write at once stopped, and gives up on one that does not get on", async () => {
+    const file = await disk.open("prompt", { create: true });
+    const { writevSync } = fs;
+    const short = mock.method(fs, "writevSync", ((fd, chunks, position) =>
+      writevSync(fd, [(chunks[0] as Uint8Array).subarray(0, 2)], position)) as WritevSync as typeof writevSync);
+    assert.equal(file.writeNow?.(0, ["abc", "", "defgh", "i"].map(bytesOf)), true);
+    short.mock.restore();
+    assert.equal(short.mock.callCount(), 6);
+    assert.equal(fs.readFileSync(path.join(folder.path, "prompt"), "utf8"), "abcdefghi");
+    const stuck = mock.method(fs, "writevSync", (() => 0) as WritevSync as typeof writevSync);
+    assert.throws(() => file.writeNow?.(0, [bytesOf("x")]), { name: "DiskError", code: "EIO" });
+    stuck.mock.restore();
+    await file.close();
+  });
+
+  test("writes nothing at once that is large, or while the file is synced or closed", async () => {
+    const file = await disk.open("patient", { create: true });
+    const writevSync = mock.method(fs, "writevSync");
+    assert.equal(file.writeNow?.(0, [new Uint8Array(100_000), new Uint8Array(100_000)]), false);
+    const syncing = file.sync();
+    assert.equal(file.writeNow?.(0, [bytesOf("x")]), false);
+    await syncing;
+    assert.equal(file.writeNow?.(0, [bytesOf("x")]), true);
+    const closing = file.close();
+    assert.equal(file.writeNow?.(1, [bytesOf("y")]), false);
+    await closing;
+    writevSync.mock.restore();
+    assert.equal(writevSync.mock.callCount(), 1);
+    assert.equal(await disk.fileSize("patient"), 1);
   });
 
   test("hands no more than 1024 chunks to one writev", async () => {

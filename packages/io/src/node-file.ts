@@ -3,6 +3,7 @@ import fs from "node:fs";
 import { type DiskFile } from "@samsa/base";
 
 import { assertFilePosition, diskError, toDiskError } from "./disk-errors.ts";
+import { PromptWrites } from "./prompt-writes.ts";
 
 // A bare descriptor and callbacks, not node:fs/promises: with sixteen operations in flight FileHandle costs twice the CPU
 // time per operation. What FileHandle gives besides, that nobody touches a descriptor once closed, `#operation` gives here.
@@ -12,12 +13,16 @@ const IOV_MAX = 1024;
 /** macOS refuses INT_MAX bytes and more in one call, Linux takes just under 2 GiB. */
 const MAX_TRANSFER_BYTES = 1 << 30;
 
+/** One for the process, because there is one loop that all wait for. */
+const promptWrites = new PromptWrites(() => performance.now());
+
 type Done<T> = (error: Error | null, value: T) => void;
 
 export class NodeFile implements DiskFile {
   readonly #fd: number;
   readonly #path: string;
   #inFlight = 0;
+  #syncsInFlight = 0;
   #whenIdle: (() => void) | undefined;
   #closing: Promise<void> | undefined;
   #syncFailed = false;
@@ -71,6 +76,29 @@ export class NodeFile implements DiskFile {
     });
   }
 
+  writeNow(position: number, chunks: readonly Uint8Array[]): boolean {
+    assertFilePosition(position);
+    // While it is being synced, the system may hold a write up; and `write` says best that the file is closed.
+    if (this.#closing !== undefined || this.#syncsInFlight > 0) return false;
+    if (!promptWrites.areGood(chunks)) return false;
+    const begunMs = performance.now();
+    try {
+      const unwritten = new UnwrittenChunks(chunks);
+      let at = position;
+      for (let slice = unwritten.slice(); slice.length > 0; slice = unwritten.slice()) {
+        const bytesWritten = fs.writevSync(this.#fd, slice, at);
+        if (bytesWritten === 0) throw diskError("EIO", "write", this.#path);
+        at += bytesWritten;
+        unwritten.advance(bytesWritten);
+      }
+    } catch (error) {
+      throw toDiskError(error, "write", this.#path);
+    } finally {
+      promptWrites.took(performance.now() - begunMs);
+    }
+    return true;
+  }
+
   truncate(size: number): Promise<void> {
     return this.#operation<void>("truncate", (done) => {
       assertFilePosition(size);
@@ -82,7 +110,9 @@ export class NodeFile implements DiskFile {
     return this.#operation<void>("sync", (done) => {
       // Linux reports a lost page once and then calls it clean: a second fdatasync would succeed on data that is gone.
       if (this.#syncFailed) return done(diskError("EIO", "sync again after it failed", this.#path));
+      this.#syncsInFlight++;
       fs.fdatasync(this.#fd, (error) => {
+        this.#syncsInFlight--;
         if (error !== null) this.#syncFailed = true;
         done(error);
       });

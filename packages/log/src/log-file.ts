@@ -58,6 +58,21 @@ export class LogFile implements IdleFile {
     return this.#use((file) => file.write(position, chunks), true);
   }
 
+  /**
+   * `write` that is over when it returns. False, and nothing is written, where the file is not open or the disk may take a while.
+   * @throws DiskError
+   */
+  writeNow(position: number, chunks: readonly Uint8Array[]): boolean {
+    const file = this.#file;
+    if (file?.writeNow === undefined || this.#closeFailure !== undefined) return false;
+    this.#isUnsynced = true;
+    if (!file.writeNow(position, chunks)) return false;
+    if (this.#users > 0) return true;
+    this.#disk.files.busy(this);
+    this.#disk.files.idle(this); // the one used last
+    return true;
+  }
+
   truncate(size: number): Promise<void> {
     this.#isUnsynced = true;
     return this.#use((file) => file.truncate(size), true);

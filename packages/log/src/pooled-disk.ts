@@ -100,6 +100,10 @@ class PooledFile implements DiskFile {
     return this.#file.write(position, chunks);
   }
 
+  writeNow(position: number, chunks: readonly Uint8Array[]): boolean {
+    return this.#file.writeNow?.(position, chunks) ?? false;
+  }
+
   truncate(size: number): Promise<void> {
     return this.#file.truncate(size);
   }

@@ -117,7 +117,8 @@ export class WriteQueue {
   }
 
   async #write(group: WriteGroup): Promise<void> {
-    await group.segment.log.write(group.position, group.chunks);
+    const { log } = group.segment;
+    if (!log.writeNow(group.position, group.chunks)) await log.write(group.position, group.chunks);
     this.#pendingBytes = Math.max(0, this.#pendingBytes - group.bytes);
     if (this.#failure !== undefined) return;
     group.segment.markWritten(group.position + group.bytes);

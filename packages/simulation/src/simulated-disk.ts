@@ -284,8 +284,7 @@ export class SimulatedDisk implements Disk {
       this.onCrash();
       return never();
     }
-    let fault: DiskFault | undefined; // the first that strikes; all of them count the operation
-    for (const pending of this.#faults) if (pending.strikes(operation)) fault ??= pending.fault;
+    const fault = this.#faultOf(operation);
     await this.#wait(operation);
     if (fault !== undefined) {
       operation.failure = fault.code;
@@ -295,6 +294,39 @@ export class SimulatedDisk implements Disk {
     const result = action();
     await this.#wait(undefined);
     return result;
+  }
+
+  /**
+   * The same for what may be over when it returns. False, and nothing is noted, where the disk stops or takes its time.
+   * @throws DiskError for a fault
+   */
+  performNow(
+    kind: DiskOperationKind,
+    path: string,
+    detail: string,
+    action: () => void,
+    partial: (random: SeededRandom) => void,
+  ): boolean {
+    const { mostTurns = 0, slowness } = this.#options;
+    if (this.#isCrashed || this.trace.length + 1 >= this.#crashAt || slowness !== undefined) return false;
+    if (mostTurns > 0 && this.#timing.uint32() % 2 === 0) return false;
+    const operation: DiskOperation = { number: this.trace.length + 1, kind, path, detail };
+    this.trace.push(operation);
+    const fault = this.#faultOf(operation);
+    if (fault !== undefined) {
+      operation.failure = fault.code;
+      if (fault.isShort === true) partial(this.#fates);
+      throw diskError(fault.code, kind, path);
+    }
+    action();
+    return true;
+  }
+
+  /** The first that strikes; all of them count the operation. */
+  #faultOf(operation: DiskOperation): DiskFault | undefined {
+    let fault: DiskFault | undefined;
+    for (const pending of this.#faults) if (pending.strikes(operation)) fault ??= pending.fault;
+    return fault;
   }
 
   async #wait(operation: DiskOperation | undefined): Promise<void> {
@@ -380,6 +412,16 @@ class SimulatedFile implements DiskFile {
   }
 
   async write(position: number, chunks: readonly Uint8Array[]): Promise<void> {
+    const { detail, action, partial } = this.#writing(position, chunks);
+    return this.#perform("write", detail, action, partial);
+  }
+
+  writeNow(position: number, chunks: readonly Uint8Array[]): boolean {
+    const { detail, action, partial } = this.#writing(position, chunks);
+    return !this.#isClosed && this.#disk.performNow("write", this.#path, detail, action, partial);
+  }
+
+  #writing(position: number, chunks: readonly Uint8Array[]) {
     checkPosition(position);
     const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
     const write = (mostBytes: number): void => {
@@ -394,12 +436,11 @@ class SimulatedFile implements DiskFile {
         left -= taken.length;
       }
     };
-    return this.#perform(
-      "write",
-      `${length} bytes at ${position}`,
-      () => write(length),
-      (random) => write(random.uint32() % Math.max(1, length)),
-    );
+    return {
+      detail: `${length} bytes at ${position}`,
+      action: () => write(length),
+      partial: (random: SeededRandom) => write(random.uint32() % Math.max(1, length)),
+    };
   }
 
   async truncate(size: number): Promise<void> {
