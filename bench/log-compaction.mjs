@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BareClient, until } from "../compat/lib/bare-client.mjs";
 import { createBroker } from "../compat/lib/brokers.mjs";
+import { cpuSeconds, quantile } from "./lib/measures.mjs";
 
 const MIB = 1024 * 1024;
 const TOPIC = "compaction";
@@ -145,7 +146,7 @@ class Probe {
     this.#isStopped = true;
     await this.#done;
     const sorted = this.#times.toSorted((a, b) => a - b);
-    return { longest: sorted.at(-1), percentile: sorted[Math.floor(sorted.length * 0.99)] };
+    return { longest: sorted.at(-1), percentile: quantile(sorted, 0.99) };
   }
 }
 
@@ -159,14 +160,6 @@ function cleanOffset(dataDir) {
 function sizeOf(folder) {
   const logs = readdirSync(folder).filter((name) => name.endsWith(".log"));
   return logs.reduce((size, name) => size + statSync(join(folder, name)).size, 0);
-}
-
-/** User and system time of a process, where there is a /proc. */
-function cpuSeconds(pid) {
-  const file = `/proc/${pid}/stat`;
-  if (!existsSync(file)) return undefined;
-  const fields = readFileSync(file, "utf8").split(") ").at(-1).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 export const benchmarks = { "log-compaction": { rounds: 3, measure: measureCompaction } };

@@ -15,6 +15,8 @@
 //               thread: until it is clean, and how long a small request takes meanwhile
 // requests      requests of one record, on one connection and on eight
 // latency       requests of one record at 1,000 and 5,000 a second
+// groups        classic consumer groups: 3, 100 and 1,000 members come at once, and then one more; 1,000 members that only live; 10,000
+//               groups of one member
 // client        (only alone) Kafka clients beside each other; see client.mjs, which has more options
 //
 // The log-* ones, requests and latency come from a generator in a process of its own, which sends what was built beforehand on bare
@@ -31,12 +33,13 @@ import { parseArgs } from "node:util";
 import { fetchApacheKafka, missingForApacheKafka } from "../compat/apache-kafka/kafka.mjs";
 import { ALL_CLIENT_WORKS, ALL_CLIENTS, benchmarkClients } from "./client.mjs";
 import { markdownOf, printTable, tableOf } from "./lib/table.mjs";
+import { benchmarks as ofGroups } from "./groups.mjs";
 import { benchmarks as ofCompaction } from "./log-compaction.mjs";
 import { benchmarks as ofTheLog } from "./log.mjs";
 import { benchmarks as ofProcesses } from "./process.mjs";
 import { benchmarks as ofRequests } from "./requests.mjs";
 
-const BENCHMARKS = { ...ofProcesses, ...ofTheLog, ...ofCompaction, ...ofRequests };
+const BENCHMARKS = { ...ofProcesses, ...ofTheLog, ...ofCompaction, ...ofRequests, ...ofGroups };
 const QUICK_SCALE = 0.1;
 const GIB = 1024 ** 3;
 

@@ -1,13 +1,16 @@
-// Runs a job of generator.mjs in a process of its own.
+// Runs a job of generator.mjs, or of another that takes jobs as it does, in a process of its own.
 import { fork } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const GENERATOR = join(dirname(fileURLToPath(import.meta.url)), "generator.mjs");
+const FOLDER = dirname(fileURLToPath(import.meta.url));
 
-/** @param job `{ kind: "produce" | "fetch", ... }`, see there */
-export async function generate(job) {
-  const child = fork(GENERATOR, [], { serialization: "advanced" });
+/**
+ * @param job `{ kind: "produce" | "fetch", ... }`, see there
+ * @param generator another file of this folder that takes a job in the same way
+ */
+export async function generate(job, generator = "generator.mjs") {
+  const child = fork(join(FOLDER, generator), [], { serialization: "advanced" });
   try {
     return await new Promise((resolve, reject) => {
       child.once("error", reject);

@@ -4,6 +4,7 @@ import { connect } from "node:net";
 import process from "node:process";
 import { fetchBody, produceBody, requestFrame } from "../../compat/lib/raw-client.mjs";
 import { encodeBatch } from "../../compat/lib/record-batches.mjs";
+import { quantile } from "./measures.mjs";
 
 const PRODUCE = 0;
 const PRODUCE_VERSION = 7;
@@ -143,15 +144,14 @@ async function produce({ port, topic, partitions, connections = 1, inFlight = 5,
   const seconds = (performance.now() - begunAt) / 1000;
   const requests = answered - answeredBefore;
   latencies.sort((a, b) => a - b);
-  const quantile = (q) => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * q))];
   return {
     seconds,
     requests,
     bytes: requests * batch.length,
     records: requests * count,
-    p50: quantile(0.5),
-    p99: quantile(0.99),
-    p999: quantile(0.999),
+    p50: quantile(latencies, 0.5),
+    p99: quantile(latencies, 0.99),
+    p999: quantile(latencies, 0.999),
   };
 }
 

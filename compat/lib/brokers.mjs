@@ -12,11 +12,27 @@ const CLI = join(dirname(fileURLToPath(import.meta.url)), "../../packages/cli/di
 const START_LIMIT_MS = 60_000;
 
 async function freePort() {
+  return (await portsFreeFrom(0, 1)) ?? (await freePort());
+}
+
+/** Two free ports side by side: Apache Kafka's controller listens one above the broker. */
+async function freePortWithNext() {
+  return (await portsFreeFrom(0, 2)) ?? (await freePortWithNext());
+}
+
+/** The first of `count` neighbours that nobody listens on, from a port on or from any (0); undefined when one is taken. */
+async function portsFreeFrom(from, count) {
   const server = createServer();
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  try {
+    await new Promise((resolve, reject) => server.once("error", reject).listen(from, "127.0.0.1", resolve));
+    const { port } = server.address();
+    if (count === 1) return port;
+    return port < 65_535 && (await portsFreeFrom(port + 1, count - 1)) !== undefined ? port : undefined;
+  } catch {
+    return undefined;
+  } finally {
+    await new Promise((resolve) => server.close(resolve));
+  }
 }
 
 /** How each target is started: `prepare` once for a directory, `command` for each start. */
@@ -34,8 +50,7 @@ const TARGETS = {
   },
   apache: {
     async prepare(dir, settings, dataDir) {
-      let port = await freePort();
-      if (port === 65_535) port = await freePort(); // the controller listens one above
+      const port = await freePortWithNext();
       const file = writeProperties(dir, singleNodeProperties(dir, port, { "log.dirs": dataDir, ...settings }));
       formatStorage(file, ["--standalone"]);
       return { port, dataDir, file };
