@@ -55,6 +55,17 @@ export { adviceFor } from "./advice.ts";
 export { NO_OFFSET } from "./cluster/list-offsets.ts";
 export type { IsolationLevel, ListedOffset, OffsetQuery, OffsetSpec } from "./cluster/list-offsets.ts";
 export type { BrokerNode, PartitionMetadata, TopicMetadata, TopicPartition } from "./cluster/topic-metadata.ts";
+export type {
+  AssignorTopic,
+  GroupMember,
+  LastAssignment,
+  MemberAssignment,
+  PartitionAssignor,
+  RebalanceProtocol,
+} from "./consumer/assignors/partition-assignor.ts";
+export { rangeAssignor } from "./consumer/assignors/range-assignor.ts";
+export { roundRobinAssignor } from "./consumer/assignors/round-robin-assignor.ts";
+export { cooperativeStickyAssignor, stickyAssignor } from "./consumer/assignors/sticky-assignor.ts";
 export { Consumer } from "./consumer/consumer.ts";
 export type { Assignment, IterationOptions } from "./consumer/consumer.ts";
 export type { ConsumerCounters } from "./consumer/consumer-counters.ts";
