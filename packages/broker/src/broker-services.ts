@@ -11,6 +11,7 @@ import type { BrokerMetrics } from "./metrics/broker-metrics.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
 import type { QuotaManagers } from "./quota/quota-managers.ts";
 import type { ProducerIdManager } from "./producer-id-manager.ts";
+import type { RequestProbe } from "./request-probe.ts";
 
 /** What the handlers share. */
 export interface BrokerServices {
@@ -32,6 +33,8 @@ export interface BrokerServices {
   readonly logger: Logger;
   /** Counts what is done. None: nobody asks. */
   readonly metrics?: BrokerMetrics | undefined;
+  /** Sees every request before its handler. None: as it should be outside of tests. */
+  readonly probe?: RequestProbe | undefined;
   /** What the ApiVersions answer lists. */
   readonly servedApis: readonly ServedApi[];
 }

@@ -20,6 +20,7 @@ import { ConnectionQuotas } from "./quota/connection-quotas.ts";
 import { QuotaManagers, quotaWindow } from "./quota/quota-managers.ts";
 import { RequestMemory } from "./quota/request-memory.ts";
 import { RequestDispatcher } from "./request-dispatcher.ts";
+import type { RequestProbe } from "./request-probe.ts";
 
 /** How long a stop waits for clients to take their last answers. */
 const DRAIN_TIMEOUT_MS = 2000;
@@ -46,6 +47,8 @@ export interface BrokerOptions {
   readonly mostConnections?: number;
   /** Counts what is done. Default: nothing is counted. */
   readonly metrics?: BrokerMetrics;
+  /** Stands in front of the handlers, for tests. */
+  readonly probe?: RequestProbe;
   /** A promise of our own code was broken; the process must stop. */
   readonly onFatal: (error: InvariantError) => void;
 }

@@ -1,3 +1,5 @@
+export { API_ENDPOINTS } from "./api-endpoints.ts";
+export { CloseConnectionError, NO_RESPONSE } from "./api-handler.ts";
 export { Broker } from "./broker.ts";
 export type { BrokerOptions } from "./broker.ts";
 export type { Logger } from "./logger.ts";
@@ -6,3 +8,5 @@ export type { ApiMetrics, TopicCounters } from "./metrics/broker-metrics.ts";
 export { LATENCY_BOUNDS_MS } from "./metrics/latency-histogram.ts";
 export type { LatencyHistogram } from "./metrics/latency-histogram.ts";
 export { MetadataCache } from "./metadata-cache.ts";
+export type { RequestContext } from "./request-context.ts";
+export type { Decided, RequestCall, RequestProbe } from "./request-probe.ts";

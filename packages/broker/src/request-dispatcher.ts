@@ -5,6 +5,7 @@ import { CloseConnectionError, NO_RESPONSE } from "./api-handler.ts";
 import type { BrokerServices, ServedApi } from "./broker-services.ts";
 import { LoopTime, NOT_MEASURED } from "./quota/loop-time.ts";
 import type { RequestContext } from "./request-context.ts";
+import type { RequestCall } from "./request-probe.ts";
 
 /** The frame that answers a request. */
 export interface Answer {
@@ -81,9 +82,13 @@ export function endpoint<Request, Response extends object>(handler: ApiHandler<R
         }
         return encode(handler.refuse(request, code, error instanceof Error ? error.message : String(error)));
       };
+      const probed = services.probe?.intercept(context, request as object);
       let response: ReturnType<typeof handler.handle>;
       try {
-        response = handler.handle(request, context, services);
+        response =
+          probed === undefined
+            ? handler.handle(request, context, services)
+            : (probed(callOf(handler, request, context, services)) as typeof response);
         handledMs = metrics?.nowMs() ?? 0;
       } catch (error) {
         return refuse(error);
@@ -92,6 +97,20 @@ export function endpoint<Request, Response extends object>(handler: ApiHandler<R
       context.loopTime.leave();
       return response.then(encode, refuse);
     },
+  };
+}
+
+/** For a probe, which knows requests and responses as plain objects. */
+function callOf<Request, Response extends object>(
+  handler: ApiHandler<Request, Response>,
+  request: Request,
+  context: RequestContext,
+  services: BrokerServices,
+): RequestCall {
+  return {
+    request: request as object,
+    handle: (part) => handler.handle(part as Request, context, services),
+    refuse: (part, code, message) => handler.refuse(part as Request, code, message),
   };
 }
 

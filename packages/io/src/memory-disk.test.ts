@@ -25,6 +25,29 @@ describe("MemoryDisk", () => {
     assert.equal(disk.usedBytes, 2 * page);
   });
 
+  test("becomes again what it was when it was copied, as often as wanted, whatever was written in between", async () => {
+    const disk = new MemoryDisk();
+    const file = await disk.open("file", { create: true });
+    await file.write(0, [bytesOf("as it was")]);
+    await disk.makeDirectory("folder");
+    const copy = disk.copy();
+    for (let round = 0; round < 2; round++) {
+      const again = await disk.open("file");
+      await again.write(0, [bytesOf("OTHERWISE")]);
+      await again.truncate(3);
+      await disk.removeDirectory("folder");
+      await disk.open("new", { create: true });
+      disk.putBack(copy);
+      const read = new Uint8Array(20);
+      const size = await (await disk.open("file")).read(0, read);
+      assert.equal(new TextDecoder().decode(read.subarray(0, size)), "as it was");
+      assert.deepEqual(
+        (await disk.list("/")).map(({ name }) => name),
+        ["file", "folder"],
+      );
+    }
+  });
+
   test("gives the room of a removed file back when its last handle closes", async () => {
     const disk = new MemoryDisk({ capacityBytes: page });
     await disk.makeDirectory("folder");

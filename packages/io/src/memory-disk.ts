@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 
-import { type Clock, type DirectoryEntry, type Disk, type DiskFile, type DiskSpace } from "@samsa/base";
+import { assert, type Clock, type DirectoryEntry, type Disk, type DiskFile, type DiskSpace } from "@samsa/base";
 
 import { diskError } from "./disk-errors.ts";
 import { MemoryFile, MemoryInode, PageBudget } from "./memory-file.ts";
@@ -18,12 +18,18 @@ interface Folder {
   readonly entries: Map<string, Folder | MemoryInode>;
 }
 
+/** All that was on a disk at one moment. */
+export interface MemoryDiskCopy {
+  readonly usedBytes: number;
+}
+
 /**
  * A POSIX disk in memory, for tests and for brokers that keep nothing. Relative paths start at `/`. A file may be renamed or
  * removed while open, holes take no room, and what happens is done before the promise is given.
  */
 export class MemoryDisk implements Disk {
-  readonly #root: Folder = newFolder();
+  #root: Folder = newFolder();
+  readonly #copies = new WeakMap<MemoryDiskCopy, Folder>();
   readonly #budget: PageBudget;
   readonly #clock: Clock;
 
@@ -35,6 +41,23 @@ export class MemoryDisk implements Disk {
   /** Bytes taken, by files that have a name and by removed ones that are still open. */
   get usedBytes(): number {
     return this.#budget.usedBytes;
+  }
+
+  /** What is there now. It costs no more than its list of pages, for both share those that neither writes to. */
+  copy(): MemoryDiskCopy {
+    const budget = new PageBudget(Number.POSITIVE_INFINITY);
+    const root = copyOf(this.#root, budget);
+    const copy: MemoryDiskCopy = { usedBytes: budget.usedBytes };
+    this.#copies.set(copy, root);
+    return copy;
+  }
+
+  /** Makes the disk what it was, as often as wanted. Files that are open stay what they are, without a name. */
+  putBack(copy: MemoryDiskCopy): void {
+    const root = this.#copies.get(copy);
+    assert(root !== undefined, "a copy of this disk");
+    letGoOfAll(this.#root);
+    this.#root = copyOf(root, this.#budget);
   }
 
   async open(path: string, options: { readonly create?: boolean } = {}): Promise<DiskFile> {
@@ -182,4 +205,12 @@ function letGoOfAll(folder: Folder): void {
     if (node.kind === "folder") letGoOfAll(node);
     else node.letGo();
   }
+}
+
+function copyOf(folder: Folder, budget: PageBudget): Folder {
+  const copy = newFolder();
+  for (const [name, node] of folder.entries) {
+    copy.entries.set(name, node.kind === "folder" ? copyOf(node, budget) : node.copy(budget));
+  }
+  return copy;
 }

@@ -33,12 +33,19 @@ export class PageBudget {
   }
 }
 
+/** Four KiB of content. */
+interface Page {
+  readonly bytes: Uint8Array;
+  /** A copy of the disk has it too: whoever writes takes one of his own. */
+  isShared: boolean;
+}
+
 /** Content, apart from its name: it lives while it has a name or an open handle, as an inode does. */
 export class MemoryInode {
   readonly kind = "file";
   modifiedMs: number;
   readonly #budget: PageBudget;
-  readonly #pages = new Map<number, Uint8Array>();
+  readonly #pages = new Map<number, Page>();
   #size = 0;
   #holders = 1;
 
@@ -63,7 +70,7 @@ export class MemoryInode {
   read(position: number, into: Uint8Array): number {
     const length = Math.max(0, Math.min(into.length, this.#size - position));
     forEachPage(position, length, (page, pageOffset, offset, count) => {
-      const bytes = this.#pages.get(page);
+      const bytes = this.#pages.get(page)?.bytes;
       if (bytes === undefined) into.fill(0, offset, offset + count);
       else into.set(bytes.subarray(pageOffset, pageOffset + count), offset);
       return true;
@@ -74,12 +81,8 @@ export class MemoryInode {
   /** Returns the bytes that found room. */
   write(position: number, chunk: Uint8Array): number {
     const written = forEachPage(position, chunk.length, (page, pageOffset, offset, count) => {
-      let bytes = this.#pages.get(page);
-      if (bytes === undefined) {
-        if (!this.#budget.take()) return false;
-        bytes = new Uint8Array(PAGE_BYTES);
-        this.#pages.set(page, bytes);
-      }
+      const bytes = this.#writable(page);
+      if (bytes === undefined) return false;
       bytes.set(chunk.subarray(offset, offset + count), pageOffset);
       return true;
     });
@@ -93,8 +96,34 @@ export class MemoryInode {
       if (page >= pagesKept && this.#pages.delete(page)) this.#budget.release(1);
     }
     // Growing again shows zeros, not what was cut off.
-    if (size % PAGE_BYTES > 0) this.#pages.get(pagesKept - 1)?.fill(0, size % PAGE_BYTES);
+    if (size % PAGE_BYTES > 0) this.#cutPage(pagesKept - 1, size % PAGE_BYTES);
     this.#size = size;
+  }
+
+  /** The same content once more, on the same pages until one of the two is written to. */
+  copy(budget: PageBudget): MemoryInode {
+    const copy = new MemoryInode(budget, this.modifiedMs);
+    for (const [index, page] of this.#pages) {
+      page.isShared = true;
+      copy.#pages.set(index, { bytes: page.bytes, isShared: true });
+      budget.take();
+    }
+    copy.#size = this.#size;
+    return copy;
+  }
+
+  /** Undefined when there is no room for it. */
+  #writable(index: number): Uint8Array | undefined {
+    const page = this.#pages.get(index);
+    if (page === undefined && !this.#budget.take()) return undefined;
+    if (page !== undefined && !page.isShared) return page.bytes;
+    const bytes = page === undefined ? new Uint8Array(PAGE_BYTES) : page.bytes.slice();
+    this.#pages.set(index, { bytes, isShared: false });
+    return bytes;
+  }
+
+  #cutPage(index: number, from: number): void {
+    if (this.#pages.has(index)) this.#writable(index)?.fill(0, from);
   }
 }
 

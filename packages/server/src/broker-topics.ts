@@ -16,14 +16,14 @@ export interface TopicOptions {
 
 /** The topics of an embedded broker, without a client. */
 export class BrokerTopics {
-  readonly #controller: QuorumController;
+  readonly #controller: () => QuorumController;
 
-  constructor(controller: QuorumController) {
+  constructor(controller: () => QuorumController) {
     this.#controller = controller;
   }
 
   names(): readonly string[] {
-    return [...this.#controller.image.topics.byName.keys()].filter((name) => !isInternalTopic(name)).sort();
+    return [...this.#controller().image.topics.byName.keys()].filter((name) => !isInternalTopic(name)).sort();
   }
 
   /** @throws KafkaError in Kafka's words */
@@ -34,14 +34,14 @@ export class BrokerTopics {
       replicationFactor: -1,
       configs: Object.entries(configs).map(([key, value]) => ({ name: key, value })),
     });
-    const { topics } = await this.#controller.createTopics(CreateTopicsRequest.create({ topics: [topic] }));
+    const { topics } = await this.#controller().createTopics(CreateTopicsRequest.create({ topics: [topic] }));
     throwFirstError(topics);
   }
 
   async deleteAll(): Promise<void> {
     const topicNames = this.names();
     if (topicNames.length === 0) return;
-    const { responses } = await this.#controller.deleteTopics(DeleteTopicsRequest.create({ topicNames }));
+    const { responses } = await this.#controller().deleteTopics(DeleteTopicsRequest.create({ topicNames }));
     throwFirstError(responses);
   }
 }

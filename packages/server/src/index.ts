@@ -11,7 +11,12 @@ export type {
   SegmentDescription,
 } from "@samsa/log";
 export type { TopicOptions } from "./broker-topics.ts";
+export { ManualClock, manualClock } from "@samsa/io";
+export type { ManualClockOptions } from "@samsa/io";
 export { dataDirectoryHolder } from "./data-directory-lock.ts";
+export type { InjectedError, Injection } from "./embedding/injected-errors.ts";
+export type { ApiName, LoggedRequest, RequestFilter } from "./embedding/request-log.ts";
+export type { BrokerSnapshot } from "./embedding/snapshots.ts";
 export { dumpFiles } from "./offline/dump-files.ts";
 export { formatStorage, randomClusterId, storageInfo } from "./offline/format-storage.ts";
 export type { FormatStorageOptions, InitialControllers, StorageInfo } from "./offline/format-storage.ts";

@@ -54,9 +54,15 @@ export class Gate {
     };
   }
 
+  /** Who comes from now on waits for the next broker. */
+  close(): void {
+    this.#broker = undefined;
+  }
+
   open(broker: Broker): void {
     this.#broker = broker;
-    for (const begin of this.#waiting) begin();
+    const waiting = [...this.#waiting];
     this.#waiting.clear();
+    for (const begin of waiting) begin();
   }
 }

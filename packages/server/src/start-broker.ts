@@ -1,21 +1,25 @@
-import type { Clock, Disk, Random, Transport, Uuid } from "@samsa/base";
-import { ErrorCode, InvariantError, KafkaError, randomUuid } from "@samsa/base";
+import type { Clock, Disk, Random, Transport } from "@samsa/base";
+import { InvariantError } from "@samsa/base";
 import type { Logger } from "@samsa/broker";
-import { Broker, BrokerMetrics, MetadataCache } from "@samsa/broker";
-import { prepareDataDirectories, QuorumController, raftConfigOf, SingleVoterQuorum } from "@samsa/controller";
-import { descriptorLimit, SystemClock, SystemRandom, TcpTransport } from "@samsa/io";
-import { LogDirs, OpenFiles, PooledDisk } from "@samsa/log";
-import { BrokerConfig, EffectiveBrokerConfig, SUPPORTED_FEATURES } from "@samsa/metadata";
-import { logCleanerConfigOf, ReplicaManager } from "@samsa/replication";
-import { withoutEffect } from "./configs-without-effect.ts";
-import { DirectoryReporter } from "./directory-reporter.ts";
-import { advertisedListeners, clientListeners } from "./listeners.ts";
-import { BrokerTopics } from "./broker-topics.ts";
+import { BrokerMetrics } from "@samsa/broker";
+import { SystemClock, SystemRandom, TcpTransport } from "@samsa/io";
+import { BrokerConfig } from "@samsa/metadata";
 import type { TopicOptions } from "./broker-topics.ts";
+import { BrokerTopics } from "./broker-topics.ts";
 import { CloseStack, Outcome } from "./closing.ts";
+import { withoutEffect } from "./configs-without-effect.ts";
+import { EmbeddingProbe } from "./embedding/embedding-probe.ts";
+import type { InjectedError, Injection } from "./embedding/injected-errors.ts";
+import type { LoggedRequest, RequestFilter } from "./embedding/request-log.ts";
+import type { BrokerSnapshot } from "./embedding/snapshots.ts";
+import { Snapshots } from "./embedding/snapshots.ts";
+import { advertisedListeners, clientListeners } from "./listeners.ts";
 import { Gate, listenAll } from "./listening.ts";
 import { defaultLogger } from "./logger.ts";
 import type { MetricsEndpoint, MetricsEndpointOptions } from "./metrics/metrics-endpoint.ts";
+import { StartError } from "./server-error.ts";
+import type { BrokerNode } from "./start-node.ts";
+import { CONTROLLER_LISTENER, mostOpenFiles, startNode } from "./start-node.ts";
 import { openStorage } from "./storage.ts";
 import { samsaVersion } from "./version.ts";
 
@@ -34,10 +38,18 @@ export interface StartBrokerOptions {
   readonly metricsPort?: number;
   /** Told what happens. Default: warnings and errors as JSON lines on stderr. */
   readonly logger?: Logger;
+  /** `manualClock()` in the hands of a test: retention and time-outs without waiting. Default: the system's. */
   readonly clock?: Clock;
   readonly random?: Random;
   readonly disk?: Disk;
   readonly transport?: Transport;
+  /**
+   * Allows `snapshot()` and `restore()`. Default: in memory and in a temporary folder. A folder that stays has to ask for it, because
+   * a restore replaces what is in it.
+   */
+  readonly snapshots?: boolean;
+  /** How many requests `requests()` remembers; true for a thousand. Default: none. */
+  readonly requestLog?: boolean | number;
 }
 
 /** A broker in this process. Two of them do not disturb each other. */
@@ -58,6 +70,24 @@ export interface RunningBroker extends AsyncDisposable {
   topics(): readonly string[];
   /** Removes every topic but Kafka's own, with its records: a clean broker for the next test. */
   deleteAllTopics(): Promise<void>;
+  /**
+   * All that the broker has at this moment: topics, records, committed offsets, configurations. It goes on meanwhile; what it has
+   * acknowledged is in it.
+   */
+  snapshot(): Promise<BrokerSnapshot>;
+  /**
+   * Makes the broker what it was, as often as wanted. It starts anew on the same port: connections are closed, clients connect
+   * again. A producer or consumer from before may remember what is no more; make a new one.
+   */
+  restore(snapshot: BrokerSnapshot): Promise<void>;
+  /** Has requests fail, wait, or lose their connection. @throws TypeError for an API or an error that there is not */
+  injectError(error: InjectedError): Injection;
+  /** Takes back all that was injected. */
+  clearErrors(): void;
+  /** The last requests, the oldest first. @throws StartError where `requestLog` was not asked for */
+  requests(filter?: RequestFilter): readonly LoggedRequest[];
+  /** Forgets the requests so far. */
+  clearRequests(): void;
   /** Resolves after a stop; rejects when the broker had to stop by itself. */
   readonly closed: Promise<void>;
   /** Answers what was started, writes what is pending and stops. */
@@ -69,8 +99,8 @@ const DEFAULT_NODE_ID = 1;
 const PLAINTEXT = 0; // the code of the security protocol
 /** Ours, not Kafka's: allows a listener without authentication on an address that is not loopback. */
 const ALLOW_OPEN_LISTENERS = "samsa.allow.open.listeners";
-const MOST_OPEN_FILES = 16_384;
-const CONTROLLER_LISTENER = { name: "CONTROLLER", host: "localhost", port: 9093 };
+/** Requests that `requestLog: true` remembers. */
+const DEFAULT_REQUEST_LOG = 1000;
 
 /**
  * Starts a broker with its own quorum of one.
@@ -96,166 +126,67 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
   const idle = withoutEffect(config.explicit.keys());
   if (idle.size > 0) logger.warn(Object.fromEntries(idle), "configuration keys that have no effect here");
   const wantedListeners = clientListeners(config, isOpenAllowed);
-  const nodeId = config.number("node.id");
-  const storage = await openStorage(options, config, stack);
-  const { metadataDirectory } = storage;
+  const storage = await openStorage({ ...options, clock }, config, stack);
   const mostConnections = mostOpenFiles(); // the other half of what the process may open
-  const disk = new PooledDisk(storage.disk, new OpenFiles(mostOpenFiles()));
 
   const gate = new Gate(mostConnections);
   const listening = await listenAll(transport, wantedListeners, gate, stack);
-  const advertised = advertisedListeners(config, listening);
-  const brokerListeners = advertised.map(({ name, address }) => ({ name, ...address, securityProtocol: PLAINTEXT }));
+  const listeners = advertisedListeners(config, listening).map(({ name, address }) => ({
+    name,
+    ...address,
+    securityProtocol: PLAINTEXT,
+  }));
+  const first = listeners[0];
+  if (first === undefined) throw new InvariantError("a broker has a listener");
 
-  const prepared = await prepareDataDirectories({
-    disk,
-    clock,
-    random,
-    metadataDirectory,
-    directories: storage.directories,
-    nodeId,
-    clusterId: options.clusterId,
-    controllerListener: CONTROLLER_LISTENER,
-  });
-  const { clusterId, metadataDirectoryId, directories } = prepared;
-  for (const { path, failure } of directories) {
-    if (failure !== undefined) logger.error({ directory: path, err: failure }, "a data directory cannot be used");
-  }
   const outcome = new Outcome();
-  let hasFailed = false;
+  const failure = { hasHappened: false };
   const onFatal = (error: unknown): void => {
-    if (hasFailed) return;
-    hasFailed = true;
+    if (failure.hasHappened) return;
+    failure.hasHappened = true;
     logger.error({ err: error }, "the broker stops: it can no longer keep its promises");
     outcome.reject(error);
-    void stack.close().catch((failure: unknown) => logger.error({ err: failure }, "closing failed"));
+    void stack.close().catch((cause: unknown) => logger.error({ err: cause }, "closing failed"));
   };
-  // After a failure nothing is written any more, the clean marker least of all: the next start recovers.
-  const unlessFailed = (closer: () => Promise<void>) => () => (hasFailed ? undefined : closer());
-
-  const metadata = new MetadataCache();
-  let brokerEpoch = -1;
-  const reporter = new DirectoryReporter({
-    clock,
-    nodeId,
-    failureTimeoutMs: config.number("log.dir.failure.timeout.ms"),
-    onFatal,
-  });
-  const replicas: ReplicaManager = new ReplicaManager({
-    brokerId: nodeId,
-    config,
-    clock,
-    assignDirectory: (assignment) => reporter.assign(assignment),
-    onBrokerConfigChanged: () => reporter.directoriesCordoned(cordonedDirectories(replicas)),
-    openLogs: async (image, configFor, isCordoned) => {
-      const isStray = (_partition: unknown, topicId: Uuid) => !image.topics.byId.has(topicId);
-      const broker = new EffectiveBrokerConfig(image.configs, config);
-      const logs = await LogDirs.open({
-        disk,
-        clock,
-        random,
-        directories,
-        configFor,
-        isCordoned,
-        onDirectoryFailure: ({ path, directoryId }, error) => {
-          logger.error({ directory: path, err: error }, "a data directory has failed: what is in it is offline");
-          const isLast = replicas.logDirs().length > 0 && replicas.logDirs().every(({ isOffline }) => isOffline);
-          if (path === metadataDirectory) return onFatal(directoryFailure(`the metadata log is in ${path}`, error));
-          if (isLast) return onFatal(directoryFailure("no other directory is left", error));
-          const lost = replicas.onDirectoryFailure(path);
-          if (lost.length > 0) logger.error({ directory: path, replicas: lost }, "replicas are offline");
-          if (directoryId !== undefined) reporter.directoryFailed(directoryId);
-        },
-        isStray,
-        numRecoveryThreads: config.number("num.recovery.threads.per.data.dir"),
-        highWatermarkCheckpointIntervalMs: config.number("replica.high.watermark.checkpoint.interval.ms"),
-        recoveryPointCheckpointIntervalMs: config.number("log.flush.offset.checkpoint.interval.ms"),
-        startOffsetCheckpointIntervalMs: config.number("log.flush.start.offset.checkpoint.interval.ms"),
-        flushSchedulerIntervalMs: config.number("log.flush.scheduler.interval.ms"),
-        initialTaskDelayMs: config.number("log.initial.task.delay.ms"),
-        retentionCheckIntervalMs: config.number("log.retention.check.interval.ms"),
-        cleaner: logCleanerConfigOf(broker),
-        producerIdExpirationMs: broker.number("producer.id.expiration.ms"),
-        producerIdExpirationCheckIntervalMs: config.number("producer.id.expiration.check.interval.ms"),
-      });
-      for (const { path: file, message } of logs.problems) logger.warn({ file }, message);
-      return logs;
-    },
-    onReplicaError: (name, error) => logger.error({ replica: name, err: error }, "a replica is offline"),
-  });
+  let node: BrokerNode | undefined;
   const metrics = options.metricsPort === undefined ? undefined : new BrokerMetrics({ clock });
+  const sources = {
+    metadata: () => node?.metadata,
+    partitions: () => node?.replicas.partitions() ?? [],
+    broker: () => node?.broker,
+    hasFailed: () => failure.hasHappened,
+  };
   const endpoint =
     metrics === undefined
       ? undefined
-      : await startMetrics(
-          { port: options.metricsPort ?? 0, metrics, metadata, replicas, hasFailed: () => hasFailed },
-          stack,
-        );
-  const quorum = await SingleVoterQuorum.open({
-    disk,
-    clock,
-    random,
-    directory: metadataDirectory,
-    nodeId,
-    directoryId: metadataDirectoryId,
-    raftConfig: raftConfigOf(config),
-    segmentBytes: config.number("metadata.log.segment.bytes"),
-    segmentMs: config.number("metadata.log.segment.ms"),
-    maxRetentionBytes: config.number("metadata.max.retention.bytes"),
-    maxRetentionMs: config.number("metadata.max.retention.ms"),
-  });
-  const controller = await QuorumController.start({
-    config,
-    random,
-    metadataLog: quorum,
-    listeners: [{ ...CONTROLLER_LISTENER, securityProtocol: PLAINTEXT }],
-    publishers: [replicas, metadata],
-    snapshots: {
-      clock,
-      maxBytesSinceLastSnapshot: config.number("metadata.log.max.record.bytes.between.snapshots"),
-      maxTimeSinceLastSnapshotMs: config.number("metadata.log.max.snapshot.interval.ms"),
-      onFailure: (error) => logger.error({ err: error }, "a snapshot of the metadata could not be written"),
-    },
-    onFatal,
-  });
-  stack.defer(unlessFailed(() => controller.close()));
-  stack.defer(unlessFailed(() => replicas.close(brokerEpoch)));
-  ({ brokerEpoch } = await controller.registerBroker({
-    brokerId: nodeId,
-    incarnationId: randomUuid(random),
-    listeners: brokerListeners,
-    supportedFeatures: SUPPORTED_FEATURES,
-    previousBrokerEpoch: replicas.previousBrokerEpoch,
-    rack: config.value("broker.rack") === null ? null : config.string("broker.rack"),
-    directories: onlineDirectories(replicas),
-  }));
-  reporter.begin(controller, brokerEpoch);
-  const broker = new Broker({
-    nodeId,
-    clusterId,
-    brokerEpoch,
-    kraftVersion: quorum.kraftVersion,
-    config,
-    metadata,
-    replicas,
-    controller,
-    clock,
-    random,
-    mostConnections,
-    logger,
-    ...(metrics !== undefined && { metrics }),
-    onFatal,
-  });
-  stack.defer(() => broker.drain());
+      : await startMetrics({ port: options.metricsPort ?? 0, metrics, ...sources }, stack);
+  const probe = new EmbeddingProbe(clock, mostLogged(options), (id) => node?.metadata.image.topics.byId.get(id)?.name);
+  const { clusterId } = options;
+  const parts = { config, storage, clusterId, listeners, clock, random, logger, mostConnections };
+  let nodeStack = new CloseStack();
+  stack.defer(() => nodeStack.close());
   stack.defer(() => endpoint?.stops());
-  await controller.unfenceBroker(nodeId, brokerEpoch, cordonedDirectories(replicas));
-  gate.open(broker);
-  endpoint?.serves(broker);
+  const serve = async (): Promise<BrokerNode> => {
+    const serving = await startNode({ ...parts, metrics, probe, failure, onFatal }, nodeStack);
+    node = serving;
+    gate.open(serving.broker);
+    endpoint?.serves();
+    return serving;
+  };
+  const stop = async (): Promise<void> => {
+    endpoint?.stops();
+    gate.close();
+    probe.errors.release();
+    await nodeStack.close();
+    nodeStack = new CloseStack();
+  };
+  const started = await serve();
 
-  const topics = new BrokerTopics(controller);
-  const first = brokerListeners[0];
-  if (first === undefined) throw new InvariantError("a broker has a listener");
+  const topics = new BrokerTopics(() => (node ?? started).controller);
+  const snapshots = new Snapshots({ clock, copyState: storage.copyState, stop, serve, onFatal });
   const close = async (): Promise<void> => {
+    await snapshots.settled();
+    probe.errors.release();
     await stack.close().catch((error: unknown) => {
       outcome.reject(error);
       throw error;
@@ -263,45 +194,41 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
     outcome.resolve();
   };
   return {
-    bootstrapServers: brokerListeners
-      .map(({ host, port }) => `${host.includes(":") ? `[${host}]` : host}:${port}`)
-      .join(","),
+    bootstrapServers: listeners.map(({ host, port }) => `${host.includes(":") ? `[${host}]` : host}:${port}`).join(","),
     host: first.host,
     port: first.port,
     metricsPort: endpoint?.port,
     dataDir: storage.name,
-    clusterId,
-    nodeId,
+    clusterId: started.clusterId,
+    nodeId: config.number("node.id"),
     version: samsaVersion(),
     createTopic: (name, topic) => topics.create(name, topic),
     topics: () => topics.names(),
     deleteAllTopics: () => topics.deleteAll(),
+    snapshot: () => snapshots.take(),
+    restore: (snapshot) => snapshots.restore(snapshot),
+    injectError: (error) => probe.errors.add(error),
+    clearErrors: () => probe.errors.clear(),
+    requests: (filter = {}) => {
+      if (!probe.log.isOn) throw new StartError("no requests are remembered: start the broker with requestLog: true");
+      return probe.log.list(filter);
+    },
+    clearRequests: () => probe.log.clear(),
     closed: outcome.promise,
     close,
     [Symbol.asyncDispose]: close,
   };
 }
 
+function mostLogged({ requestLog = false }: StartBrokerOptions): number {
+  if (requestLog === true) return DEFAULT_REQUEST_LOG;
+  return requestLog === false ? 0 : requestLog;
+}
+
 /** Loads what makes the pages only where they are asked for: a start without them does not wait for it. */
 async function startMetrics(options: MetricsEndpointOptions, stack: CloseStack): Promise<MetricsEndpoint> {
   const { startMetricsEndpoint } = await import("./metrics/metrics-endpoint.ts");
   return startMetricsEndpoint(options, stack);
-}
-
-/** Those that the cluster may rely on. */
-function onlineDirectories(replicas: ReplicaManager): readonly Uuid[] {
-  return replicas.logDirs().flatMap(({ isOffline, directoryId }) => (isOffline ? [] : (directoryId ?? [])));
-}
-
-function cordonedDirectories(replicas: ReplicaManager): readonly Uuid[] {
-  return replicas.logDirs().flatMap(({ isCordoned, directoryId }) => (isCordoned ? (directoryId ?? []) : []));
-}
-
-function directoryFailure(why: string, cause: unknown): KafkaError {
-  const message = cause instanceof Error ? cause.message : String(cause);
-  return new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, `a data directory has failed, and ${why}: ${message}`, {
-    cause,
-  });
 }
 
 function brokerConfig({ host, port, dataDir, properties = {} }: StartBrokerOptions): {
@@ -322,9 +249,4 @@ function brokerConfig({ host, port, dataDir, properties = {} }: StartBrokerOptio
     ["controller.listener.names", CONTROLLER_LISTENER.name],
   ]);
   return { config: new BrokerConfig(new Map([...defaults, ...values])), isOpenAllowed };
-}
-
-/** Half of what the process may have open is for connections. */
-function mostOpenFiles(): number {
-  return Math.min(Math.floor((descriptorLimit() ?? 2048) / 2), MOST_OPEN_FILES);
 }

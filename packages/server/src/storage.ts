@@ -1,9 +1,11 @@
 import path from "node:path";
-import type { Disk } from "@samsa/base";
-import { MemoryDisk, NodeDisk, temporaryDirectory } from "@samsa/io";
+import type { Clock, Disk } from "@samsa/base";
+import { HoldableDisk, MemoryDisk, NodeDisk, temporaryDirectory } from "@samsa/io";
 import type { BrokerConfig } from "@samsa/metadata";
 import { refuseForeignDirectory } from "./data-directory.ts";
 import { lockDataDirectory } from "./data-directory-lock.ts";
+import type { CopyState } from "./embedding/snapshots.ts";
+import { copyDirectories, copyMemoryDisk } from "./embedding/snapshots.ts";
 import { StartError } from "./server-error.ts";
 
 /** Takes what is to be done at the end. */
@@ -19,6 +21,16 @@ export interface Storage {
   readonly directories: readonly { readonly path: string; readonly failure?: unknown }[];
   /** What people are told. */
   readonly name: string;
+  /** How to take a copy of all of it; undefined where nobody may put one back. */
+  readonly copyState: CopyState | undefined;
+}
+
+export interface StorageOptions {
+  readonly dataDir?: string;
+  readonly disk?: Disk;
+  /** A folder that stays may be replaced by a snapshot. */
+  readonly snapshots?: boolean;
+  readonly clock: Clock;
 }
 
 /**
@@ -27,7 +39,7 @@ export interface Storage {
  * @throws StartError
  */
 export async function openStorage(
-  { dataDir, disk }: { readonly dataDir?: string; readonly disk?: Disk },
+  { dataDir, disk, snapshots, clock }: StorageOptions,
   config: BrokerConfig,
   closers: Closers,
 ): Promise<Storage> {
@@ -37,17 +49,21 @@ export async function openStorage(
   const metadataName = config.value("metadata.log.dir") === null ? names[0] : config.string("metadata.log.dir");
   if (metadataName === undefined) throw new StartError("log.dirs names no directory");
   if (disk !== undefined) {
-    return { disk, metadataDirectory: metadataName, directories: names.map((one) => ({ path: one })), name };
+    const copyState = disk instanceof MemoryDisk ? copyMemoryDisk(disk) : undefined;
+    return { disk, metadataDirectory: metadataName, directories: names.map((one) => ({ path: one })), name, copyState };
   }
   if (name === "memory") {
-    return { disk: new MemoryDisk(), metadataDirectory: "data", directories: [{ path: "data" }], name };
+    const memory = new MemoryDisk({ clock });
+    const copyState = snapshots === false ? undefined : copyMemoryDisk(memory);
+    return { disk: memory, metadataDirectory: "data", directories: [{ path: "data" }], name, copyState };
   }
   if (name === "temporary") {
     const temporary = await temporaryDirectory("samsa-");
     closers.defer(() => temporary.remove());
     closers.defer(lockDataDirectory(temporary.path));
     const directories = [{ path: temporary.path }];
-    return { disk: new NodeDisk(temporary.path), metadataDirectory: temporary.path, directories, name: temporary.path };
+    const stored = onDisk(temporary.path, [temporary.path], snapshots ?? true, closers);
+    return { ...stored, metadataDirectory: temporary.path, directories, name: temporary.path };
   }
   const metadataDirectory = path.resolve(metadataName);
   const paths = [...new Set(names.map((one) => path.resolve(one)))];
@@ -66,7 +82,21 @@ export async function openStorage(
   }
   const isUsable = directories.some((one) => one.failure === undefined);
   if (!isUsable) throw new StartError(`none of the directories in log.dirs can be used: ${paths.join(", ")}`);
-  return { disk: new NodeDisk(metadataDirectory), metadataDirectory, directories, name: paths.join(", ") };
+  const stored = onDisk(metadataDirectory, [...new Set([...paths, metadataDirectory])], snapshots ?? false, closers);
+  return { ...stored, metadataDirectory, directories, name: paths.join(", ") };
+}
+
+/** Only a disk of which snapshots are taken has to be held up for them. */
+function onDisk(
+  start: string,
+  directories: readonly string[],
+  mayBeReplaced: boolean,
+  closers: Closers,
+): Pick<Storage, "disk" | "copyState"> {
+  const disk = new NodeDisk(start);
+  if (!mayBeReplaced) return { disk, copyState: undefined };
+  const holdable = new HoldableDisk(disk);
+  return { disk: holdable, copyState: copyDirectories(holdable, directories, closers) };
 }
 
 /** `log.dirs`, or `log.dir` where that is not set. */

@@ -1,6 +1,6 @@
 import type { Broker, BrokerMetrics, MetadataCache, TopicCounters } from "@samsa/broker";
 import { ApiKey } from "@samsa/protocol";
-import type { ReplicaManager } from "@samsa/replication";
+import type { Partition } from "@samsa/replication";
 import type { Exposition, Sample } from "./exposition.ts";
 
 /** Partitions with figures of their own; the sizes of those beyond are summed. */
@@ -11,9 +11,10 @@ const NOT_LABELLED = {};
 
 export interface BrokerSources {
   readonly metrics: BrokerMetrics;
-  readonly metadata: MetadataCache;
-  readonly replicas: ReplicaManager;
-  /** Undefined until it serves. */
+  /** Undefined until it is known, as the others. */
+  readonly metadata: () => MetadataCache | undefined;
+  /** Those that are here. */
+  readonly partitions: () => Iterable<Partition>;
   readonly broker: () => Broker | undefined;
   readonly maxPartitions?: number;
 }
@@ -47,7 +48,7 @@ function exposeTopics(exposition: Exposition, { metrics, metadata }: BrokerSourc
       help,
       ["topic"],
       function* (): Iterable<Sample> {
-        metrics.retainTopics((topic) => metadata.topic(topic) !== undefined);
+        metrics.retainTopics((topic) => metadata()?.topic(topic) !== undefined);
         yield [NOT_LABELLED, metrics.allTopics[key]];
         for (const [topic, counters] of metrics.topics) yield [{ topic }, counters[key]];
         if (metrics.otherTopics[key] > 0) yield [{ topic: OTHERS }, metrics.otherTopics[key]];
@@ -89,7 +90,7 @@ function exposeRequests(exposition: Exposition, { metrics }: BrokerSources): voi
   }
 }
 
-function exposeLogs(exposition: Exposition, { replicas, maxPartitions = MAX_PARTITIONS }: BrokerSources): void {
+function exposeLogs(exposition: Exposition, { partitions, maxPartitions = MAX_PARTITIONS }: BrokerSources): void {
   const labelNames = ["topic", "partition"];
   for (const [name, help, key, isSummed] of [
     ["size", "Bytes of the log", "sizeInBytes", true],
@@ -100,7 +101,7 @@ function exposeLogs(exposition: Exposition, { replicas, maxPartitions = MAX_PART
     exposition.gauge(`kafka_log_log_${name}`, help, labelNames, function* (): Iterable<Sample> {
       let shown = 0;
       let others = 0;
-      for (const { log } of replicas.partitions()) {
+      for (const { log } of partitions()) {
         const { topic, partition } = log.topicPartition;
         if (shown++ < maxPartitions) yield [{ topic, partition }, log[key]];
         else others += log[key];
@@ -110,13 +111,13 @@ function exposeLogs(exposition: Exposition, { replicas, maxPartitions = MAX_PART
   }
 }
 
-function exposeReplicas(exposition: Exposition, { replicas, metadata }: BrokerSources): void {
+function exposeReplicas(exposition: Exposition, { partitions, metadata }: BrokerSources): void {
   const count = (isCounted: (partition: { readonly isLeader: boolean }) => boolean): number => {
     let counted = 0;
-    for (const partition of replicas.partitions()) if (isCounted(partition)) counted++;
+    for (const partition of partitions()) if (isCounted(partition)) counted++;
     return counted;
   };
-  const offline = (): number => metadataPartitions(metadata) - count(() => true);
+  const offline = (): number => metadataPartitions(metadata()) - count(() => true);
   // One node: every partition has one replica, which is in sync while it is online.
   for (const [name, help, read] of [
     ["server_replicamanager_partitioncount", "Partitions on this broker", () => count(() => true)],
@@ -124,11 +125,15 @@ function exposeReplicas(exposition: Exposition, { replicas, metadata }: BrokerSo
     ["server_replicamanager_underreplicatedpartitions", "Partitions with replicas out of sync", () => 0],
     ["server_replicamanager_offlinereplicacount", "Replicas in directories that have failed", offline],
     ["controller_kafkacontroller_activecontrollercount", "1 on the node that is the controller", () => 1],
-    ["controller_kafkacontroller_globaltopiccount", "Topics of the cluster", () => metadata.image.topics.byName.size],
+    [
+      "controller_kafkacontroller_globaltopiccount",
+      "Topics of the cluster",
+      () => metadata()?.image.topics.byName.size ?? 0,
+    ],
     [
       "controller_kafkacontroller_globalpartitioncount",
       "Partitions of the cluster",
-      () => metadataPartitions(metadata),
+      () => metadataPartitions(metadata()),
     ],
     ["controller_kafkacontroller_offlinepartitionscount", "Partitions without a leader", offline],
   ] as const) {
@@ -136,9 +141,9 @@ function exposeReplicas(exposition: Exposition, { replicas, metadata }: BrokerSo
   }
 }
 
-function metadataPartitions({ image }: MetadataCache): number {
+function metadataPartitions(metadata: MetadataCache | undefined): number {
   let partitions = 0;
-  for (const topic of image.topics.byName.values()) partitions += topic.partitions.size;
+  for (const topic of metadata?.image.topics.byName.values() ?? []) partitions += topic.partitions.size;
   return partitions;
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BrokerMetrics, MetadataCache } from "@samsa/broker";
 import { listenHttp } from "@samsa/io";
-import type { ReplicaManager } from "@samsa/replication";
+import type { Partition } from "@samsa/replication";
 import { VirtualClock } from "@samsa/simulation";
 import { Registry } from "prom-client";
 import { StartError } from "../server-error.ts";
@@ -125,8 +125,8 @@ test("partitions beyond the bound are summed", async () => {
   const registry = new Registry();
   exposeBroker(new Exposition(registry), {
     metrics: new BrokerMetrics({ clock: new VirtualClock() }),
-    metadata: new MetadataCache(),
-    replicas: { partitions: () => [log(0), log(1), log(2), log(3)] } as unknown as ReplicaManager,
+    metadata: () => new MetadataCache(),
+    partitions: () => [log(0), log(1), log(2), log(3)] as unknown as Iterable<Partition>,
     broker: () => undefined,
     maxPartitions: 2,
   });

@@ -1,4 +1,3 @@
-import type { Broker } from "@samsa/broker";
 import { TransportError } from "@samsa/base";
 import type { HttpPage } from "@samsa/io";
 import { EventLoopDelay, listenHttp } from "@samsa/io";
@@ -14,7 +13,7 @@ import { exposeProcess } from "./process-exposition.ts";
 const HOST = "127.0.0.1";
 const PLAIN = "text/plain; charset=utf-8";
 
-export interface MetricsEndpointOptions extends Omit<BrokerSources, "broker"> {
+export interface MetricsEndpointOptions extends BrokerSources {
   /** 0 takes any free port. */
   readonly port: number;
   /** It can no longer keep its promises. */
@@ -24,7 +23,7 @@ export interface MetricsEndpointOptions extends Omit<BrokerSources, "broker"> {
 export interface MetricsEndpoint {
   readonly port: number;
   /** From now on it is ready. */
-  serves(broker: Broker): void;
+  serves(): void;
   /** From now on it is not ready; the pages stay. */
   stops(): void;
 }
@@ -38,7 +37,6 @@ export async function startMetricsEndpoint(
   options: MetricsEndpointOptions,
   closers: Closers,
 ): Promise<MetricsEndpoint> {
-  let broker: Broker | undefined;
   let isReady = false;
   const registry = new Registry();
   const exposition = new Exposition(registry);
@@ -63,12 +61,11 @@ export async function startMetricsEndpoint(
   closers.defer(() => listener.close());
   const eventLoop = new EventLoopDelay();
   closers.defer(() => eventLoop.close());
-  exposeBroker(exposition, { ...options, broker: () => broker });
+  exposeBroker(exposition, options);
   exposeProcess(exposition, eventLoop);
   return {
     port: listener.address.port,
-    serves(serving) {
-      broker = serving;
+    serves() {
       isReady = true;
     },
     stops() {
