@@ -3,10 +3,17 @@ import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import { collect, examples, wholeNumber } from "./arguments.ts";
 import { ExitCode } from "./exit-code.ts";
 import type { Shell } from "./completion.ts";
+import { addBroker } from "./broker-program.ts";
+import { addCluster } from "./cluster-program.ts";
+import { addConfig } from "./config-program.ts";
 import { connecting } from "./connecting.ts";
 import { addLog } from "./log-program.ts";
 import { FORMAT_TOKENS } from "./record-format.ts";
+import { addQuota } from "./quota-program.ts";
 import { addStorage } from "./storage-program.ts";
+import { addTopic } from "./topic-program.ts";
+import { addProducer, addTransaction } from "./transaction-program.ts";
+import { addUser } from "./user-program.ts";
 import { samsaVersion } from "./version.ts";
 
 type Done = (exitCode: ExitCode) => void;
@@ -27,6 +34,13 @@ export function samsaProgram(done: Done): Command {
   addTopic(program, done);
   addProduce(program, done);
   addConsume(program, done);
+  addConfig(program, done);
+  addProducer(program, done);
+  addTransaction(program, done);
+  addBroker(program, done);
+  addCluster(program, done);
+  addQuota(program, done);
+  addUser(program, done);
   addLog(program, done);
   addStorage(program, done);
   addCompletion(program, done);
@@ -85,73 +99,6 @@ function addCompletion(program: Command, done: Done): void {
       const { completionScript } = await import("./completion.ts");
       process.stdout.write(completionScript(shell, program));
       done(ExitCode.DONE);
-    });
-}
-
-function addTopic(program: Command, done: Done): void {
-  const topic = program
-    .command("topic")
-    .alias("topics")
-    .description("create, list, describe and delete topics")
-    .addHelpText(
-      "after",
-      examples(["samsa topic create orders --partitions 3", "samsa topic list", "samsa topic describe orders"]),
-    );
-
-  connecting(topic.command("create <name...>"))
-    .description("create topics")
-    .option("-p, --partitions <count>", "partitions of each (default: the broker's num.partitions)", wholeNumber)
-    .option("-r, --replication-factor <count>", "replicas of each partition (default: the broker's)", wholeNumber)
-    .option(
-      "-c, --config <key=value>",
-      "a topic's configuration key, e.g. -c retention.ms=60000; may be repeated",
-      collect,
-    )
-    .option("--if-not-exists", "be content with a topic that is there already")
-    .addHelpText(
-      "after",
-      examples([
-        "samsa topic create orders --partitions 3",
-        "samsa topic create users -c cleanup.policy=compact",
-        "samsa topic create a b c --if-not-exists",
-      ]),
-    )
-    .action(async (names: string[], options) => {
-      const { createTopics } = await import("./commands/topic.ts");
-      done(await createTopics(names, options));
-    });
-
-  connecting(topic.command("list"))
-    .alias("ls")
-    .description("list topics, a line each")
-    .option("--internal", "Kafka's own topics too")
-    .option("--names", "names alone")
-    .option("--json", "a JSON object a line")
-    .addHelpText("after", examples(["samsa topic list", "samsa topic list --names | xargs -n1 samsa topic describe"]))
-    .action(async (options) => {
-      const { listTopics } = await import("./commands/topic.ts");
-      done(await listTopics(options));
-    });
-
-  connecting(topic.command("describe [name...]"))
-    .alias("desc")
-    .description("show partitions, leaders, replicas and offsets; of all topics when none is named")
-    .option("--json", "a JSON object a topic, a line each")
-    .addHelpText("after", examples(["samsa topic describe orders", "samsa topic describe --json"]))
-    .action(async (names: string[], options) => {
-      const { describeTopics } = await import("./commands/topic.ts");
-      done(await describeTopics(names, options));
-    });
-
-  connecting(topic.command("delete <name...>"))
-    .alias("rm")
-    .description("delete topics with all their records; asks first on a terminal")
-    .option("--if-exists", "be content when there is no such topic")
-    .option("-y, --yes", "do not ask")
-    .addHelpText("after", examples(["samsa topic delete orders", "samsa topic delete orders users --if-exists --yes"]))
-    .action(async (names: string[], options) => {
-      const { deleteTopics } = await import("./commands/topic.ts");
-      done(await deleteTopics(names, options));
     });
 }
 

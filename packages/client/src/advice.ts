@@ -40,7 +40,7 @@ const ADVICE: ReadonlyMap<number, string> = new Map<ErrorCode, string>([
   ],
   [ErrorCode.UNSUPPORTED_VERSION, "Broker and client have no version of the request in common: upgrade the older one."],
   [ErrorCode.TOPIC_ALREADY_EXISTS, "Use it as it is, choose another name, or delete it first."],
-  [ErrorCode.INVALID_PARTITIONS, "A topic has one partition or more."],
+  [ErrorCode.INVALID_PARTITIONS, "A topic has one partition or more, and never fewer than before."],
   [ErrorCode.INVALID_REPLICATION_FACTOR, "The replication factor is at most the number of brokers."],
   [ErrorCode.INVALID_CONFIG, "Correct the key or the value; Kafka's documentation lists both."],
   [ErrorCode.NOT_CONTROLLER, "The controller moved; the client looks for the new one by itself."],

@@ -13,6 +13,7 @@ export type {
   QuorumInfo,
   QuorumReplica,
   RaftVoter,
+  ServedApi,
 } from "./admin/cluster-info.ts";
 export type {
   ConfigAlteration,

@@ -1,12 +1,13 @@
 import process from "node:process";
-import { createInterface } from "node:readline/promises";
 import type { Admin, TopicMetadata } from "@samsa/client";
 import { ErrorCode, KafkaError } from "@samsa/base";
 import type { ConnectOptions } from "../client.ts";
 import { withKafka, withTopicNames } from "../client.ts";
-import { CommandError, ExitCode } from "../exit-code.ts";
+import { confirm } from "../confirm.ts";
+import { ExitCode } from "../exit-code.ts";
 import { addPairs } from "../properties.ts";
-import { isTerminal, say } from "../talk.ts";
+import { count } from "../rows.ts";
+import { say } from "../talk.ts";
 import { table } from "../table.ts";
 
 export interface CreateOptions extends ConnectOptions {
@@ -139,7 +140,7 @@ export interface DeleteOptions extends ConnectOptions {
 }
 
 export async function deleteTopics(names: readonly string[], options: DeleteOptions): Promise<ExitCode> {
-  await confirm(names, options);
+  await confirm(`Delete ${names.join(", ")} and all records in it?`, "nothing was deleted", options);
   return await withKafka(options, async (kafka) => {
     const admin = kafka.admin();
     for (const name of names) {
@@ -154,21 +155,4 @@ export async function deleteTopics(names: readonly string[], options: DeleteOpti
     }
     return ExitCode.DONE;
   });
-}
-
-/** Asks a person; a script has said what it wants. */
-async function confirm(names: readonly string[], { yes = false }: DeleteOptions): Promise<void> {
-  if (yes || !process.stdin.isTTY || !isTerminal()) return;
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const answer = await lines.question(`Delete ${names.join(", ")} and all records in it? [y/N] `);
-    if (/^y(es)?$/iu.test(answer.trim())) return;
-  } finally {
-    lines.close();
-  }
-  throw new CommandError(ExitCode.KAFKA_ERROR, "nothing was deleted");
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }

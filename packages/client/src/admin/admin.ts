@@ -14,9 +14,11 @@ import type {
   NewRaftVoter,
   QuorumInfo,
   RaftVoter,
+  ServedApi,
 } from "./cluster-info.ts";
 import {
   addRaftVoter,
+  describeApiVersions,
   describeCluster,
   describeFeatures,
   describeMetadataQuorum,
@@ -202,6 +204,11 @@ export class Admin {
 
   async describeCluster(options: DescribeClusterOptions = {}): Promise<ClusterDescription> {
     return await describeCluster(this.#driver, options);
+  }
+
+  /** Which requests brokers serve, in which versions (KIP-35). Named by the ids of the brokers. */
+  async describeApiVersions(brokerIds: readonly number[]): Promise<ItemResults<readonly ServedApi[]>> {
+    return await describeApiVersions(this.#driver, brokerIds);
   }
 
   /** Takes a broker that is gone for good out of the cluster. */

@@ -1,5 +1,6 @@
 import type { Uuid } from "@samsa/base";
 import { ErrorCode, ZERO_UUID } from "@samsa/base";
+import { API_INFO } from "@samsa/protocol";
 import { AddRaftVoterRequest } from "@samsa/protocol/messages/add-raft-voter-request";
 import { AddRaftVoterResponse } from "@samsa/protocol/messages/add-raft-voter-response";
 import { ApiVersionsRequest } from "@samsa/protocol/messages/api-versions-request";
@@ -20,10 +21,11 @@ import { api } from "../connection/api.ts";
 import { BrokerError } from "../errors.ts";
 import type { AdminDriver } from "./admin-driver.ts";
 import { errorOf, throwCode } from "./admin-driver.ts";
+import type { ItemResults } from "./item-results.ts";
 import { throwAny } from "./item-results.ts";
 import type { AclOperation, NameOf } from "./names.ts";
 import { operationsOf, UPGRADE_TYPES } from "./names.ts";
-import { toController } from "./routes.ts";
+import { toBroker, toController } from "./routes.ts";
 
 const DESCRIBE_CLUSTER = api(DescribeClusterRequest, DescribeClusterResponse);
 const API_VERSIONS = api(ApiVersionsRequest, ApiVersionsResponse);
@@ -88,6 +90,40 @@ export async function unregisterBroker(driver: AdminDriver, brokerId: number): P
   );
 }
 
+export interface ServedApi {
+  readonly apiKey: number;
+  readonly name: string | undefined; // undefined for one that we do not know
+  readonly minVersion: number;
+  readonly maxVersion: number;
+  /** The version that this client uses with the broker: the highest that both know. */
+  readonly usedVersion: number | undefined; // undefined for none
+}
+
+/** What brokers serve (KIP-35). Named by the ids of the brokers. */
+export async function describeApiVersions(
+  driver: AdminDriver,
+  brokerIds: readonly number[],
+): Promise<ItemResults<readonly ServedApi[]>> {
+  return await driver.items<number, readonly ServedApi[]>({
+    what: "ApiVersions",
+    items: brokerIds,
+    nameOf: String,
+    route: toBroker((id) => id),
+    ask: async (connection, [brokerId = -1]) => {
+      const request = ApiVersionsRequest.create({ clientSoftwareName: "samsa", clientSoftwareVersion: "admin" });
+      const { errorCode, apiKeys } = await connection.send(API_VERSIONS, request);
+      throwCode(errorCode, `ApiVersions of broker ${brokerId}`);
+      const served = apiKeys.map(({ apiKey, minVersion, maxVersion }): ServedApi => {
+        const known = API_INFO.get(apiKey);
+        const highest = Math.min(maxVersion, known?.highestVersion ?? -1);
+        const isCommon = known !== undefined && highest >= Math.max(minVersion, known.lowestVersion);
+        return { apiKey, name: known?.name, minVersion, maxVersion, usedVersion: isCommon ? highest : undefined };
+      });
+      return new Map([[brokerId, served.toSorted((a, b) => a.apiKey - b.apiKey)]]);
+    },
+  });
+}
+
 export interface FeatureRange {
   readonly minVersion: number;
   readonly maxVersion: number;
@@ -121,16 +157,18 @@ export async function updateFeatures(
   updates: readonly FeatureUpdate[],
   validateOnly: boolean,
 ): Promise<void> {
-  const request = UpdateFeaturesRequest.create({
-    timeoutMs: driver.timeouts.requestTimeoutMs,
-    featureUpdates: updates.map(({ feature, maxVersionLevel, upgradeType = "upgrade" }) => ({
-      feature,
-      maxVersionLevel,
-      allowDowngrade: upgradeType !== "upgrade",
-      upgradeType: UPGRADE_TYPES[upgradeType],
-    })),
-    validateOnly,
-  });
+  const request = (version: number): UpdateFeaturesRequest =>
+    UpdateFeaturesRequest.create({
+      timeoutMs: driver.timeouts.requestTimeoutMs,
+      featureUpdates: updates.map(({ feature, maxVersionLevel, upgradeType = "upgrade" }) => ({
+        feature,
+        maxVersionLevel,
+        // Version 0 knows whether a level may go down, later ones how.
+        allowDowngrade: version === 0 && upgradeType !== "upgrade",
+        upgradeType: version === 0 ? UPGRADE_TYPES.upgrade : UPGRADE_TYPES[upgradeType],
+      })),
+      validateOnly,
+    });
   const which = validateOnly ? { ...UPDATE_FEATURES, lowestVersion: 1 } : UPDATE_FEATURES;
   const response = await driver.one(
     which,
