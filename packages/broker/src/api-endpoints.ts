@@ -39,6 +39,8 @@ import { offsetFetch } from "./handlers/offset-fetch.ts";
 import { offsetDelete } from "./handlers/offset-delete.ts";
 import { alterUserScramCredentials } from "./handlers/alter-user-scram-credentials.ts";
 import { describeUserScramCredentials } from "./handlers/describe-user-scram-credentials.ts";
+import { txnOffsetCommit } from "./handlers/txn-offset-commit.ts";
+import { writeTxnMarkers } from "./handlers/write-txn-markers.ts";
 import type { ApiEndpoint } from "./request-dispatcher.ts";
 import { endpoint } from "./request-dispatcher.ts";
 
@@ -65,6 +67,8 @@ export const API_ENDPOINTS: readonly ApiEndpoint[] = [
   endpoint(deleteRecords),
   endpoint(initProducerId),
   endpoint(offsetForLeaderEpoch),
+  endpoint(writeTxnMarkers),
+  endpoint(txnOffsetCommit),
   endpoint(describeConfigs),
   endpoint(alterConfigs),
   endpoint(createPartitions),

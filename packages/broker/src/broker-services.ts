@@ -12,6 +12,7 @@ import type { MetadataCache } from "./metadata-cache.ts";
 import type { QuotaManagers } from "./quota/quota-managers.ts";
 import type { ProducerIdManager } from "./producer-id-manager.ts";
 import type { RequestProbe } from "./request-probe.ts";
+import type { TransactionVerifier } from "./transaction-verification.ts";
 
 /** What the handlers share. */
 export interface BrokerServices {
@@ -26,6 +27,7 @@ export interface BrokerServices {
   readonly autoTopicCreation: AutoTopicCreation;
   readonly internalTopics: InternalTopicCreation;
   readonly groups: GroupCoordinator;
+  readonly transactionVerifier: TransactionVerifier;
   readonly producerIds: ProducerIdManager;
   readonly fetchSessions: FetchSessionCache;
   readonly quotas: QuotaManagers;

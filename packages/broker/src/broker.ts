@@ -21,6 +21,7 @@ import { QuotaManagers, quotaWindow } from "./quota/quota-managers.ts";
 import { RequestMemory } from "./quota/request-memory.ts";
 import { RequestDispatcher } from "./request-dispatcher.ts";
 import type { RequestProbe } from "./request-probe.ts";
+import { TransactionVerifier } from "./transaction-verification.ts";
 
 /** How long a stop waits for clients to take their last answers. */
 const DRAIN_TIMEOUT_MS = 2000;
@@ -98,6 +99,8 @@ export class Broker {
         createTopics: (request) => controller.createTopics(request),
       }),
       groups: this.#groups.coordinator,
+      // Nobody coordinates transactions here yet: who is to be asked cannot be reached.
+      transactionVerifier: new TransactionVerifier({ config, clock, transactions: undefined }),
       producerIds: new ProducerIdManager(() => controller.allocateProducerIds(nodeId, brokerEpoch)),
       fetchSessions: this.#fetchSessions,
       quotas: this.#quotas,

@@ -4,10 +4,10 @@ import { GroupCoordinator } from "@samsa/coordinator";
 import type { BrokerConfig, MetadataDelta, MetadataImage } from "@samsa/metadata";
 import { GROUP_METADATA_TOPIC_NAME } from "@samsa/metadata";
 import { compressionTypeOf } from "@samsa/protocol";
-import type { Partition, PartitionWatcher, ReplicaManager } from "@samsa/replication";
-import { NotLeaderOrFollowerError } from "@samsa/replication";
+import type { Partition, ReplicaManager } from "@samsa/replication";
 import type { Logger } from "./logger.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
+import { whenCommitted } from "./when-committed.ts";
 
 export interface GroupCoordinatorServiceOptions {
   readonly nodeId: number;
@@ -96,36 +96,11 @@ function coordinatorLog(find: () => Partition, leaderEpoch: number, loadBufferBy
         offset = nextOffset;
       }
     },
-    append(batch) {
+    append(batch, transaction) {
       const partition = find();
       partition.checkLeader(leaderEpoch);
-      const { info, written } = partition.appendRecordsToLeader(batch);
-      return whenCommitted(partition, leaderEpoch, info.lastOffset, written);
+      const { info, written } = partition.appendRecordsToLeader(batch, "coordinator", transaction);
+      return whenCommitted(partition, info.lastOffset, written);
     },
   };
-}
-
-/** Settles when the record is below the high watermark, or when that can no longer be said of this leader. */
-async function whenCommitted(
-  partition: Partition,
-  leaderEpoch: number,
-  offset: number,
-  written: Promise<void>,
-): Promise<void> {
-  await written;
-  if (partition.highWatermark > offset) return;
-  await new Promise<void>((resolve, reject) => {
-    const watcher: PartitionWatcher = {
-      onPartitionChanged: () => {
-        const isLost = !partition.isLeader || partition.leaderEpoch !== leaderEpoch;
-        if (!isLost && partition.highWatermark <= offset) return;
-        partition.unwatch(watcher);
-        const { topic, partition: index } = partition.topicPartition;
-        if (isLost) reject(new NotLeaderOrFollowerError(topic, index));
-        else resolve();
-      },
-    };
-    partition.watch(watcher);
-    watcher.onPartitionChanged(partition);
-  });
 }

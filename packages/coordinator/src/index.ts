@@ -9,8 +9,8 @@ export type {
   GroupCoordinatorOptions,
   ListedGroup,
 } from "./group/group-coordinator.ts";
-export type { OffsetCommit, OffsetToCommit, TopicPartitionName } from "./group/group-coordinator-shard.ts";
-export type { CommittedOffset, TopicOffsets } from "./group/offset-manager.ts";
+export type { OffsetCommit, OffsetToCommit, TransactionalOffsetCommit } from "./group/group-coordinator-shard.ts";
+export type { CommittedOffset, TopicOffsets, TopicPartitionName } from "./group/offset-manager.ts";
 export { CoordinatorRuntime } from "./runtime/coordinator-runtime.ts";
 export type { Command, CoordinatorRuntimeOptions } from "./runtime/coordinator-runtime.ts";
 export type {
@@ -20,6 +20,8 @@ export type {
   Reply,
   Step,
   StoredRecord,
+  TransactionalWrite,
+  TransactionMarker,
   WriteOutcome,
 } from "./runtime/coordinator-shard.ts";
 export { partitionForKey } from "./runtime/partition-for-key.ts";

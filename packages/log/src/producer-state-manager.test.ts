@@ -4,7 +4,7 @@ import { ErrorCode, errorCodeOf } from "@samsa/base";
 import { incrementSequence } from "@samsa/protocol";
 import fc from "fast-check";
 import { decodeProducerSnapshot, encodeProducerSnapshot } from "./producer-snapshot-file.ts";
-import type { EndMarker, ProducerBatch } from "./producer-state-manager.ts";
+import type { EndMarker, ProducerBatch, TransactionChecks } from "./producer-state-manager.ts";
 import { ProducerStateManager } from "./producer-state-manager.ts";
 
 const MAX = 0x7fffffff;
@@ -26,7 +26,10 @@ class Appender {
   endOffset = 0;
 
   /** The offset that is answered, or the error. */
-  send({ pid = 1, epoch = 0, seq, count = 1, transactional = false, timestamp = NOW }: Batch): number | string {
+  send(
+    { pid = 1, epoch = 0, seq, count = 1, transactional = false, timestamp = NOW }: Batch,
+    transaction?: TransactionChecks,
+  ): number | string {
     const batch: ProducerBatch = {
       baseOffset: this.endOffset,
       lastOffset: this.endOffset + count - 1,
@@ -38,7 +41,7 @@ class Appender {
       isTransactional: transactional,
     };
     try {
-      const duplicate = this.producers.check(batch, "client");
+      const duplicate = this.producers.check(batch, "client", undefined, transaction);
       if (duplicate !== undefined) return duplicate.lastOffset - duplicate.offsetDelta;
     } catch (error) {
       return nameOf(errorCodeOf(error));
@@ -49,7 +52,11 @@ class Appender {
   }
 
   /** What the marker has ended, or the error. */
-  mark(pid: number, kind: "commit" | "abort", { epoch = 0, coordinatorEpoch = 0 } = {}): object | string | undefined {
+  mark(
+    pid: number,
+    kind: "commit" | "abort",
+    { epoch = 0, coordinatorEpoch = 0, transactionVersion = 0 } = {},
+  ): object | string | undefined {
     const baseOffset = this.endOffset;
     const marker: EndMarker = { isAbort: kind === "abort", coordinatorEpoch, timestamp: NOW };
     const batch: ProducerBatch = {
@@ -63,7 +70,7 @@ class Appender {
       isTransactional: true,
     };
     try {
-      this.producers.check(batch, "coordinator", marker);
+      this.producers.check(batch, "coordinator", marker, { transactionVersion });
     } catch (error) {
       return nameOf(errorCodeOf(error));
     }
@@ -222,6 +229,99 @@ class PlainModel {
     return offset;
   }
 }
+
+describe("a transactional batch whose partition is to be verified (KIP-890)", () => {
+  const verify = (
+    log: Appender,
+    { epoch = 0, seq = 0, isEpochPerTransaction = false, pid = 1 } = {},
+  ): TransactionChecks => ({
+    verification:
+      log.producers.startVerification(
+        { producerId: pid, producerEpoch: epoch, baseSequence: seq, isEpochPerTransaction },
+        NOW,
+      ) ?? "unverified",
+  });
+  const INVALID_TXN_STATE = "INVALID_TXN_STATE";
+
+  test("begins a transaction only under a guard, and goes on without", () => {
+    const log = new Appender();
+    assert.equal(log.send({ seq: 0, transactional: true }, { verification: "unverified" }), INVALID_TXN_STATE);
+    assert.equal(log.send({ seq: 0, transactional: true }, verify(log)), 0);
+    assert.deepEqual(verify(log), { verification: "unverified" }, "nobody needs to be asked");
+    assert.equal(log.send({ seq: 1, transactional: true }, { verification: "unverified" }), 1);
+  });
+
+  test("is refused when a marker came between the question and the answer", () => {
+    const log = new Appender();
+    const late = verify(log);
+    log.mark(1, "abort");
+    assert.equal(log.send({ seq: 0, transactional: true }, late), INVALID_TXN_STATE);
+    const next = verify(log);
+    assert.equal(log.send({ seq: 0, transactional: true }, late), INVALID_TXN_STATE, "the guard of another question");
+    assert.equal(log.send({ seq: 0, transactional: true }, next), 1);
+  });
+
+  test("of a new epoch is verified though a transaction of the epoch before is open", () => {
+    const log = new Appender();
+    log.send({ seq: 0, transactional: true }, verify(log));
+    assert.equal(
+      log.send({ epoch: 1, seq: 0, transactional: true }, { verification: "unverified" }),
+      INVALID_TXN_STATE,
+    );
+  });
+
+  test("that comes again is known without being verified", () => {
+    const log = new Appender();
+    log.send({ seq: 0, transactional: true }, verify(log));
+    log.mark(1, "commit");
+    assert.equal(log.send({ seq: 0, transactional: true }, { verification: "unverified" }), 0);
+  });
+
+  test("does not overtake the one that was sent before it, where nobody knows the producer", () => {
+    const log = new Appender();
+    const first = verify(log, { seq: 4 });
+    const second = verify(log, { seq: 5 });
+    assert.equal(log.send({ seq: 5, transactional: true }, second), OUT_OF_ORDER);
+    assert.equal(log.send({ seq: 4, transactional: true }, first), 0);
+    assert.equal(log.send({ seq: 5, transactional: true }, second), 1);
+  });
+
+  test("begins with sequence 0 where every transaction has an epoch of its own", () => {
+    const log = new Appender();
+    const second = verify(log, { seq: 1, isEpochPerTransaction: true });
+    assert.equal(log.send({ seq: 1, transactional: true }, second), OUT_OF_ORDER);
+    const first = verify(log, { seq: 0, isEpochPerTransaction: true });
+    assert.equal(log.send({ seq: 0, transactional: true }, first), 0);
+  });
+
+  test("leaves no guard behind for ever when its answer never comes", () => {
+    const log = new Appender();
+    const late = verify(log);
+    log.producers.removeExpired(NOW + 1000, 1000);
+    assert.equal(log.send({ seq: 0, transactional: true }, late), INVALID_TXN_STATE);
+  });
+});
+
+describe("a marker of transactions V2", () => {
+  const marker = (epoch: number) => ({ epoch, transactionVersion: 2 });
+
+  test("ends only the transaction of the epoch before its own", () => {
+    const log = new Appender();
+    log.send({ epoch: 4, seq: 0, transactional: true });
+    assert.equal(log.mark(1, "commit", marker(4)), "INVALID_PRODUCER_EPOCH", "it is late, and of the one before");
+    assert.equal(log.producers.firstUnstableOffset, 0);
+    log.mark(1, "commit", marker(5));
+    log.producers.forgetEndedBelow(log.endOffset);
+    assert.equal(log.producers.firstUnstableOffset, undefined);
+  });
+
+  test("is taken again when nothing has come since: its first answer may have been lost (KAFKA-19999)", () => {
+    const log = new Appender();
+    log.send({ epoch: 4, seq: 0, transactional: true });
+    log.mark(1, "commit", marker(5));
+    assert.equal(log.mark(1, "commit", marker(5)), undefined);
+  });
+});
 
 describe("a producer that has been silent", () => {
   test("is forgotten after the expiration, and may go on with any sequence", () => {

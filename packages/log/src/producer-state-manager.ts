@@ -4,6 +4,8 @@ import type { RecordBatch } from "@samsa/protocol";
 import type { AppendOrigin } from "./log-validator.ts";
 import { NO_TRANSACTION, ProducerStateEntry } from "./producer-state-entry.ts";
 import type { BatchMetadata, ProducerStateFields } from "./producer-state-entry.ts";
+import type { VerificationStart } from "./verification-guard.ts";
+import { VerificationGuard } from "./verification-guard.ts";
 
 const INT32_MAX = 0x7fffffff;
 
@@ -24,6 +26,17 @@ export interface EndMarker {
   readonly isAbort: boolean;
   readonly coordinatorEpoch: number;
   readonly timestamp: number;
+}
+
+/** What a leader holds transactional batches and markers to. */
+export interface TransactionChecks {
+  /**
+   * What a transactional batch that begins a transaction here was verified under; `unverified` refuses to begin one. Left out:
+   * nothing is verified (`transaction.partition.verification.enable`).
+   */
+  readonly verification?: VerificationGuard | "unverified" | undefined;
+  /** Of a marker: from 2 on its epoch is above that of the records it ends (KIP-1228). */
+  readonly transactionVersion?: number | undefined;
 }
 
 /** A transaction that a marker has ended here. */
@@ -55,6 +68,8 @@ export class ProducerStateManager {
   readonly #ongoingTxns = new Map<number, number>();
   /** First to last offset of transactions that have ended above the high watermark. */
   readonly #unreplicatedTxns = new Map<number, number>();
+  /** By producer: the coordinator is being asked. Not on the disk; a leader that comes later asks again. */
+  readonly #verifications = new Map<number, VerificationGuard>();
   #lastSnapshotOffset = 0;
 
   get producerCount(): number {
@@ -86,17 +101,24 @@ export class ProducerStateManager {
    * forgotten, may begin with any sequence (KIP-360); a new epoch begins with 0.
    *
    * @param marker when the batch is one
+   * @param transaction left out: a transaction may begin unverified
    * @returns the batch of then, when this one has been appended before
    * @throws KafkaError OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_PRODUCER_EPOCH, INVALID_TXN_STATE, TRANSACTION_COORDINATOR_FENCED
    */
-  check(batch: ProducerBatch, origin: AppendOrigin, marker?: EndMarker): BatchMetadata | undefined {
+  check(
+    batch: ProducerBatch,
+    origin: AppendOrigin,
+    marker?: EndMarker,
+    transaction: TransactionChecks = {},
+  ): BatchMetadata | undefined {
     const entry = this.#producers.get(batch.producerId);
-    if (entry === undefined) return undefined;
     const { producerEpoch, baseSequence } = batch;
     const isClient = origin === "client";
-    const duplicate = isClient ? entry.findDuplicate(producerEpoch, baseSequence, batch.lastSequence) : undefined;
+    const duplicate = isClient ? entry?.findDuplicate(producerEpoch, baseSequence, batch.lastSequence) : undefined;
     if (duplicate !== undefined) return duplicate;
-    if (producerEpoch < entry.producerEpoch) {
+    if (marker === undefined && batch.isTransactional) this.#checkVerified(batch, isClient, transaction);
+    if (entry === undefined) return undefined;
+    if (producerEpoch < entry.producerEpoch || isMarkerOfOldTransaction(entry, batch, marker, transaction)) {
       throw new KafkaError(
         ErrorCode.INVALID_PRODUCER_EPOCH,
         `producer ${batch.producerId} writes with epoch ${producerEpoch}, where ${entry.producerEpoch} has been seen`,
@@ -119,6 +141,8 @@ export class ProducerStateManager {
   /** Takes note of a batch that has its place, checked or replicated or read back from the log. */
   update(batch: ProducerBatch, written: Promise<void>, marker?: EndMarker): CompletedTxn | undefined {
     const { producerId, producerEpoch } = batch;
+    // The transaction has begun or is over: the next one is verified anew.
+    if (batch.isTransactional) this.#verifications.delete(producerId);
     let entry = this.#producers.get(producerId);
     if (entry === undefined) {
       entry = new ProducerStateEntry(producerId);
@@ -147,8 +171,30 @@ export class ProducerStateManager {
     }
   }
 
+  /** Whether a producer has a transaction open here, under this epoch. */
+  hasOngoingTransaction(producerId: number, producerEpoch: number): boolean {
+    const entry = this.#producers.get(producerId);
+    return entry?.producerEpoch === producerEpoch && entry.currentTxnFirstOffset !== NO_TRANSACTION;
+  }
+
+  /**
+   * A leader is about to ask whether the partition is in the transaction. Batches that come meanwhile share the guard.
+   * @returns undefined when the transaction has begun here, and nothing needs to be asked
+   */
+  startVerification(start: VerificationStart, nowMs: number): VerificationGuard | undefined {
+    if (this.hasOngoingTransaction(start.producerId, start.producerEpoch)) return undefined;
+    const held = this.#verifications.get(start.producerId);
+    const guard = held ?? new VerificationGuard(nowMs, start);
+    guard.join(start);
+    this.#verifications.set(start.producerId, guard);
+    return guard;
+  }
+
   /** Forgets who has been silent for so long, unless a transaction is open (`producer.id.expiration.ms`). */
   removeExpired(nowMs: number, expirationMs: number): void {
+    for (const [producerId, { createdMs }] of this.#verifications) {
+      if (nowMs - createdMs >= expirationMs) this.#verifications.delete(producerId);
+    }
     for (const [producerId, entry] of this.#producers) {
       const isOpen = entry.currentTxnFirstOffset !== NO_TRANSACTION;
       if (!isOpen && nowMs - entry.lastTimestamp >= expirationMs) this.#producers.delete(producerId);
@@ -160,6 +206,7 @@ export class ProducerStateManager {
     this.#producers.clear();
     this.#ongoingTxns.clear();
     this.#unreplicatedTxns.clear();
+    this.#verifications.clear();
     for (const fields of producers) this.#producers.set(fields.producerId, ProducerStateEntry.from(fields));
     const open = producers.filter(({ currentTxnFirstOffset }) => currentTxnFirstOffset >= 0);
     for (const fields of open.toSorted((one, other) => one.currentTxnFirstOffset - other.currentTxnFirstOffset)) {
@@ -177,6 +224,18 @@ export class ProducerStateManager {
   takeSnapshot(endOffset: number): ProducerStateFields[] {
     this.#lastSnapshotOffset = endOffset;
     return Array.from(this.#producers.values(), (entry) => entry.toFields());
+  }
+
+  #checkVerified(batch: ProducerBatch, isClient: boolean, { verification }: TransactionChecks): void {
+    const { producerId, producerEpoch, baseSequence } = batch;
+    if (verification === undefined || this.hasOngoingTransaction(producerId, producerEpoch)) return;
+    if (verification === "unverified" || this.#verifications.get(producerId) !== verification) {
+      throw new KafkaError(
+        ErrorCode.INVALID_TXN_STATE,
+        `producer ${producerId} has no transaction of epoch ${producerEpoch} here that its coordinator knows of`,
+      );
+    }
+    if (isClient && !this.#producers.has(producerId)) verification.checkFirstSequence(producerId, baseSequence);
   }
 
   #endTransaction(entry: ProducerStateEntry, batch: ProducerBatch, marker: EndMarker): CompletedTxn | undefined {
@@ -228,6 +287,20 @@ function checkSequence(entry: ProducerStateEntry, batch: ProducerBatch): void {
     ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
     `sequence ${baseSequence} of producer ${producerId} after ${lastSequence}`,
   );
+}
+
+/**
+ * From transactions V2 on a marker has the epoch after that of its records, so one with the epoch of an open transaction ends the
+ * one before it. With nothing open it is the last one once more, sent again by a coordinator that missed the answer.
+ */
+function isMarkerOfOldTransaction(
+  entry: ProducerStateEntry,
+  { producerEpoch }: ProducerBatch,
+  marker: EndMarker | undefined,
+  { transactionVersion = 0 }: TransactionChecks,
+): boolean {
+  if (marker === undefined || transactionVersion < 2 || producerEpoch !== entry.producerEpoch) return false;
+  return entry.currentTxnFirstOffset !== NO_TRANSACTION;
 }
 
 function checkCoordinatorEpoch(entry: ProducerStateEntry, marker: EndMarker): void {

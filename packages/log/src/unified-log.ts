@@ -21,13 +21,14 @@ import type { ProducerSnapshots } from "./producer-snapshot-file.ts";
 import type { BatchMetadata } from "./producer-state-entry.ts";
 import { loadProducerState } from "./producer-state-loader.ts";
 import type { ProducerStateEntry } from "./producer-state-entry.ts";
-import type { EndMarker, LastRecord, ProducerStateManager } from "./producer-state-manager.ts";
+import type { EndMarker, LastRecord, ProducerStateManager, TransactionChecks } from "./producer-state-manager.ts";
 import { endMarkerOf, hasProducerId } from "./producer-state-manager.ts";
 import type { ReadAheadBudget } from "./read-ahead.ts";
 import { countDeletable } from "./retention.ts";
 import type { TailCacheBudget } from "./tail-cache.ts";
 import type { TopicPartition } from "./topic-partition.ts";
 import { logDirName } from "./topic-partition.ts";
+import type { VerificationGuard, VerificationStart } from "./verification-guard.ts";
 
 export interface UnifiedLogOptions {
   readonly disk: PooledDisk;
@@ -254,10 +255,16 @@ export class UnifiedLog {
    * Appends one batch as the leader of `leaderEpoch`. The bytes belong to the log from now on: offsets, epoch and timestamps
    * are written into them. A batch that its producer has sent before is not appended again: the answer is that of then.
    *
+   * @param transaction left out: a transaction may begin unverified
    * @throws KafkaError see validateAndAssignOffsets and ProducerStateManager.check; KafkaStorageError when fenced. Nothing has
    * changed then.
    */
-  appendAsLeader(records: Uint8Array, leaderEpoch: number, origin: AppendOrigin = "client"): LogAppendResult {
+  appendAsLeader(
+    records: Uint8Array,
+    leaderEpoch: number,
+    origin: AppendOrigin = "client",
+    transaction?: TransactionChecks,
+  ): LogAppendResult {
     this.#local.checkWritable();
     const firstOffset = this.logEndOffset;
     const { batch, maxTimestamp, logAppendTime } = validateAndAssignOffsets(records, {
@@ -271,7 +278,7 @@ export class UnifiedLog {
     let marker: EndMarker | undefined;
     if (hasProducerId(batch)) {
       marker = endMarkerOf(batch);
-      const duplicate = this.#producers.check(batch, origin, marker);
+      const duplicate = this.#producers.check(batch, origin, marker, transaction);
       if (duplicate !== undefined) return this.#duplicateOf(duplicate, batch);
     }
     const written = this.#append(batch, marker);
@@ -287,6 +294,11 @@ export class UnifiedLog {
       isDuplicate: false,
     };
     return { info, written };
+  }
+
+  /** See ProducerStateManager.startVerification. */
+  startTransactionVerification(start: VerificationStart): VerificationGuard | undefined {
+    return this.#producers.startVerification(start, this.#clock.wallMs());
   }
 
   /**

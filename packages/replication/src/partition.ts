@@ -1,6 +1,16 @@
 import type { Uuid } from "@samsa/base";
 import { assert, ErrorCode, KafkaError } from "@samsa/base";
-import type { LogAppendResult, LogReadResult, TimestampAndOffset, TopicPartition, UnifiedLog } from "@samsa/log";
+import type {
+  AppendOrigin,
+  LogAppendResult,
+  LogReadResult,
+  TimestampAndOffset,
+  TopicPartition,
+  TransactionChecks,
+  UnifiedLog,
+  VerificationGuard,
+  VerificationStart,
+} from "@samsa/log";
 import { OffsetOutOfRangeError } from "@samsa/log";
 import type { PartitionRegistration } from "@samsa/metadata";
 import { FencedLeaderEpochError, NotLeaderOrFollowerError, UnknownLeaderEpochError } from "./errors.ts";
@@ -140,16 +150,31 @@ export class Partition {
 
   /**
    * Appends one produced batch set. The decision is made at once; `written` settles when the disk has it.
+   * @param transaction what transactional batches and markers are held to
    * @throws KafkaError NOT_LEADER_OR_FOLLOWER, or what the validation of the log refuses
    */
-  appendRecordsToLeader(records: Uint8Array): LogAppendResult {
+  appendRecordsToLeader(
+    records: Uint8Array,
+    origin: AppendOrigin = "client",
+    transaction?: TransactionChecks,
+  ): LogAppendResult {
     if (!this.isLeader) throw this.#notLeader();
-    const appended = this.log.appendAsLeader(records, this.leaderEpoch);
+    const appended = this.log.appendAsLeader(records, this.leaderEpoch, origin, transaction);
     const replacement = this.#replacement;
     if (replacement === undefined) return appended;
     const written = appended.written.then(() => replacement.done);
     written.catch(() => undefined); // who does not wait (acks=0) does not end the process
     return { ...appended, written };
+  }
+
+  /**
+   * To be called before the coordinator is asked whether this partition is in the transaction (KIP-890).
+   * @returns undefined when the transaction is open here already: nobody needs to be asked
+   * @throws KafkaError NOT_LEADER_OR_FOLLOWER
+   */
+  startTransactionVerification(start: VerificationStart): VerificationGuard | undefined {
+    if (!this.isLeader) throw this.#notLeader();
+    return this.log.startTransactionVerification(start);
   }
 
   /**

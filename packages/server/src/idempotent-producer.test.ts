@@ -118,14 +118,6 @@ test("a gap, an old epoch and a new epoch that does not begin with 0 are refused
   );
 });
 
-test("a transactional batch is refused as long as nobody coordinates transactions", async () => {
-  await using broker = await startTestBroker();
-  await broker.createTopic(topic);
-  const batch = batchOf(["a"], { producerId: 42, producerEpoch: 0, baseSequence: 0, isTransactional: true });
-  const { errorCode } = await produce(broker.client, batch, { topic });
-  assert.equal(errorCode, ErrorCode.INVALID_TXN_STATE);
-});
-
 test("read_committed stops where a transaction is open, and names those that were aborted", async () => {
   const disk = new MemoryDisk();
   const first = await startTestBroker({ disk });

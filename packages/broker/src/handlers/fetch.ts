@@ -78,6 +78,7 @@ export const fetch: ApiHandler<FetchRequest, FetchResponse> = {
       const waiting = DelayedFetch.wait(
         {
           partitions: wanted.flatMap(({ partition }) => partition ?? []),
+          isolationLevel,
           maxWaitMs: request.maxWaitMs,
           missingBytes,
           clock: services.clock,

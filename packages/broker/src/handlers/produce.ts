@@ -19,15 +19,33 @@ import type { LeaderHints } from "../leader-hints.ts";
 import { leaderHints } from "../leader-hints.ts";
 import type { RequestContext } from "../request-context.ts";
 import { requestedTopicName } from "../topic-names.ts";
+import { asProduceError } from "../transaction-verification.ts";
+import type {
+  TransactionalWriteStart,
+  TransactionProducer,
+  TransactionSupport,
+  Verdict,
+} from "../transaction-verification.ts";
 
 const FIRST_VERSION_WITH_TOPIC_IDS = 13;
 const FIRST_VERSION_WITH_LEADER_HINTS = 10;
 const FIRST_VERSION_WITH_ZSTD = 7;
+const FIRST_VERSION_WITH_ABORTABLE_ERRORS = 11;
+const FIRST_VERSION_WITH_IMPLICIT_PARTITIONS = 12;
 const UNKNOWN_OFFSET = -1;
 /** What Kafka's administrative tools call themselves; they may write to internal topics. */
 const ADMIN_CLIENT_ID = "__admin_client";
 /** Made once: a request may name very many partitions in vain, and each error would take the time to walk the stack. */
 const MISSING_PARTITION = new Map<ErrorCode, KafkaError>();
+
+const NOT_TRANSACTIONAL: ReadonlyMap<Uint8Array, Verdict> = new Map();
+
+/** By the records, the writes of a transaction that a request holds. */
+interface ProducedTransaction {
+  readonly producer: TransactionProducer;
+  readonly writes: ReadonlyMap<Uint8Array, TransactionalWriteStart>;
+  readonly support: TransactionSupport;
+}
 
 /** A partition of the request: refused already, or on its way to the disk. */
 interface PartitionAppend {
@@ -46,19 +64,28 @@ interface TopicAppends {
 /**
  * Produce 3-13 (0-2 are advertised and not served, as in Kafka: KAFKA-18659). v5 answers the log start offset; v7 allows zstd
  * (KIP-110); v8 names the records that were refused (KIP-467); v9 is flexible; v10 answers where the leader is (KIP-951);
- * v12 is for transactions of the second kind (KIP-890); v13 names topics by id (KIP-516).
+ * v11 knows TRANSACTION_ABORTABLE, v12 adds what it writes to the transaction (KIP-890); v13 names topics by id (KIP-516).
  */
 export const produce: ApiHandler<ProduceRequest, ProduceResponse> = {
   request: ProduceRequest,
   response: ProduceResponse,
   lowestAdvertisedVersion: 0,
-  mayOverlap: true, // offsets are assigned before `handle` returns
+  mayOverlap: true, // offsets are assigned before `handle` returns, or in turn for each transactional producer
   recordUse: (context, { quotas }) => quotas.recordProduce(context, context.requestBytes),
 
   handle(request, context, services) {
-    const appends = request.topicData.map((topic) => appendTopic(topic, request.acks, context, services));
-    if (request.acks === 0) return unansweredWhenWritten(appends);
-    return answerWhenWritten(request, appends, context, services);
+    const answer = (appends: readonly TopicAppends[]): Promise<ProduceResponse | typeof NO_RESPONSE> =>
+      request.acks === 0 ? unansweredWhenWritten(appends) : answerWhenWritten(request, appends, context, services);
+    const transaction = findTransaction(request, context.apiVersion, services);
+    if (transaction === undefined) return answer(appendAll(request, NOT_TRANSACTIONAL, context, services));
+    const { producer, writes, support } = transaction;
+    const appended = services.transactionVerifier.inTurn(producer, [...writes.values()], support, (verdicts) => {
+      const byRecords = new Map(
+        Array.from(writes.keys(), (records, index) => [records, asProduceError(verdicts[index])]),
+      );
+      return appendAll(request, byRecords, context, services);
+    });
+    return appended instanceof Promise ? appended.then(answer) : answer(appended);
   },
 
   refuse: (request, errorCode, errorMessage) =>
@@ -71,9 +98,64 @@ export const produce: ApiHandler<ProduceRequest, ProduceResponse> = {
     }),
 };
 
+/**
+ * The transaction that batches of the request belong to; their own flags say so (CVE-2018-17196).
+ * @throws KafkaError TRANSACTIONAL_ID_AUTHORIZATION_FAILED without a transactional id, INVALID_PRODUCER_ID_MAPPING for more than one
+ *   producer
+ */
+function findTransaction(
+  { topicData, transactionalId }: ProduceRequest,
+  apiVersion: number,
+  services: BrokerServices,
+): ProducedTransaction | undefined {
+  let producer: TransactionProducer | undefined;
+  const writes = new Map<Uint8Array, TransactionalWriteStart>();
+  for (const topic of topicData) {
+    for (const { index, records } of topic.partitionData) {
+      if (records === null || !isTransactional(records)) continue;
+      if (transactionalId === null) throw new KafkaError(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
+      const { producerId, producerEpoch, baseSequence } = new RecordBatch(records);
+      producer ??= { transactionalId, producerId, producerEpoch };
+      if (producer.producerId !== producerId || producer.producerEpoch !== producerEpoch) {
+        throw new KafkaError(
+          ErrorCode.INVALID_PRODUCER_ID_MAPPING,
+          "transactional records of more than one producer in one request",
+        );
+      }
+      const name =
+        apiVersion >= FIRST_VERSION_WITH_TOPIC_IDS
+          ? services.metadata.image.topics.byId.get(topic.topicId)?.name
+          : topic.name;
+      const partition = name === undefined ? undefined : services.replicas.find(name, index);
+      // What there is not is refused by the append.
+      if (typeof partition === "object") writes.set(records, { partition, baseSequence });
+    }
+  }
+  return producer && { producer, writes, support: supportOf(apiVersion) };
+}
+
+function isTransactional(records: Uint8Array): boolean {
+  return records.length >= RECORD_BATCH_OVERHEAD && new RecordBatch(records).isTransactional;
+}
+
+function supportOf(apiVersion: number): TransactionSupport {
+  if (apiVersion >= FIRST_VERSION_WITH_IMPLICIT_PARTITIONS) return "implicit-partitions";
+  return apiVersion >= FIRST_VERSION_WITH_ABORTABLE_ERRORS ? "abortable-errors" : "default";
+}
+
+function appendAll(
+  { topicData, acks }: ProduceRequest,
+  verdicts: ReadonlyMap<Uint8Array, Verdict>,
+  context: RequestContext,
+  services: BrokerServices,
+): readonly TopicAppends[] {
+  return topicData.map((topic) => appendTopic(topic, acks, verdicts, context, services));
+}
+
 function appendTopic(
   request: ProduceRequest["topicData"][number],
   acks: number,
+  verdicts: ReadonlyMap<Uint8Array, Verdict>,
   context: RequestContext,
   services: BrokerServices,
 ): TopicAppends {
@@ -92,7 +174,9 @@ function appendTopic(
       services.metrics?.produceTried(topic);
       checkRecords(records, context.apiVersion);
       logStartOffset = partition.log.logStartOffset;
-      const append = partition.appendRecordsToLeader(records);
+      const verification = verdicts.get(records);
+      if (verification instanceof KafkaError) throw verification;
+      const append = partition.appendRecordsToLeader(records, "client", verification && { verification });
       services.metrics?.produced(topic, append.info.recordCount, records.length);
       return { topic, index, append, error: undefined, logStartOffset };
     } catch (error) {
@@ -116,9 +200,6 @@ function checkRecords(records: Uint8Array | null, apiVersion: number): asserts r
   const batch = new RecordBatch(records);
   if (batch.compressionType === "zstd" && apiVersion < FIRST_VERSION_WITH_ZSTD) {
     throw new KafkaError(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE, `zstd needs version 7 of Produce, not ${apiVersion}`);
-  }
-  if (batch.isTransactional) {
-    throw new KafkaError(ErrorCode.INVALID_TXN_STATE, "this broker coordinates no transactions yet");
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Clock } from "@samsa/base";
-import type { Partition, PartitionWatcher } from "@samsa/replication";
+import type { IsolationLevel, Partition, PartitionWatcher } from "@samsa/replication";
 
 /** What waits for the disk is not readable yet, and counts as growth when it is. */
 export function writtenBytes({ log }: Partition): number {
@@ -8,6 +8,7 @@ export function writtenBytes({ log }: Partition): number {
 
 export interface DelayedFetchOptions<Result> {
   readonly partitions: readonly Partition[];
+  readonly isolationLevel: IsolationLevel;
   readonly maxWaitMs: number;
   /** Bytes that were missing at the first read, beyond the sizes that were given. */
   readonly missingBytes: number;
@@ -25,6 +26,7 @@ export interface DelayedFetchOptions<Result> {
 export class DelayedFetch<Result> implements PartitionWatcher {
   readonly #options: DelayedFetchOptions<Result>;
   readonly #sizes = new Map<Partition, number>();
+  readonly #stableOffsets = new Map<Partition, number>(); // for read_committed
   #grownBytes = 0;
   readonly #resolve: (result: Result) => void;
   readonly #reject: (error: unknown) => void;
@@ -58,14 +60,24 @@ export class DelayedFetch<Result> implements PartitionWatcher {
   onPartitionChanged(partition: Partition): void {
     if (this.#isDone) return;
     const isGone = !partition.isLeader || partition.log.failure !== undefined;
-    if (this.#hasGrownEnough(partition) || isGone) this.#try();
+    if (this.#hasGrownEnough(partition) || this.#hasSettled(partition) || isGone) this.#try();
+  }
+
+  /** The end of a transaction is a few bytes, and lets all of it be read. */
+  #hasSettled(partition: Partition): boolean {
+    if (this.#options.isolationLevel === "read-uncommitted") return false;
+    const { lastStableOffset } = partition.log;
+    const isFurther = lastStableOffset > (this.#stableOffsets.get(partition) ?? 0);
+    this.#stableOffsets.set(partition, lastStableOffset);
+    return isFurther;
   }
 
   #begin(sizes: readonly number[]): void {
     const { partitions, clock, maxWaitMs, onDisconnect } = this.#options;
-    let isDue = false;
+    let isDue = this.#options.isolationLevel === "read-committed"; // a marker may have come since the first read
     for (const [index, partition] of partitions.entries()) {
       this.#sizes.set(partition, sizes[index] ?? 0);
+      this.#stableOffsets.set(partition, partition.log.lastStableOffset);
       partition.watch(this);
       isDue = this.#hasGrownEnough(partition) || !partition.isLeader || isDue;
     }

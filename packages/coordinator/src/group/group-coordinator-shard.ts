@@ -1,11 +1,11 @@
 import type { Random, Uuid } from "@samsa/base";
 import { ErrorCode, KafkaError, utf8Length } from "@samsa/base";
-import type { CoordinatorShard, Reply, Step } from "../runtime/coordinator-shard.ts";
+import type { CoordinatorShard, Reply, Step, TransactionalWrite } from "../runtime/coordinator-shard.ts";
 import { ClassicGroup } from "./classic-group.ts";
 import { ClassicGroupManager } from "./classic-group-manager.ts";
 import type { GroupConfig } from "./group-config.ts";
 import type { GroupRecord } from "./group-records.ts";
-import type { CommittedOffset, TopicOffsets } from "./offset-manager.ts";
+import type { CommittedOffset, TopicOffsets, TopicPartitionName } from "./offset-manager.ts";
 import { OffsetManager, offsetTombstone } from "./offset-manager.ts";
 
 /** Offsets to be committed; the topics are known to exist. */
@@ -27,11 +27,12 @@ export interface OffsetToCommit {
   readonly topicId: Uuid; // zero for a topic that was named by its name
 }
 
-export interface TopicPartitionName {
-  readonly topic: string;
-  readonly partition: number;
+/** Offsets that count when a transaction commits (KIP-447). */
+export interface TransactionalOffsetCommit extends Omit<OffsetCommit, "retentionTimeMs"> {
+  readonly transaction: TransactionalWrite;
 }
 
+const NO_RETENTION_TIME = -1; // the broker's own
 const EXPIRATION_TIMER = "expire-offsets";
 
 /** The groups and offsets of one partition of `__consumer_offsets`. */
@@ -52,7 +53,7 @@ export class GroupCoordinatorShard implements CoordinatorShard<GroupRecord> {
   replay(record: GroupRecord, producerId: number): void {
     if (record.kind === "offset-commit") {
       this.offsets.replay(record.key, record.value, producerId);
-      if (record.value !== null && producerId < 0) this.#ensureGroup(record.key.group);
+      if (record.value !== null) this.#ensureGroup(record.key.group);
       return;
     }
     const { group: groupId } = record.key;
@@ -78,10 +79,41 @@ export class GroupCoordinatorShard implements CoordinatorShard<GroupRecord> {
 
   /** @throws KafkaError for a commit that is refused as a whole; the answer tells which offsets were */
   commitOffsets(step: Step<GroupRecord>, commit: OffsetCommit, reply: Reply<readonly ErrorCode[]>): void {
-    const { groupId, memberId, retentionTimeMs } = commit;
     const group = this.#validateCommit(commit);
+    const { records, answer } = this.#commitRecords(step, commit, commit.retentionTimeMs);
+    if (group !== undefined) this.classic.onOffsetsCommitted(step, group, commit.memberId);
+    step.append(records, {
+      onCommitted: (later) => later.reply(reply, answer),
+      onFailed: (later, error) => later.fail(reply, error),
+    });
+  }
+
+  /**
+   * As `commitOffsets`, for when the transaction commits.
+   * @throws KafkaError for a commit that is refused as a whole
+   */
+  commitTransactionalOffsets(
+    step: Step<GroupRecord>,
+    commit: TransactionalOffsetCommit,
+    reply: Reply<readonly ErrorCode[]>,
+  ): void {
+    const group = this.#validateCommit(commit, true);
+    const { records, answer } = this.#commitRecords(step, commit, NO_RETENTION_TIME);
+    if (group !== undefined) this.classic.onOffsetsCommitted(step, group, commit.memberId);
+    step.append(records, {
+      transaction: commit.transaction,
+      onCommitted: (later) => later.reply(reply, answer),
+      onFailed: (later, error) => later.fail(reply, error),
+    });
+  }
+
+  #commitRecords(
+    step: Step<GroupRecord>,
+    { groupId, offsets }: Pick<OffsetCommit, "groupId" | "offsets">,
+    retentionTimeMs: number,
+  ): { readonly records: readonly GroupRecord[]; readonly answer: readonly ErrorCode[] } {
     const records: GroupRecord[] = [];
-    const answer = commit.offsets.map(({ topic, partition, offset, leaderEpoch, metadata, topicId }) => {
+    const answer = offsets.map(({ topic, partition, offset, leaderEpoch, metadata, topicId }) => {
       if (metadata !== null && utf8Length(metadata) > this.#config.offsetMetadataMaxBytes) {
         return ErrorCode.OFFSET_METADATA_TOO_LARGE;
       }
@@ -96,14 +128,10 @@ export class GroupCoordinatorShard implements CoordinatorShard<GroupRecord> {
       records.push({ kind: "offset-commit", key: { group: groupId, topic, partition }, value });
       return ErrorCode.NONE;
     });
-    if (group !== undefined) this.classic.onOffsetsCommitted(step, group, memberId);
-    step.append(records, {
-      onCommitted: (later) => later.reply(reply, answer),
-      onFailed: (later, error) => later.fail(reply, error),
-    });
+    return { records, answer };
   }
 
-  /** What has been committed, by topic; nothing for a group that there is not. */
+  /** A copy of what has been committed, by topic; nothing for a group that there is not. */
   fetchOffsets(groupId: string): ReadonlyMap<string, TopicOffsets> {
     return this.offsets.offsets(groupId);
   }
@@ -121,7 +149,10 @@ export class GroupCoordinatorShard implements CoordinatorShard<GroupRecord> {
     const records: GroupRecord[] = [];
     const answer = partitions.map(({ topic, partition }) => {
       if (group.state !== "Empty" && group.isSubscribedTo(topic)) return ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC;
-      if (this.offsets.offset(groupId, topic, partition) !== undefined) {
+      const isKnown =
+        this.offsets.offset(groupId, topic, partition) !== undefined ||
+        this.offsets.isPending(groupId, topic, partition);
+      if (isKnown) {
         records.push(offsetTombstone(groupId, topic, partition));
       }
       return ErrorCode.NONE;
@@ -148,7 +179,11 @@ export class GroupCoordinatorShard implements CoordinatorShard<GroupRecord> {
     for (const groupId of this.offsets.groupIds) step.append(this.offsets.tombstonesOfTopics(groupId, topics));
   }
 
-  #validateCommit({ groupId, memberId, groupInstanceId, generationId }: OffsetCommit): ClassicGroup | undefined {
+  /** A transactional commit may come from a producer that knows nothing of its consumer, and in the midst of a rebalance. */
+  #validateCommit(
+    { groupId, memberId, groupInstanceId, generationId }: Omit<OffsetCommit, "retentionTimeMs">,
+    isTransactional = false,
+  ): ClassicGroup | undefined {
     const group = this.groups.get(groupId);
     const isMember = generationId >= 0 || memberId !== "" || groupInstanceId !== null;
     if (group === undefined) {
@@ -157,11 +192,13 @@ export class GroupCoordinatorShard implements CoordinatorShard<GroupRecord> {
       throw new KafkaError(ErrorCode.ILLEGAL_GENERATION, `there is no group ${groupId}`);
     }
     if (generationId < 0 && group.state === "Empty") return group;
+    if (!isMember && isTransactional) return group;
     if (!isMember) throw new KafkaError(ErrorCode.UNKNOWN_MEMBER_ID, "the group has members, and this is none of them");
     group.validateMember(memberId, groupInstanceId);
     if (generationId !== group.generationId) throw new KafkaError(ErrorCode.ILLEGAL_GENERATION);
     // It has its generation and not yet its partitions: what it commits may be another's by now.
-    if (group.state === "CompletingRebalance") throw new KafkaError(ErrorCode.REBALANCE_IN_PROGRESS);
+    if (group.state === "CompletingRebalance" && !isTransactional)
+      throw new KafkaError(ErrorCode.REBALANCE_IN_PROGRESS);
     return group;
   }
 
@@ -176,7 +213,7 @@ export class GroupCoordinatorShard implements CoordinatorShard<GroupRecord> {
   }
 
   #hasOffsets(groupId: string): boolean {
-    return this.offsets.offsets(groupId).size > 0;
+    return this.offsets.offsets(groupId).size > 0 || this.offsets.pendingPartitions(groupId).length > 0;
   }
 
   #scheduleExpiration(step: Step<GroupRecord>): void {
@@ -192,7 +229,9 @@ export class GroupCoordinatorShard implements CoordinatorShard<GroupRecord> {
       const { groupId } = group;
       const expired = this.offsets.expired(group, step.nowMs, this.#config.offsetsRetentionMs);
       const left = [...this.offsets.offsets(groupId).values()].reduce((sum, { size }) => sum + size, 0);
-      const isOver = group.state === "Empty" && group.pendingJoinMembers.size === 0 && expired.length === left;
+      const hasPending = this.offsets.pendingPartitions(groupId).length > 0;
+      const isIdle = group.state === "Empty" && group.pendingJoinMembers.size === 0 && !hasPending;
+      const isOver = isIdle && expired.length === left;
       step.append(isOver ? [...expired, groupTombstone(groupId)] : expired);
     }
   }

@@ -10,16 +10,16 @@ import type { SyncGroupRequest } from "@samsa/protocol/messages/sync-group-reque
 import type { SyncGroupResponse } from "@samsa/protocol/messages/sync-group-response";
 import { CoordinatorRuntime } from "../runtime/coordinator-runtime.ts";
 import type { Command } from "../runtime/coordinator-runtime.ts";
-import type { CoordinatorLog } from "../runtime/coordinator-shard.ts";
+import type { CoordinatorLog, TransactionMarker } from "../runtime/coordinator-shard.ts";
 import { partitionForKey } from "../runtime/partition-for-key.ts";
 import type { ClassicGroupState } from "./classic-group.ts";
 import type { JoinContext } from "./classic-group-manager.ts";
 import type { GroupConfig } from "./group-config.ts";
 import { GroupCoordinatorShard } from "./group-coordinator-shard.ts";
-import type { OffsetCommit, TopicPartitionName } from "./group-coordinator-shard.ts";
+import type { OffsetCommit, TransactionalOffsetCommit } from "./group-coordinator-shard.ts";
 import type { GroupRecord } from "./group-records.ts";
 import { GROUP_RECORD_SERDE } from "./group-records.ts";
-import type { TopicOffsets } from "./offset-manager.ts";
+import type { TopicOffsets, TopicPartitionName } from "./offset-manager.ts";
 
 export interface GroupCoordinatorOptions {
   readonly config: GroupConfig;
@@ -142,15 +142,38 @@ export class GroupCoordinator {
     return this.#schedule(commit.groupId, (step, shard, reply) => shard.commitOffsets(step, commit, reply));
   }
 
+  /** For when the transaction commits; @returns a code for each offset, in order */
+  commitTransactionalOffsets(commit: TransactionalOffsetCommit): Promise<readonly ErrorCode[]> {
+    return this.#schedule(commit.groupId, (step, shard, reply) =>
+      shard.commitTransactionalOffsets(step, commit, reply),
+    );
+  }
+
+  /**
+   * Writes the marker into a partition of `__consumer_offsets`: what the transaction has committed there counts, or is forgotten.
+   * Rejects with what the log says of the marker, too.
+   */
+  completeTransaction(partition: number, marker: TransactionMarker): Promise<void> {
+    return this.#runtime.schedule<void>(partition, (step, _shard, reply) =>
+      step.endTransaction(marker, {
+        onCommitted: (later) => later.reply(reply, undefined),
+        onFailed: (later, error) => later.fail(reply, error),
+      }),
+    );
+  }
+
   /**
    * What the group has committed, of which nothing can be lost any more, and whether an open transaction may change it.
    */
   fetchOffsets(groupId: string): Promise<FetchedOffsets> {
     return this.#schedule(groupId, (step, shard, reply) => {
-      const offsets = new Map<string, TopicOffsets>();
-      for (const [topic, partitions] of shard.fetchOffsets(groupId)) offsets.set(topic, new Map(partitions));
-      const isPending = (topic: string, partition: number): boolean =>
-        shard.offsets.isPending(groupId, topic, partition);
+      const offsets = shard.fetchOffsets(groupId);
+      // As of now, like the offsets: a marker may come before the answer leaves.
+      const pending = new Map<string, Set<number>>();
+      for (const { topic, partition } of shard.offsets.pendingPartitions(groupId)) {
+        pending.set(topic, (pending.get(topic) ?? new Set()).add(partition));
+      }
+      const isPending = (topic: string, partition: number): boolean => pending.get(topic)?.has(partition) ?? false;
       step.reply(reply, { offsets, isPending });
     });
   }

@@ -4,81 +4,137 @@ import { NO_PRODUCER_ID } from "@samsa/protocol";
 import type { ClassicGroup } from "./classic-group.ts";
 import type { GroupRecord } from "./group-records.ts";
 
+export interface TopicPartitionName {
+  readonly topic: string;
+  readonly partition: number;
+}
+
 /** What a group has committed for one partition, as it is stored. */
 export type CommittedOffset = OffsetCommitValue;
 export type TopicOffsets = ReadonlyMap<number, CommittedOffset>;
 
-type OffsetsByTopic = Map<string, Map<number, CommittedOffset>>;
+interface StoredOffset {
+  readonly value: CommittedOffset;
+  readonly order: number; // among all records that were replayed
+}
+
+interface PendingCommit extends StoredOffset {
+  readonly key: OffsetCommitKey;
+}
+
+type OffsetsByTopic = Map<string, Map<number, StoredOffset>>;
 const NO_OFFSETS: ReadonlyMap<string, TopicOffsets> = new Map();
+const NO_STORED: OffsetsByTopic = new Map();
 const NO_EXPIRY = -1;
 
 /** The committed offsets of all groups of a partition. The records alone change it. */
 export class OffsetManager {
   readonly #groups = new Map<string, OffsetsByTopic>();
-  /** Commits of open transactions, by producer: they count when it commits. */
-  readonly #pending = new Map<number, { readonly key: OffsetCommitKey; readonly value: OffsetCommitValue | null }[]>();
+  /** Commits of open transactions, by producer and by what they are for: they count when the transaction commits. */
+  readonly #pending = new Map<number, Map<string, PendingCommit>>();
+  #order = 0;
 
+  /** Groups that have committed something, or have something in a transaction. */
   get groupIds(): Iterable<string> {
-    return this.#groups.keys();
+    const ids = new Set(this.#groups.keys());
+    for (const commits of this.#pending.values()) for (const { key } of commits.values()) ids.add(key.group);
+    return ids;
   }
 
-  /** By topic and partition. */
+  /** A copy, by topic and partition. */
   offsets(groupId: string): ReadonlyMap<string, TopicOffsets> {
-    return this.#groups.get(groupId) ?? NO_OFFSETS;
+    const topics = this.#groups.get(groupId);
+    if (topics === undefined) return NO_OFFSETS;
+    const offsets = new Map<string, Map<number, CommittedOffset>>();
+    for (const [topic, partitions] of topics) {
+      offsets.set(topic, new Map(Array.from(partitions, ([partition, { value }]) => [partition, value])));
+    }
+    return offsets;
   }
 
   offset(groupId: string, topic: string, partition: number): CommittedOffset | undefined {
-    return this.#groups.get(groupId)?.get(topic)?.get(partition);
+    return this.#groups.get(groupId)?.get(topic)?.get(partition)?.value;
   }
 
   /** Whether an open transaction may still change the offset (KIP-447). */
   isPending(groupId: string, topic: string, partition: number): boolean {
-    for (const commits of this.#pending.values()) {
-      const isMeant = commits.some(
-        ({ key }) => key.group === groupId && key.topic === topic && key.partition === partition,
-      );
-      if (isMeant) return true;
-    }
+    if (this.#pending.size === 0) return false;
+    const name = nameOf({ group: groupId, topic, partition });
+    for (const commits of this.#pending.values()) if (commits.has(name)) return true;
     return false;
   }
 
-  replay(key: OffsetCommitKey, value: OffsetCommitValue | null, producerId: number): void {
-    if (producerId !== NO_PRODUCER_ID) {
-      const commits = this.#pending.get(producerId) ?? [];
-      commits.push({ key, value });
-      this.#pending.set(producerId, commits);
-      return;
+  /** What open transactions may still commit for the group, each partition once. */
+  pendingPartitions(groupId: string): readonly TopicPartitionName[] {
+    const found = new Map<string, TopicPartitionName>();
+    for (const commits of this.#pending.values()) {
+      for (const [name, { key }] of commits) if (key.group === groupId) found.set(name, key);
     }
-    const topics: OffsetsByTopic = this.#groups.get(key.group) ?? new Map<string, Map<number, CommittedOffset>>();
-    const partitions = topics.get(key.topic) ?? new Map<number, CommittedOffset>();
-    if (value !== null) {
-      this.#groups.set(key.group, topics);
-      topics.set(key.topic, partitions);
-      partitions.set(key.partition, value);
-      return;
-    }
-    partitions.delete(key.partition);
-    if (partitions.size === 0) topics.delete(key.topic);
-    if (topics.size === 0) this.#groups.delete(key.group);
+    return [...found.values()];
   }
 
-  /** @returns the groups whose offsets it changed */
+  /** A tombstone forgets what is in transactions, too: the partition or the group is gone. */
+  replay(key: OffsetCommitKey, value: OffsetCommitValue | null, producerId: number): void {
+    const order = this.#order++;
+    if (value === null) {
+      this.#remove(key);
+      return;
+    }
+    if (producerId === NO_PRODUCER_ID) {
+      this.#put(key, { value, order });
+      return;
+    }
+    const commits = this.#pending.get(producerId) ?? new Map<string, PendingCommit>();
+    commits.set(nameOf(key), { key, value, order });
+    this.#pending.set(producerId, commits);
+  }
+
+  /**
+   * What was committed without a transaction after the transaction's own commit stays: compaction would have left only that.
+   * @returns the groups whose offsets were in the transaction
+   */
   endTransaction(producerId: number, isCommitted: boolean): readonly string[] {
-    const commits = this.#pending.get(producerId) ?? [];
+    const commits = [...(this.#pending.get(producerId)?.values() ?? [])];
     this.#pending.delete(producerId);
-    if (!isCommitted) return [];
-    for (const { key, value } of commits) this.replay(key, value, NO_PRODUCER_ID);
+    if (isCommitted) {
+      for (const commit of commits) {
+        const { group, topic, partition } = commit.key;
+        const held = this.#groups.get(group)?.get(topic)?.get(partition);
+        if (held === undefined || held.order < commit.order) this.#put(commit.key, commit);
+      }
+    }
     return commits.map(({ key }) => key.group);
   }
 
-  /** The tombstones of everything a group has committed. */
+  #put({ group, topic, partition }: OffsetCommitKey, { value, order }: StoredOffset): void {
+    const topics: OffsetsByTopic = this.#groups.get(group) ?? new Map<string, Map<number, StoredOffset>>();
+    const partitions = topics.get(topic) ?? new Map<number, StoredOffset>();
+    this.#groups.set(group, topics);
+    topics.set(topic, partitions);
+    partitions.set(partition, { value, order });
+  }
+
+  #remove(key: OffsetCommitKey): void {
+    const topics = this.#groups.get(key.group);
+    const partitions = topics?.get(key.topic);
+    partitions?.delete(key.partition);
+    if (partitions?.size === 0) topics?.delete(key.topic);
+    if (topics?.size === 0) this.#groups.delete(key.group);
+    const name = nameOf(key);
+    for (const [producerId, commits] of this.#pending) {
+      if (commits.delete(name) && commits.size === 0) this.#pending.delete(producerId);
+    }
+  }
+
+  /** The tombstones of everything a group has committed, or may commit in a transaction. */
   tombstonesOf(groupId: string): readonly GroupRecord[] {
-    return [...this.#select(groupId, () => true)];
+    return [...this.#select(groupId, () => true), ...this.#pendingTombstones(groupId, () => true)];
   }
 
   /** The tombstones of what a group has committed for these topics. */
   tombstonesOfTopics(groupId: string, topics: ReadonlySet<string>): readonly GroupRecord[] {
-    return [...this.#select(groupId, (topic) => topics.has(topic))];
+    const isMeant = (topic: string): boolean => topics.has(topic);
+    return [...this.#select(groupId, isMeant), ...this.#pendingTombstones(groupId, isMeant)];
   }
 
   /**
@@ -102,13 +158,20 @@ export class OffsetManager {
     ];
   }
 
+  /** Of what is in transactions only: one tombstone is enough for both. */
+  #pendingTombstones(groupId: string, isMeant: (topic: string) => boolean): readonly GroupRecord[] {
+    return this.pendingPartitions(groupId)
+      .filter(({ topic, partition }) => isMeant(topic) && this.offset(groupId, topic, partition) === undefined)
+      .map(({ topic, partition }) => offsetTombstone(groupId, topic, partition));
+  }
+
   *#select(
     groupId: string,
     isMeant: (topic: string, partition: number, offset: CommittedOffset) => boolean,
   ): Iterable<GroupRecord> {
-    for (const [topic, partitions] of this.offsets(groupId)) {
-      for (const [partition, offset] of partitions) {
-        if (isMeant(topic, partition, offset)) yield offsetTombstone(groupId, topic, partition);
+    for (const [topic, partitions] of this.#groups.get(groupId) ?? NO_STORED) {
+      for (const [partition, { value }] of partitions) {
+        if (isMeant(topic, partition, value)) yield offsetTombstone(groupId, topic, partition);
       }
     }
   }
@@ -116,4 +179,8 @@ export class OffsetManager {
 
 export function offsetTombstone(group: string, topic: string, partition: number): GroupRecord {
   return { kind: "offset-commit", key: { group, topic, partition }, value: null };
+}
+
+function nameOf({ group, topic, partition }: OffsetCommitKey): string {
+  return `${partition} ${topic} ${group}`; // a topic's name has no blank
 }

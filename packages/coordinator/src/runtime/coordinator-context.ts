@@ -1,15 +1,27 @@
 import type { Clock, Timer } from "@samsa/base";
 import { ErrorCode, InvariantError, KafkaError } from "@samsa/base";
+import type { TransactionChecks } from "@samsa/log";
 import type { CompressionType } from "@samsa/protocol";
 import {
   ControlRecordType,
   controlRecordType,
+  endTransactionMarker,
+  NO_PRODUCER_EPOCH,
   NO_PRODUCER_ID,
+  NO_SEQUENCE,
   recordBatches,
   RecordBatchBuilder,
 } from "@samsa/protocol";
 import type { Command } from "./coordinator-runtime.ts";
-import type { CoordinatorLog, CoordinatorShard, RecordSerde, Reply, Step, WriteOutcome } from "./coordinator-shard.ts";
+import type {
+  CoordinatorLog,
+  CoordinatorShard,
+  RecordSerde,
+  Reply,
+  Step,
+  TransactionMarker,
+  WriteOutcome,
+} from "./coordinator-shard.ts";
 import { coordinatorError } from "./coordinator-error.ts";
 
 export interface CoordinatorContextOptions<R, S extends CoordinatorShard<R>> {
@@ -142,6 +154,7 @@ export class CoordinatorContext<R, S extends CoordinatorShard<R>> {
     const step: Step<R> = {
       nowMs: this.#options.clock.wallMs(),
       append: (records, outcome = {}) => effects.push(() => this.#append(records, outcome)),
+      endTransaction: (marker, outcome = {}) => effects.push(() => this.#endTransaction(marker, outcome)),
       reply: (to, response) => {
         const pending = to as PendingReply<typeof response>;
         const answer = (): void => this.#settle(pending, () => pending.resolve(response));
@@ -164,26 +177,50 @@ export class CoordinatorContext<R, S extends CoordinatorShard<R>> {
       this.#answer(() => this.#runOutcome(outcome.onCommitted));
       return;
     }
-    const { serde, log, clock, compressionType } = this.#options;
-    const write: PendingWrite<R> = { outcome, isCommitted: false, answers: [] };
-    try {
-      const batch = new RecordBatchBuilder({ compressionType });
+    const { serde, clock, compressionType } = this.#options;
+    const { transaction } = outcome;
+    const { producerId = NO_PRODUCER_ID, producerEpoch = NO_PRODUCER_EPOCH } = transaction ?? {};
+    const isTransactional = transaction !== undefined;
+    const baseSequence = isTransactional ? 0 : NO_SEQUENCE; // our own writes are not checked for their order
+    const producer = { producerId, producerEpoch, baseSequence, isTransactional };
+    const isWritten = this.#write(outcome, transaction, () => {
+      const batch = new RecordBatchBuilder({ compressionType, ...producer });
       const timestamp = clock.wallMs();
       for (const record of records) batch.append({ timestamp, ...serde.encode(record) });
-      const committed = log.append(batch.build());
+      return batch.build();
+    });
+    if (!isWritten || outcome.replay === false) return;
+    for (const record of records) this.#shard.replay(record, producerId);
+  }
+
+  #endTransaction(marker: TransactionMarker, outcome: WriteOutcome<R>): void {
+    if (this.#state !== "active") return;
+    const { isCommitted, transactionVersion, ...fields } = marker;
+    const type = isCommitted ? ControlRecordType.COMMIT : ControlRecordType.ABORT;
+    const isWritten = this.#write(outcome, { transactionVersion }, () =>
+      endTransactionMarker({ ...fields, type, timestamp: this.#options.clock.wallMs() }),
+    );
+    if (isWritten) this.#shard.endTransaction(marker.producerId, isCommitted);
+  }
+
+  /** @returns whether the batch has its offsets; else the outcome is told */
+  #write(outcome: WriteOutcome<R>, transaction: TransactionChecks | undefined, build: () => Uint8Array): boolean {
+    const write: PendingWrite<R> = { outcome, isCommitted: false, answers: [] };
+    try {
+      const committed = this.#options.log.append(build(), transaction);
       this.#writes.push(write);
       this.#lastWrite = write;
       committed.then(
         () => this.#onCommitted(write),
         (error: unknown) => this.#onWriteFailed(error),
       );
+      return true;
     } catch (error) {
       if (error instanceof InvariantError) throw error;
       const refusal = coordinatorError(error);
       this.#runOutcome((step) => outcome.onFailed?.(step, refusal));
-      return;
+      return false;
     }
-    if (outcome.replay !== false) for (const record of records) this.#shard.replay(record, NO_PRODUCER_ID);
   }
 
   /** Now, or when the newest write is committed. */

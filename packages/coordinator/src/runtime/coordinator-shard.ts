@@ -1,4 +1,5 @@
 import type { KafkaError } from "@samsa/base";
+import type { TransactionChecks, VerificationGuard } from "@samsa/log";
 
 /** A record of a coordinator's topic as its bytes. */
 export interface StoredRecord {
@@ -28,6 +29,25 @@ export interface WriteOutcome<R> {
   readonly onCommitted?: (step: Step<R>) => void;
   /** They are not, and never will be; what was replayed from them goes with a reload. */
   readonly onFailed?: (step: Step<R>, error: KafkaError) => void;
+  /** The records count when this transaction commits. */
+  readonly transaction?: TransactionalWrite;
+}
+
+/** Whose transaction a write belongs to. */
+export interface TransactionalWrite {
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  /** See TransactionChecks. */
+  readonly verification: VerificationGuard | "unverified" | undefined;
+}
+
+/** How a transaction has ended, as its coordinator says (KIP-98). */
+export interface TransactionMarker {
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  readonly coordinatorEpoch: number;
+  readonly isCommitted: boolean;
+  readonly transactionVersion: number; // see TransactionChecks
 }
 
 /**
@@ -37,6 +57,8 @@ export interface WriteOutcome<R> {
 export interface Step<R> {
   readonly nowMs: number; // wall clock
   append(records: readonly R[], outcome?: WriteOutcome<R>): void;
+  /** Appends the marker that ends a transaction, and ends it in the shard. */
+  endTransaction(marker: TransactionMarker, outcome?: WriteOutcome<R>): void;
   /** Answers when everything appended before this is committed: nobody is told what could still be lost. */
   reply<T>(to: Reply<T>, response: T): void;
   /** Refuses at once. */
@@ -63,5 +85,5 @@ export interface CoordinatorLog {
    * Assigns offsets at once; the promise settles when the records are below the high watermark.
    * @throws KafkaError; nothing has been appended then
    */
-  append(batch: Uint8Array): Promise<void>;
+  append(batch: Uint8Array, transaction?: TransactionChecks): Promise<void>;
 }
