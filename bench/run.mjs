@@ -17,6 +17,7 @@
 // latency       requests of one record at 1,000 and 5,000 a second
 // groups        classic consumer groups: 3, 100 and 1,000 members come at once, and then one more; 1,000 members that only live; 10,000
 //               groups of one member
+// transactions  of 1, 100 and 10,000 records: how many a second, and how long a commit takes
 // client        (only alone) Kafka clients beside each other; see client.mjs, which has more options
 //
 // The log-* ones, requests and latency come from a generator in a process of its own, which sends what was built beforehand on bare
@@ -38,8 +39,9 @@ import { benchmarks as ofCompaction } from "./log-compaction.mjs";
 import { benchmarks as ofTheLog } from "./log.mjs";
 import { benchmarks as ofProcesses } from "./process.mjs";
 import { benchmarks as ofRequests } from "./requests.mjs";
+import { benchmarks as ofTransactions } from "./transactions.mjs";
 
-const BENCHMARKS = { ...ofProcesses, ...ofTheLog, ...ofCompaction, ...ofRequests, ...ofGroups };
+const BENCHMARKS = { ...ofProcesses, ...ofTheLog, ...ofCompaction, ...ofRequests, ...ofGroups, ...ofTransactions };
 const QUICK_SCALE = 0.1;
 const GIB = 1024 ** 3;
 
