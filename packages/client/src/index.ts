@@ -77,7 +77,11 @@ export type { ConsumerRecord } from "./consumer/consumer-record.ts";
 export { DecodeError } from "./consumer/decode-error.ts";
 export type { DecodeErrorPolicy, UndecodedRecord } from "./consumer/decode-error.ts";
 export { LogTruncationError } from "./consumer/log-truncation-error.ts";
-export type { RunOptions } from "./consumer/run.ts";
+export { deadLetters, dueAt, FailureHeader, retryTopics } from "./consumer/processing/dead-letters.ts";
+export type { DeadLetterOptions, RetryTopic, RetryTopicsOptions } from "./consumer/processing/dead-letters.ts";
+export type { FailedRecord, FailurePolicy } from "./consumer/processing/failed-record.ts";
+export type { CommitFunction, CompletedPosition } from "./consumer/processing/position-committer.ts";
+export type { DeliveryGuarantee, HandlerRetries, RunOptions } from "./consumer/processing/run-options.ts";
 export {
   BrokerError,
   BufferExhaustedError,

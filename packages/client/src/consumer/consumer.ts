@@ -16,7 +16,8 @@ import type { Collected } from "./fetch-collector.ts";
 import { FetchCollector, moveBehind } from "./fetch-collector.ts";
 import { Fetcher } from "./fetcher.ts";
 import { RecordIterator } from "./record-iterator.ts";
-import type { RunOptions } from "./run.ts";
+import type { RunOptions } from "./processing/run-options.ts";
+import { resolveRunOptions } from "./processing/run-options.ts";
 import { Run } from "./run.ts";
 
 /** What to read, and where to begin and end. */
@@ -204,12 +205,14 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncIterable<C
   /**
    * Hands records or batches to a handler, several at once where the order allows, until the signal or the end of all
    * partitions.
-   * @throws what a handler throws, once the others under way have ended; the next run begins with what was not finished
+   * @throws what a handler or `commit` throws, once the others under way have ended; the next run begins with what was not finished
    */
   async run(options: RunOptions<K, V>): Promise<void> {
     const { maxPollRecords, onDecodeError } = this.#options;
+    const { clock, random } = this.#cluster.options;
     const makeBatch = (collected: Collected): ConsumerBatch<K, V> => this.#batchOf(collected);
-    const run = new Run(this.#collector, makeBatch, maxPollRecords, onDecodeError, options);
+    const context = { collector: this.#collector, makeBatch, maxPollRecords, onDecodeError, clock, random };
+    const run = new Run(context, resolveRunOptions(options));
     try {
       await run.run();
     } finally {
