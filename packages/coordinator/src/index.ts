@@ -25,3 +25,18 @@ export type {
   WriteOutcome,
 } from "./runtime/coordinator-shard.ts";
 export { partitionForKey } from "./runtime/partition-for-key.ts";
+export type { TopicPartitions } from "./transaction/topic-partitions.ts";
+export { topicPartitions } from "./transaction/topic-partitions.ts";
+export type { TransactionConfig } from "./transaction/transaction-config.ts";
+export { TransactionCoordinator } from "./transaction/transaction-coordinator.ts";
+export type {
+  DescribedTransaction,
+  PartitionErrors,
+  TransactionCoordinatorOptions,
+} from "./transaction/transaction-coordinator.ts";
+export type { TransactionAnswer } from "./transaction/transaction-coordinator-shard.ts";
+export type { AddPartitions, EndTxn, InitProducerId, ProducerIdAndEpoch } from "./transaction/transaction-decisions.ts";
+export type { TransactionMetadata } from "./transaction/transaction-metadata.ts";
+export type { MarkerResults, TransactionMarker, TransactionPorts } from "./transaction/transaction-ports.ts";
+export type { TransactionState } from "./transaction/transaction-state.ts";
+export { isTransactionState } from "./transaction/transaction-state.ts";

@@ -165,6 +165,14 @@ export class CoordinatorContext<R, S extends CoordinatorShard<R>> {
         effects.push(() => this.#settle(pending, () => pending.reject(error)));
       },
       setTimer: (key, delayMs, onExpired) => effects.push(() => this.#setTimer(key, delayMs, onExpired)),
+      ask: (question, onAnswer, onFailure) =>
+        effects.push(() => {
+          if (this.#state !== "active") return;
+          void question().then(
+            (answer) => this.run((later) => onAnswer(later, answer)),
+            (error: unknown) => this.run((later) => onFailure(later, error)),
+          );
+        }),
       cancelTimer: (key) => effects.push(() => this.#cancelTimer(key)),
     };
     run(step);

@@ -7,7 +7,7 @@ import type { CoordinatorLog, CoordinatorShard, RecordSerde, Reply, Step } from 
 export interface CoordinatorRuntimeOptions<R, S extends CoordinatorShard<R>> {
   readonly clock: Clock;
   readonly serde: RecordSerde<R>;
-  readonly newShard: () => S;
+  readonly newShard: (leaderEpoch: number) => S;
   readonly compressionType: CompressionType;
   /** A partition that could not be loaded, or whose write failed. */
   readonly onProblem: (partition: number, error: unknown) => void;
@@ -76,7 +76,7 @@ export class CoordinatorRuntime<R, S extends CoordinatorShard<R>> {
       clock,
       serde,
       compressionType,
-      shard: newShard(),
+      shard: newShard(leaderEpoch),
       onWriteFailed: (error) => {
         onProblem(partition, error);
         // What had been replayed is gone from the disk: the state is made anew from what is there.

@@ -65,6 +65,15 @@ export interface Step<R> {
   fail(to: Reply<unknown>, error: KafkaError): void;
   /** Replaces the timer of the same key. */
   setTimer(key: string, delayMs: number, onExpired: (step: Step<R>) => void): void;
+  /**
+   * Asks somebody outside. The outcome comes as a step of its own, or never when the partition is given up before.
+   * @param onFailure of what the question rejects with
+   */
+  ask<T>(
+    question: () => Promise<T>,
+    onAnswer: (step: Step<R>, answer: T) => void,
+    onFailure: (step: Step<R>, error: unknown) => void,
+  ): void;
   cancelTimer(key: string): void;
 }
 

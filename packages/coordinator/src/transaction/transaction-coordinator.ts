@@ -1,0 +1,152 @@
+import type { Clock } from "@samsa/base";
+import { assert, ErrorCode, KafkaError } from "@samsa/base";
+import type { Command } from "../runtime/coordinator-runtime.ts";
+import { CoordinatorRuntime } from "../runtime/coordinator-runtime.ts";
+import type { CoordinatorLog } from "../runtime/coordinator-shard.ts";
+import { partitionForKey } from "../runtime/partition-for-key.ts";
+import type { TopicPartitions } from "./topic-partitions.ts";
+import type { TransactionConfig } from "./transaction-config.ts";
+import type { TransactionAnswer } from "./transaction-coordinator-shard.ts";
+import { TransactionCoordinatorShard } from "./transaction-coordinator-shard.ts";
+import type { AddPartitions, EndTxn, InitProducerId, ProducerIdAndEpoch } from "./transaction-decisions.ts";
+import { verifyProducer } from "./transaction-decisions.ts";
+import type { TransactionMetadata } from "./transaction-metadata.ts";
+import type { TransactionPorts } from "./transaction-ports.ts";
+import type { TransactionRecord } from "./transaction-records.ts";
+import { transactionRecordSerde } from "./transaction-records.ts";
+
+export interface TransactionCoordinatorOptions {
+  readonly config: TransactionConfig;
+  readonly ports: TransactionPorts;
+  readonly clock: Clock;
+  /** A partition of `__transaction_state` that could not be loaded or written. */
+  readonly onProblem: (partition: number, error: unknown) => void;
+}
+
+/** A transactional id and what is known of it. */
+export interface DescribedTransaction extends TransactionMetadata {
+  readonly transactionalId: string;
+}
+
+/** The error of each partition that was asked about. */
+export type PartitionErrors = (topic: string, partition: number) => ErrorCode;
+
+/**
+ * The transaction coordinator of a broker: each transactional id belongs to the partition of `__transaction_state` that it
+ * hashes to, and whoever leads that partition coordinates its transactions. All methods reject with a KafkaError that is the
+ * answer when the coordinator is elsewhere, or not ready: NOT_COORDINATOR and COORDINATOR_LOAD_IN_PROGRESS.
+ */
+export class TransactionCoordinator {
+  readonly #runtime: CoordinatorRuntime<TransactionRecord, TransactionCoordinatorShard>;
+  #partitionCount = 0;
+
+  constructor({ config, ports, clock, onProblem }: TransactionCoordinatorOptions) {
+    this.#runtime = new CoordinatorRuntime({
+      clock,
+      serde: transactionRecordSerde(() => ports.transactionVersion()),
+      newShard: (leaderEpoch) => new TransactionCoordinatorShard(config, ports, leaderEpoch),
+      compressionType: "none", // as Kafka has it
+      onProblem,
+    });
+  }
+
+  /** The topic is there, with so many partitions; 0 when it is not. */
+  setPartitionCount(count: number): void {
+    this.#partitionCount = count;
+  }
+
+  /** The partition of `__transaction_state` that a transactional id belongs to. */
+  partitionFor(transactionalId: string): number {
+    assert(this.#partitionCount > 0, "a transactional id has a partition when the topic is there");
+    return partitionForKey(transactionalId, this.#partitionCount);
+  }
+
+  /** This broker leads the partition now; the leader epoch is that of the coordinator in the markers. */
+  load(partition: number, leaderEpoch: number, log: CoordinatorLog): void {
+    this.#runtime.load(partition, leaderEpoch, log);
+  }
+
+  /** It does so no more: whoever waits is told, and markers that are on their way are somebody else's. */
+  unload(partition: number): void {
+    this.#runtime.unload(partition);
+  }
+
+  get partitions(): readonly number[] {
+    return this.#runtime.partitions;
+  }
+
+  close(): void {
+    this.#runtime.close();
+  }
+
+  /** A producer begins (KIP-98), or goes on after an error (KIP-360). */
+  initProducerId(transactionalId: string, request: InitProducerId): Promise<TransactionAnswer> {
+    return this.#schedule(transactionalId, (step, shard, reply) =>
+      shard.initProducerId(step, transactionalId, request, reply),
+    );
+  }
+
+  /** @returns one error for all partitions */
+  async addPartitions(transactionalId: string, request: AddPartitions): Promise<ErrorCode> {
+    const { errorCode } = await this.#schedule<TransactionAnswer>(transactionalId, (step, shard, reply) =>
+      shard.addPartitions(step, transactionalId, request, reply),
+    );
+    return errorCode;
+  }
+
+  /**
+   * Whether the producer has added these partitions to the transaction that is open; TRANSACTION_ABORTABLE for one that is not
+   * among them.
+   */
+  verifyPartitions(transactionalId: string, producer: ProducerIdAndEpoch): Promise<PartitionErrors> {
+    return this.#schedule(transactionalId, (step, { transactions }, reply) => {
+      const current = transactions.get(transactionalId);
+      const errorCode = verifyProducer(current, producer);
+      const partitions: TopicPartitions | undefined = current?.partitions;
+      step.reply(reply, (topic, partition) => {
+        if (errorCode !== ErrorCode.NONE) return errorCode;
+        return partitions?.get(topic)?.has(partition) === true ? ErrorCode.NONE : ErrorCode.TRANSACTION_ABORTABLE;
+      });
+    });
+  }
+
+  /** The end is decided when this is answered; the markers follow. */
+  endTxn(transactionalId: string, request: EndTxn): Promise<TransactionAnswer> {
+    return this.#schedule(transactionalId, (step, shard, reply) => shard.endTxn(step, transactionalId, request, reply));
+  }
+
+  /** Undefined for an id that is not known. */
+  describeTransaction(transactionalId: string): Promise<TransactionMetadata | undefined> {
+    return this.#schedule(transactionalId, (step, { transactions }, reply) =>
+      step.reply(reply, transactions.get(transactionalId)),
+    );
+  }
+
+  /** The transactional ids of all partitions led here. Rejects with COORDINATOR_LOAD_IN_PROGRESS while one is loaded. */
+  async listTransactions(): Promise<readonly DescribedTransaction[]> {
+    const lists = this.partitions.map((partition) =>
+      this.#runtime
+        .schedule<readonly DescribedTransaction[]>(partition, (step, { transactions }, reply) =>
+          step.reply(
+            reply,
+            Array.from(transactions, ([transactionalId, metadata]) => ({ transactionalId, ...metadata })),
+          ),
+        )
+        .catch((error: unknown) => {
+          if (error instanceof KafkaError && error.code === ErrorCode.NOT_COORDINATOR) return [];
+          throw error;
+        }),
+    );
+    return (await Promise.all(lists)).flat();
+  }
+
+  #schedule<T>(
+    transactionalId: string,
+    command: Command<TransactionRecord, TransactionCoordinatorShard, T>,
+  ): Promise<T> {
+    if (this.#partitionCount === 0) {
+      return Promise.reject(new KafkaError(ErrorCode.NOT_COORDINATOR, "there is no __transaction_state yet"));
+    }
+    return this.#runtime.schedule(this.partitionFor(transactionalId), command);
+  }
+}
