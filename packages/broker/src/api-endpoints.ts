@@ -1,3 +1,5 @@
+import { addOffsetsToTxn } from "./handlers/add-offsets-to-txn.ts";
+import { addPartitionsToTxn } from "./handlers/add-partitions-to-txn.ts";
 import { alterReplicaLogDirs } from "./handlers/alter-replica-log-dirs.ts";
 import { apiVersions } from "./handlers/api-versions.ts";
 import { createTopics } from "./handlers/create-topics.ts";
@@ -6,10 +8,13 @@ import { deleteTopics } from "./handlers/delete-topics.ts";
 import { describeCluster } from "./handlers/describe-cluster.ts";
 import { describeConfigs } from "./handlers/describe-configs.ts";
 import { describeLogDirs } from "./handlers/describe-log-dirs.ts";
+import { describeTransactions } from "./handlers/describe-transactions.ts";
+import { endTxn } from "./handlers/end-txn.ts";
 import { fetch } from "./handlers/fetch.ts";
 import { findCoordinator } from "./handlers/find-coordinator.ts";
 import { initProducerId } from "./handlers/init-producer-id.ts";
 import { listOffsets } from "./handlers/list-offsets.ts";
+import { listTransactions } from "./handlers/list-transactions.ts";
 import { metadata } from "./handlers/metadata.ts";
 import { offsetForLeaderEpoch } from "./handlers/offset-for-leader-epoch.ts";
 import { produce } from "./handlers/produce.ts";
@@ -67,6 +72,9 @@ export const API_ENDPOINTS: readonly ApiEndpoint[] = [
   endpoint(deleteRecords),
   endpoint(initProducerId),
   endpoint(offsetForLeaderEpoch),
+  endpoint(addPartitionsToTxn),
+  endpoint(addOffsetsToTxn),
+  endpoint(endTxn),
   endpoint(writeTxnMarkers),
   endpoint(txnOffsetCommit),
   endpoint(describeConfigs),
@@ -87,6 +95,8 @@ export const API_ENDPOINTS: readonly ApiEndpoint[] = [
   endpoint(describeCluster),
   endpoint(describeProducers),
   endpoint(unregisterBroker),
+  endpoint(describeTransactions),
+  endpoint(listTransactions),
   endpoint(listConfigResources),
   endpoint(describeTopicPartitions),
 ];

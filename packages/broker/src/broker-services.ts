@@ -1,6 +1,6 @@
 import type { Clock } from "@samsa/base";
 import type { QuorumController } from "@samsa/controller";
-import type { GroupCoordinator } from "@samsa/coordinator";
+import type { GroupCoordinator, TransactionCoordinator } from "@samsa/coordinator";
 import type { BrokerConfig } from "@samsa/metadata";
 import type { ReplicaManager } from "@samsa/replication";
 import type { AutoTopicCreation } from "./auto-topic-creation.ts";
@@ -27,6 +27,7 @@ export interface BrokerServices {
   readonly autoTopicCreation: AutoTopicCreation;
   readonly internalTopics: InternalTopicCreation;
   readonly groups: GroupCoordinator;
+  readonly transactions: TransactionCoordinator;
   readonly transactionVerifier: TransactionVerifier;
   readonly producerIds: ProducerIdManager;
   readonly fetchSessions: FetchSessionCache;

@@ -21,7 +21,9 @@ import { QuotaManagers, quotaWindow } from "./quota/quota-managers.ts";
 import { RequestMemory } from "./quota/request-memory.ts";
 import { RequestDispatcher } from "./request-dispatcher.ts";
 import type { RequestProbe } from "./request-probe.ts";
+import { TransactionCoordinatorService } from "./transaction-coordinator-service.ts";
 import { TransactionVerifier } from "./transaction-verification.ts";
+import { writeTxnMarkers } from "./write-txn-markers.ts";
 
 /** How long a stop waits for clients to take their last answers. */
 const DRAIN_TIMEOUT_MS = 2000;
@@ -59,6 +61,7 @@ export class Broker {
   readonly #options: BrokerOptions;
   readonly #dispatcher: RequestDispatcher;
   readonly #groups: GroupCoordinatorService;
+  readonly #transactions: TransactionCoordinatorService;
   readonly #connections = new Set<ClientConnection>();
   readonly #quotas: QuotaManagers;
   readonly #acceptor: ConnectionAcceptor;
@@ -86,6 +89,13 @@ export class Broker {
       logger,
     });
     this.#groups = new GroupCoordinatorService(options);
+    const producerIds = new ProducerIdManager(() => controller.allocateProducerIds(nodeId, brokerEpoch));
+    const groups = this.#groups.coordinator;
+    this.#transactions = new TransactionCoordinatorService({
+      ...options,
+      producerIds,
+      writeTxnMarkers: (markers) => writeTxnMarkers(markers, { ...options, groups }),
+    });
     this.#fetchSessions = new FetchSessionCache({
       maxSessions: config.number("max.incremental.fetch.session.cache.slots"),
       random,
@@ -98,10 +108,10 @@ export class Broker {
         aliveBrokers: () => [...options.metadata.image.cluster.brokers.values()].filter(isAlive).length,
         createTopics: (request) => controller.createTopics(request),
       }),
-      groups: this.#groups.coordinator,
-      // Nobody coordinates transactions here yet: who is to be asked cannot be reached.
-      transactionVerifier: new TransactionVerifier({ config, clock, transactions: undefined }),
-      producerIds: new ProducerIdManager(() => controller.allocateProducerIds(nodeId, brokerEpoch)),
+      groups,
+      transactions: this.#transactions.coordinator,
+      transactionVerifier: new TransactionVerifier({ config, clock, transactions: this.#transactions }),
+      producerIds,
       fetchSessions: this.#fetchSessions,
       quotas: this.#quotas,
       servedApis: API_ENDPOINTS.map(({ advertised }) => advertised),
@@ -169,6 +179,7 @@ export class Broker {
   async drain(): Promise<void> {
     this.#isDraining = true;
     this.#acceptor.close();
+    this.#transactions.close();
     this.#groups.close(); // members that wait for a rebalance are told to look elsewhere
     if (this.#connections.size === 0) return;
     await new Promise<void>((resolve) => {

@@ -83,7 +83,7 @@ function groupConfigOf(config: BrokerConfig): GroupConfig {
   };
 }
 
-function coordinatorLog(find: () => Partition, leaderEpoch: number, loadBufferBytes: number): CoordinatorLog {
+export function coordinatorLog(find: () => Partition, leaderEpoch: number, loadBufferBytes: number): CoordinatorLog {
   return {
     async load(onRecords) {
       const { log } = find();

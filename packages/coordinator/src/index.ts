@@ -37,6 +37,6 @@ export type {
 export type { TransactionAnswer } from "./transaction/transaction-coordinator-shard.ts";
 export type { AddPartitions, EndTxn, InitProducerId, ProducerIdAndEpoch } from "./transaction/transaction-decisions.ts";
 export type { TransactionMetadata } from "./transaction/transaction-metadata.ts";
-export type { MarkerResults, TransactionMarker, TransactionPorts } from "./transaction/transaction-ports.ts";
+export type { MarkerResults, TransactionPorts } from "./transaction/transaction-ports.ts";
 export type { TransactionState } from "./transaction/transaction-state.ts";
 export { isTransactionState } from "./transaction/transaction-state.ts";

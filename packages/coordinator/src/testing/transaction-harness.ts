@@ -1,13 +1,14 @@
 import { ErrorCode } from "@samsa/base";
 import { RecordBatchBuilder } from "@samsa/protocol";
 import { VirtualClock } from "@samsa/simulation";
+import type { TransactionMarker } from "../runtime/coordinator-shard.ts";
 import type { TopicPartitions } from "../transaction/topic-partitions.ts";
 import { topicPartitions } from "../transaction/topic-partitions.ts";
 import type { TransactionConfig } from "../transaction/transaction-config.ts";
 import { TransactionCoordinator } from "../transaction/transaction-coordinator.ts";
 import type { TransactionAnswer } from "../transaction/transaction-coordinator-shard.ts";
 import type { ProducerIdAndEpoch } from "../transaction/transaction-decisions.ts";
-import type { MarkerResults, TransactionMarker } from "../transaction/transaction-ports.ts";
+import type { MarkerResults } from "../transaction/transaction-ports.ts";
 import { newTransactionMetadata } from "../transaction/transaction-metadata.ts";
 import { transactionRecordSerde } from "../transaction/transaction-records.ts";
 import { settle } from "./group-harness.ts";

@@ -7,12 +7,15 @@ export function topicPartitions(from: Iterable<readonly [string, Iterable<number
   return union(NO_PARTITIONS, from);
 }
 
-export function union(
-  some: TopicPartitions,
-  others: Iterable<readonly [string, Iterable<number>]>,
-): ReadonlyMap<string, ReadonlySet<number>> {
+export function union(some: TopicPartitions, others: Iterable<readonly [string, Iterable<number>]>): TopicPartitions {
   const all = new Map(some);
-  for (const [topic, partitions] of others) all.set(topic, new Set([...(all.get(topic) ?? []), ...partitions]));
+  const own = new Map<string, Set<number>>(); // not shared with `some`
+  for (const [topic, partitions] of others) {
+    const indexes = own.get(topic) ?? new Set(some.get(topic));
+    own.set(topic, indexes);
+    all.set(topic, indexes);
+    for (const partition of partitions) indexes.add(partition);
+  }
   return all;
 }
 

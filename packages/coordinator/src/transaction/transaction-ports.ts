@@ -1,14 +1,6 @@
 import type { ErrorCode } from "@samsa/base";
+import type { TransactionMarker } from "../runtime/coordinator-shard.ts";
 import type { TopicPartitions } from "./topic-partitions.ts";
-
-/** The end of one transaction, as it is written to each of its partitions. */
-export interface TransactionMarker {
-  readonly producerId: number;
-  readonly producerEpoch: number; // from transaction.version 2 on above that of the transaction's records
-  readonly isCommitted: boolean;
-  readonly coordinatorEpoch: number;
-  readonly transactionVersion: number;
-}
 
 /** The errors by topic and partition; what is not in it has not been written. */
 export type MarkerResults = ReadonlyMap<string, ReadonlyMap<number, ErrorCode>>;

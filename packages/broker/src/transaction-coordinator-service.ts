@@ -1,0 +1,108 @@
+import type { Clock, ErrorCode } from "@samsa/base";
+import type { TransactionConfig } from "@samsa/coordinator";
+import { topicPartitions, TransactionCoordinator } from "@samsa/coordinator";
+import type { BrokerConfig, MetadataImage } from "@samsa/metadata";
+import { TRANSACTION_STATE_TOPIC_NAME } from "@samsa/metadata";
+import type { Partition, ReplicaManager } from "@samsa/replication";
+import { coordinatorLog } from "./group-coordinator-service.ts";
+import type { Logger } from "./logger.ts";
+import type { MetadataCache } from "./metadata-cache.ts";
+import type { ProducerIdManager } from "./producer-id-manager.ts";
+import type { MarkerWriter } from "./transaction-marker-channel.ts";
+import { TransactionMarkerChannel } from "./transaction-marker-channel.ts";
+import type { TransactionPartitions, TransactionPort } from "./transaction-port.ts";
+
+export interface TransactionCoordinatorServiceOptions {
+  readonly nodeId: number;
+  readonly config: BrokerConfig;
+  readonly metadata: MetadataCache;
+  readonly replicas: ReplicaManager;
+  readonly producerIds: ProducerIdManager;
+  /** Into the partitions that this broker leads. */
+  readonly writeTxnMarkers: MarkerWriter;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+const TRANSACTION_VERSION_FEATURE = "transaction.version";
+/** Of clients that leave it to the leaders to add partitions. */
+const IMPLICIT_PARTITIONS_VERSION = 2;
+
+/** Has the transaction coordinator lead what the metadata gives to this broker, on the logs of the replica manager. */
+export class TransactionCoordinatorService implements TransactionPort {
+  readonly coordinator: TransactionCoordinator;
+  readonly #options: TransactionCoordinatorServiceOptions;
+  #isClosed = false;
+
+  constructor(options: TransactionCoordinatorServiceOptions) {
+    const { nodeId, config, clock, logger, metadata, producerIds, writeTxnMarkers } = options;
+    this.#options = options;
+    const channel = new TransactionMarkerChannel({
+      metadata,
+      writerOf: (brokerId) => (brokerId === nodeId ? writeTxnMarkers : undefined),
+    });
+    this.coordinator = new TransactionCoordinator({
+      config: transactionConfigOf(config),
+      ports: {
+        generateProducerId: () => producerIds.generateProducerId(),
+        writeMarkers: (marker, partitions) => channel.writeMarkers(marker, partitions),
+        transactionVersion: () => metadata.image.features.level(TRANSACTION_VERSION_FEATURE),
+      },
+      clock,
+      onProblem: (partition, error) =>
+        logger.error(
+          { topic: TRANSACTION_STATE_TOPIC_NAME, partition, err: error },
+          "transactions cannot be coordinated",
+        ),
+    });
+    metadata.subscribe((_delta, image) => this.#follow(image));
+    this.#follow(metadata.image);
+  }
+
+  /** Whoever waits is told to look elsewhere. */
+  close(): void {
+    this.#isClosed = true;
+    this.coordinator.close();
+  }
+
+  /** Asked by the leaders of partitions; a coordinator that is elsewhere is not reached yet. */
+  async verifyOrAddPartitions(request: TransactionPartitions): Promise<readonly ErrorCode[]> {
+    const { transactionalId, producerId, producerEpoch, partitions, mode } = request;
+    const producer = { producerId, producerEpoch };
+    if (mode === "verify") {
+      const verdict = await this.coordinator.verifyPartitions(transactionalId, producer);
+      return partitions.map(({ topic, partition }) => verdict(topic, partition));
+    }
+    const code = await this.coordinator.addPartitions(transactionalId, {
+      ...producer,
+      partitions: topicPartitions(partitions.map(({ topic, partition }) => [topic, [partition]] as const)),
+      clientTransactionVersion: IMPLICIT_PARTITIONS_VERSION,
+    });
+    return partitions.map(() => code);
+  }
+
+  #follow(image: MetadataImage): void {
+    if (this.#isClosed) return;
+    const { nodeId, replicas, config } = this.#options;
+    const partitions = image.topics.byName.get(TRANSACTION_STATE_TOPIC_NAME)?.partitions;
+    this.coordinator.setPartitionCount(partitions?.size ?? 0);
+    for (const index of this.coordinator.partitions) {
+      if (partitions?.get(index)?.leader !== nodeId) this.coordinator.unload(index);
+    }
+    for (const [index, { leader, leaderEpoch }] of partitions ?? []) {
+      if (leader !== nodeId) continue;
+      const find = (): Partition => replicas.partition(TRANSACTION_STATE_TOPIC_NAME, index);
+      const loadBufferBytes = config.number("transaction.state.log.load.buffer.size");
+      this.coordinator.load(index, leaderEpoch, coordinatorLog(find, leaderEpoch, loadBufferBytes));
+    }
+  }
+}
+
+function transactionConfigOf(config: BrokerConfig): TransactionConfig {
+  return {
+    maxTimeoutMs: config.number("transaction.max.timeout.ms"),
+    abortTimedOutIntervalMs: config.number("transaction.abort.timed.out.transaction.cleanup.interval.ms"),
+    expirationMs: config.number("transactional.id.expiration.ms"),
+    removeExpiredIntervalMs: config.number("transaction.remove.expired.transaction.cleanup.interval.ms"),
+  };
+}

@@ -1,0 +1,79 @@
+import { ErrorCode } from "@samsa/base";
+import type { MarkerResults, TopicPartitionName, TopicPartitions, TransactionMarker } from "@samsa/coordinator";
+import type { WriteTxnMarkersRequestWritableTxnMarker as WritableTxnMarker } from "@samsa/protocol/messages/write-txn-markers-request";
+import type { WriteTxnMarkersResponseWritableTxnMarkerResult as WritableTxnMarkerResult } from "@samsa/protocol/messages/write-txn-markers-response";
+import type { MetadataCache } from "./metadata-cache.ts";
+
+/** Has a broker write markers into partitions that it leads. A result for each marker, in order. */
+export type MarkerWriter = (markers: readonly WritableTxnMarker[]) => Promise<readonly WritableTxnMarkerResult[]>;
+
+export interface TransactionMarkerChannelOptions {
+  readonly metadata: MetadataCache;
+  /** Undefined for a broker that cannot be reached now: the coordinator tries again a little later. */
+  readonly writerOf: (brokerId: number) => MarkerWriter | undefined;
+}
+
+type PartitionsByTopic = Map<string, number[]>;
+
+/** Brings the marker of a transaction to the leaders of its partitions (KIP-98). */
+export class TransactionMarkerChannel {
+  readonly #options: TransactionMarkerChannelOptions;
+
+  constructor(options: TransactionMarkerChannelOptions) {
+    this.#options = options;
+  }
+
+  /** See TransactionPorts.writeMarkers. A partition whose leader does not answer is missing from the results. */
+  async writeMarkers(marker: TransactionMarker, partitions: TopicPartitions): Promise<MarkerResults> {
+    const results = new Map<string, Map<number, ErrorCode>>();
+    const note = (topic: string, partition: number, code: ErrorCode): void => {
+      const codes = results.get(topic) ?? new Map<number, ErrorCode>();
+      results.set(topic, codes.set(partition, code));
+    };
+    const { byLeader, deleted } = this.#leadersOf(partitions);
+    // What is no more needs no marker: its topic was deleted while the transaction was open.
+    for (const { topic, partition } of deleted) note(topic, partition, ErrorCode.NONE);
+    await Promise.all(
+      Array.from(byLeader, async ([leader, topics]) => {
+        const written = await this.#options.writerOf(leader)?.([writable(marker, topics)]);
+        for (const { name, partitions: codes } of written?.[0]?.topics ?? []) {
+          for (const { partitionIndex, errorCode } of codes) note(name, partitionIndex, errorCode as ErrorCode);
+        }
+      }),
+    );
+    return results;
+  }
+
+  #leadersOf(partitions: TopicPartitions): {
+    readonly byLeader: ReadonlyMap<number, PartitionsByTopic>;
+    readonly deleted: readonly TopicPartitionName[];
+  } {
+    const byLeader = new Map<number, PartitionsByTopic>();
+    const deleted: TopicPartitionName[] = [];
+    for (const [topic, indexes] of partitions) {
+      const image = this.#options.metadata.topic(topic);
+      for (const partition of indexes) {
+        const leader = image?.partitions.get(partition)?.leader;
+        if (leader === undefined) {
+          deleted.push({ topic, partition });
+          continue;
+        }
+        const topics = byLeader.get(leader) ?? new Map<string, number[]>();
+        byLeader.set(leader, topics);
+        const led = topics.get(topic) ?? [];
+        topics.set(topic, led);
+        led.push(partition);
+      }
+    }
+    return { byLeader, deleted };
+  }
+}
+
+function writable(marker: TransactionMarker, topics: ReadonlyMap<string, readonly number[]>): WritableTxnMarker {
+  const { isCommitted, ...fields } = marker;
+  return {
+    ...fields,
+    transactionResult: isCommitted,
+    topics: Array.from(topics, ([name, partitionIndexes]) => ({ name, partitionIndexes })),
+  };
+}
