@@ -26,7 +26,6 @@ export const CONFIGS_WITHOUT_EFFECT: readonly ConfigsWithoutEffect[] = [
       "share.coordinator.load.buffer.size",
       "share.coordinator.threads",
       "share.fetch.purgatory.purge.interval.requests",
-      "transaction.state.log.load.buffer.size",
     ],
   },
   {
@@ -262,21 +261,8 @@ export const CONFIGS_WITHOUT_EFFECT: readonly ConfigsWithoutEffect[] = [
     keys: ["group.coordinator.append.linger.ms", "group.coordinator.rebalance.protocols", "offsets.commit.timeout.ms"],
   },
   {
-    reason: "there are no transactions yet",
-    keys: [
-      "add.partitions.to.txn.retry.backoff.max.ms",
-      "add.partitions.to.txn.retry.backoff.ms",
-      "transaction.abort.timed.out.transaction.cleanup.interval.ms",
-      "transaction.max.timeout.ms",
-      "transaction.partition.verification.enable",
-      "transaction.remove.expired.transaction.cleanup.interval.ms",
-      "transaction.state.log.min.isr",
-      "transaction.state.log.num.partitions",
-      "transaction.state.log.replication.factor",
-      "transaction.state.log.segment.bytes",
-      "transaction.two.phase.commit.enable",
-      "transactional.id.expiration.ms",
-    ],
+    reason: "nobody else prepares transactions here (KIP-939)",
+    keys: ["transaction.two.phase.commit.enable"],
   },
   {
     reason: "a cluster has one broker so far",
