@@ -71,6 +71,13 @@ const SERVED = [
   "UnregisterBroker",
   "ListConfigResources",
   "DescribeTopicPartitions",
+  "AddPartitionsToTxn",
+  "AddOffsetsToTxn",
+  "EndTxn",
+  "WriteTxnMarkers",
+  "TxnOffsetCommit",
+  "DescribeTransactions",
+  "ListTransactions",
 ] as const;
 
 async function apiVersions(client: RawClient, version: number, fields: Partial<ApiVersionsRequest> = {}) {
