@@ -10,6 +10,22 @@ const TWO_32 = 0x1_0000_0000;
 /** From this size on, bytes are kept by reference and leave with `writev` instead of being copied. */
 const REFERENCE_BYTES = 4096;
 
+const SLAB_BYTES = 16 * 1024;
+/** With less left, a slab is not begun again. */
+const LEAST_SLAB_BYTES = 512;
+
+/**
+ * Memory that writers of small things use one after the other: a piece of memory for each costs more than what is written
+ * into it. Nothing is written twice, so that what has left the writers stays as it is.
+ */
+class Slab {
+  readonly bytes = new Uint8Array(SLAB_BYTES);
+  readonly view = new DataView(this.bytes.buffer);
+  filled = 0;
+}
+
+let idleSlab: Slab | undefined; // nobody writes to it
+
 /**
  * Writes Kafka's big-endian primitives into one growing buffer. Large byte fields are not copied: the result is a list of
  * chunks. A value that does not fit its type is the caller's mistake and throws KafkaError INVALID_REQUEST.
@@ -21,10 +37,22 @@ export class ByteWriter {
   #offset = 0;
   #closedLength = 0;
   readonly #closed: Uint8Array[] = [];
+  #slab: Slab | undefined;
 
-  constructor(initialCapacity = 512) {
-    this.#bytes = new Uint8Array(initialCapacity);
-    this.#view = new DataView(this.#bytes.buffer);
+  /** @param initialCapacity "shared": in memory with others, for what does not live long */
+  constructor(initialCapacity: number | "shared" = 512) {
+    if (initialCapacity === "shared") {
+      const idle = idleSlab;
+      const slab = idle === undefined || SLAB_BYTES - idle.filled < LEAST_SLAB_BYTES ? new Slab() : idle;
+      idleSlab = undefined; // one that is begun meanwhile gets another, and a writer that is given up takes it along
+      this.#slab = slab;
+      this.#bytes = slab.bytes;
+      this.#view = slab.view;
+      this.#start = this.#offset = slab.filled;
+    } else {
+      this.#bytes = new Uint8Array(initialCapacity);
+      this.#view = new DataView(this.#bytes.buffer);
+    }
   }
 
   /** Bytes written so far. */
@@ -159,21 +187,24 @@ export class ByteWriter {
   patchInt32(position: number, value: number): void {
     checkRange(value, -0x80000000, 0x7fffffff, "int32");
     const first = this.#closed[0];
-    const isOpen = first === undefined;
-    assert(position + 4 <= (isOpen ? this.#offset : first.length), "a patch lies in the first chunk");
-    const view = isOpen ? this.#view : new DataView(first.buffer, first.byteOffset, first.byteLength);
-    view.setInt32(position, value);
+    assert(position + 4 <= (first?.length ?? this.length), "a patch lies in the first chunk");
+    if (first === undefined) this.#view.setInt32(this.#start + position, value);
+    else new DataView(first.buffer, first.byteOffset, first.byteLength).setInt32(position, value);
   }
 
   /** Everything written, in order. The writer is not used afterwards. */
   toChunks(): readonly Uint8Array[] {
     this.#closeChunk();
+    this.#leaveSlab();
     return this.#closed;
   }
 
   /** Everything written as one array: a view while nothing was large, otherwise a copy. */
   toBytes(): Uint8Array {
-    if (this.#closed.length === 0) return this.#bytes.subarray(this.#start, this.#offset);
+    if (this.#closed.length === 0) {
+      this.#leaveSlab();
+      return this.#bytes.subarray(this.#start, this.#offset);
+    }
     const all = new Uint8Array(this.length);
     let at = 0;
     for (const chunk of this.toChunks()) {
@@ -181,6 +212,14 @@ export class ByteWriter {
       at += chunk.length;
     }
     return all;
+  }
+
+  #leaveSlab(): void {
+    const slab = this.#slab;
+    if (slab === undefined || this.#bytes !== slab.bytes) return;
+    slab.filled = this.#offset;
+    idleSlab = slab;
+    this.#slab = undefined; // once: others may be writing to it by now
   }
 
   #closeChunk(): void {

@@ -6,7 +6,7 @@ import type { Logger } from "./logger.ts";
 import { ANONYMOUS } from "./quota/client-quota-limits.ts";
 import type { MemoryShare, RequestMemory } from "./quota/request-memory.ts";
 import { allowedMs } from "./quota/slow-peer.ts";
-import type { Answer, RequestDispatcher } from "./request-dispatcher.ts";
+import type { Answer, ConnectionContext, RequestDispatcher } from "./request-dispatcher.ts";
 
 /** Requests of one connection that may be in progress at once, all of an API that may overlap. */
 const MAX_OVERLAPPING_REQUESTS = 64;
@@ -45,6 +45,7 @@ interface Exchange {
  */
 export class ClientConnection implements ConnectionHandler {
   readonly #options: ClientConnectionOptions;
+  readonly #context: ConnectionContext;
   readonly #frames: FrameDecoder;
   #waiting: Uint8Array[] = []; // whole requests not yet started, from one read
   readonly #exchanges: Exchange[] = []; // started, oldest first
@@ -69,6 +70,12 @@ export class ClientConnection implements ConnectionHandler {
 
   constructor(options: ClientConnectionOptions) {
     this.#options = options;
+    this.#context = {
+      listenerName: options.listenerName,
+      clientAddress: options.connection.remoteAddress,
+      user: ANONYMOUS,
+      onDisconnect: (callback) => this.#onDisconnect(callback),
+    };
     this.#frames = new FrameDecoder(options.maxRequestBytes);
     this.#share = options.memory.join(() => this.#pump());
     this.#lastActiveMs = this.#lastCheckMs = options.clock.monotonicMs();
@@ -225,17 +232,12 @@ export class ClientConnection implements ConnectionHandler {
   }
 
   #start(frame: Uint8Array): void {
-    const { connection, dispatcher, listenerName } = this.#options;
+    const { dispatcher } = this.#options;
     const exchange: Exchange = { mayOverlap: isProduce(frame), requestBytes: frame.length };
     this.#exchanges.push(exchange);
     this.#requestBytes += frame.length;
     try {
-      const answer = dispatcher.dispatch(frame, {
-        listenerName,
-        clientAddress: connection.remoteAddress,
-        user: ANONYMOUS,
-        onDisconnect: (callback) => this.#onDisconnect(callback),
-      });
+      const answer = dispatcher.dispatch(frame, this.#context);
       if (!(answer instanceof Promise)) {
         exchange.answer = answer;
         return;

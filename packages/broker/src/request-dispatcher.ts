@@ -150,7 +150,20 @@ export class RequestDispatcher {
     const { correlationId, clientId } = decodeRequestHeader(reader);
     const { quotas, clock } = this.#services;
     const loopTime = quotas.request.isEnabled ? new LoopTime(clock) : NOT_MEASURED;
-    const request = { apiKey, apiVersion, correlationId, clientId, requestBytes: frame.length, loopTime };
-    return api.serve(reader, { ...request, ...connection }, this.#services);
+    const { listenerName, clientAddress, user, onDisconnect } = connection;
+    // Named one by one: two spreads took a twentieth of the time of a small request.
+    const context: RequestContext = {
+      apiKey,
+      apiVersion,
+      correlationId,
+      clientId,
+      listenerName,
+      clientAddress,
+      user,
+      requestBytes: frame.length,
+      loopTime,
+      onDisconnect,
+    };
+    return api.serve(reader, context, this.#services);
   }
 }

@@ -1,6 +1,6 @@
 const BUFFER_BYTES = 1024 * 1024; // what consumers ask of a partition unless told otherwise (max.partition.fetch.bytes)
 const SMALLEST_POOLED_BYTES = 64 * 1024;
-const MOST_FREE_BUFFERS = 16;
+const MOST_FREE_BUFFERS = 32;
 
 /**
  * Memory for reads from disk, used again once what was read has left. A fresh megabyte for every fetch costs more than the

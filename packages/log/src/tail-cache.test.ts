@@ -47,7 +47,31 @@ describe("the tail of a log in memory", () => {
     assert.notEqual(own.read(0, 1, true, 9)?.[0]?.bytes.buffer, frame.buffer);
     const large = batchAt(1);
     own.add(large);
-    assert.equal(own.read(1, 1, true, 9)?.[0]?.bytes, large.bytes);
+    assert.equal(own.read(1, 1, true, 9)?.[0]?.bytes.buffer, large.bytes.buffer);
+  });
+
+  test("keeps small batches of all logs together in a roomy cache, and each as it was", () => {
+    const budget = new TailCacheBudget(64 << 20);
+    const caches = [new TailCache(budget), new TailCache(budget)];
+    const sizes = [1, 2, 700, 3].flatMap((count) => Array.from({ length: 50 }, () => count));
+    const added: { cache: TailCache; offset: number; bytes: Uint8Array }[] = [];
+    for (const [index, count] of sizes.entries()) {
+      const cache = caches[index % 2] as TailCache;
+      const offset = index * 1000;
+      const batch = batchAt(offset, count);
+      cache.add(batch);
+      added.push({ cache, offset, bytes: batch.bytes.slice() });
+      batch.bytes.fill(0xff, 0, batch.sizeInBytes < 4096 ? undefined : 0); // whoever lent the small ones may use them again
+    }
+    const buffers = new Set<ArrayBufferLike>();
+    for (const { cache, offset, bytes } of added) {
+      const found = cache.read(offset, 1, true, Infinity)?.[0]?.bytes;
+      assert.deepEqual(found, bytes);
+      if (bytes.length < 4096) buffers.add(found.buffer);
+    }
+    assert.equal(buffers.size, 1);
+    for (const cache of caches) cache.clear();
+    assert.equal(budget.usedBytes, 0);
   });
 });
 

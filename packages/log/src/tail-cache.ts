@@ -1,16 +1,37 @@
 import type { RecordBatch } from "@samsa/protocol";
 
 /** A batch in memory, where it lies in the log. */
-export interface CachedBatch {
+export class CachedBatch {
   readonly baseOffset: number;
   readonly nextOffset: number;
-  readonly bytes: Uint8Array;
+  readonly buffer: ArrayBufferLike;
+  readonly start: number;
+  readonly length: number;
+
+  constructor(baseOffset: number, nextOffset: number, { buffer, byteOffset, length }: Uint8Array) {
+    this.baseOffset = baseOffset;
+    this.nextOffset = nextOffset;
+    this.buffer = buffer;
+    this.start = byteOffset;
+    this.length = length;
+  }
+
+  /** A view made anew each time: most batches are never read, and there may be hundreds of thousands. */
+  get bytes(): Uint8Array {
+    return new Uint8Array(this.buffer, this.start, this.length);
+  }
 }
 
 const ROTATIONS_PER_EVICTION = 4;
 const COMPACT_AFTER = 1024;
 /** A batch is kept where it lies if it is at least this part of the memory that it lies in. */
 const SMALLEST_PART = 1 / 16;
+/** Smaller batches are copied, many into one piece of memory: the garbage collector has to look at each piece. */
+const SMALL_BYTES = 4096;
+const SLAB_BYTES = 64 * 1024;
+/** A slab counts whole while one batch of it is kept, so that a small budget has none. */
+const LEAST_SLABS = 32;
+const NO_SLAB = new Uint8Array(0);
 
 /**
  * How much the tails of all logs of a broker may keep in memory. Batches that came in one read of a socket share its memory: it
@@ -23,17 +44,40 @@ export class TailCacheBudget {
   readonly #batchesOf = new Map<ArrayBufferLike, number>(); // how many are kept in this memory
   #ages: TailCache[] = []; // whose batch is the next oldest; from #oldest on
   #oldest = 0;
+  readonly #hasSlabs: boolean;
+  #slab = NO_SLAB;
+  #slabFilled = 0;
 
   constructor(maxBytes: number) {
     this.maxBytes = maxBytes;
+    this.#hasSlabs = maxBytes >= LEAST_SLABS * SLAB_BYTES;
   }
 
   get usedBytes(): number {
     return this.#usedBytes;
   }
 
+  /**
+   * The bytes as they are to be kept: a copy where they are small, or a small part of a large buffer, as of a request with many
+   * partitions, which would keep all of it.
+   */
+  own(bytes: Uint8Array): Uint8Array {
+    const { length } = bytes;
+    if (length >= SMALL_BYTES || !this.#hasSlabs) {
+      return length < bytes.buffer.byteLength * SMALLEST_PART ? bytes.slice() : bytes;
+    }
+    if (this.#slabFilled + length > this.#slab.length) {
+      this.#slab = new Uint8Array(SLAB_BYTES);
+      this.#slabFilled = 0;
+    }
+    const start = this.#slabFilled;
+    this.#slabFilled += length;
+    this.#slab.set(bytes, start);
+    return this.#slab.subarray(start, start + length);
+  }
+
   /** Called by a TailCache for each batch it takes. */
-  charge(cache: TailCache, { buffer }: Uint8Array): void {
+  charge(cache: TailCache, { buffer }: CachedBatch): void {
     const others = this.#batchesOf.get(buffer) ?? 0;
     this.#batchesOf.set(buffer, others + 1);
     if (others === 0) this.#usedBytes += buffer.byteLength;
@@ -42,7 +86,7 @@ export class TailCacheBudget {
   }
 
   /** Called by a TailCache for each batch it lets go. */
-  release({ buffer }: Uint8Array): void {
+  release({ buffer }: CachedBatch): void {
     const others = (this.#batchesOf.get(buffer) ?? 1) - 1;
     if (others > 0) {
       this.#batchesOf.set(buffer, others);
@@ -90,9 +134,9 @@ export class TailCache {
 
   /** Takes the next batch of the log; its bytes must not change any more. */
   add(batch: RecordBatch): void {
-    const bytes = ownBytes(batch.bytes);
-    this.#batches.push({ baseOffset: batch.baseOffset, nextOffset: batch.nextOffset, bytes });
-    this.#budget.charge(this, bytes);
+    const cached = new CachedBatch(batch.baseOffset, batch.nextOffset, this.#budget.own(batch.bytes));
+    this.#batches.push(cached);
+    this.#budget.charge(this, cached);
   }
 
   /** Everything below is on disk and may be evicted. */
@@ -117,7 +161,7 @@ export class TailCache {
     let size = 0;
     for (let index = this.#indexOf(fetchOffset); index < this.#batches.length; index++) {
       const batch = this.#batches[index] as CachedBatch;
-      size += batch.bytes.length;
+      size += batch.length;
       if (batch.nextOffset > upToOffset) break;
       if (size > maxBytes && (found.length > 0 || !minOneMessage)) break;
       found.push(batch);
@@ -131,7 +175,7 @@ export class TailCache {
     if (oldest === undefined) return "empty";
     if (oldest.nextOffset > this.#writtenEndOffset) return "pinned";
     this.#batches[this.#first++] = undefined;
-    this.#budget.release(oldest.bytes);
+    this.#budget.release(oldest);
     if (this.#first >= 32 && this.#first * 2 >= this.#batches.length) {
       this.#batches = this.#batches.slice(this.#first);
       this.#first = 0;
@@ -149,7 +193,7 @@ export class TailCache {
 
   clear(): void {
     for (let index = this.#first; index < this.#batches.length; index++) {
-      this.#budget.release((this.#batches[index] as CachedBatch).bytes);
+      this.#budget.release(this.#batches[index] as CachedBatch);
     }
     this.#batches = [];
     this.#first = 0;
@@ -166,9 +210,4 @@ export class TailCache {
     }
     return low;
   }
-}
-
-/** A small part of a large buffer, as of a request with many partitions, would keep all of it: then a copy costs less. */
-function ownBytes(bytes: Uint8Array): Uint8Array {
-  return bytes.length < bytes.buffer.byteLength * SMALLEST_PART ? bytes.slice() : bytes;
 }

@@ -103,7 +103,8 @@ export class WriteQueue {
     await Promise.resolve(); // the end of this turn's callback
     for (let step = this.#steps.shift(); step !== undefined; step = this.#steps.shift()) {
       try {
-        await (step.kind === "write" ? this.#write(step) : step.run());
+        const doing = step.kind === "write" ? this.#write(step) : step.run();
+        if (doing !== undefined) await doing;
       } catch (error) {
         const failure = this.#failure ?? this.#handlers.onFailure(error);
         step.done.reject(failure);
@@ -116,13 +117,18 @@ export class WriteQueue {
     this.#running = undefined;
   }
 
-  async #write(group: WriteGroup): Promise<void> {
+  /** At once where the disk is quick about it. */
+  #write(group: WriteGroup): Promise<void> | undefined {
     const { log } = group.segment;
-    if (!log.writeNow(group.position, group.chunks)) await log.write(group.position, group.chunks);
+    if (log.writeNow(group.position, group.chunks)) return this.#wrote(group);
+    return log.write(group.position, group.chunks).then(() => this.#wrote(group));
+  }
+
+  #wrote(group: WriteGroup): Promise<void> | undefined {
     this.#pendingBytes = Math.max(0, this.#pendingBytes - group.bytes);
-    if (this.#failure !== undefined) return;
+    if (this.#failure !== undefined) return undefined;
     group.segment.markWritten(group.position + group.bytes);
-    await this.#handlers.onWritten(group.endOffset);
+    return this.#handlers.onWritten(group.endOffset);
   }
 }
 

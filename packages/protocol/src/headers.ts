@@ -101,7 +101,7 @@ function isFlexible(apiKey: number, apiVersion: number): boolean {
 }
 
 function openFrame(): ByteWriter {
-  const writer = new ByteWriter();
+  const writer = new ByteWriter("shared");
   writer.int32(0);
   return writer;
 }

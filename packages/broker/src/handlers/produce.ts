@@ -274,13 +274,22 @@ function recordErrors(failure: RecordValidationError): ProduceResponsePartitionP
 }
 
 /** Waits for the disk, at most until the request's own time-out: then REQUEST_TIMED_OUT, and the append goes on. */
-async function beforeDeadline(written: Promise<void>, deadline: number, { clock }: BrokerServices): Promise<void> {
-  if (deadline === Infinity) return await written;
-  await new Promise<void>((resolve, reject) => {
+function beforeDeadline(written: Promise<void>, deadline: number, { clock }: BrokerServices): Promise<void> {
+  if (deadline === Infinity) return written;
+  return new Promise<void>((resolve, reject) => {
     const timer = clock.setTimer(Math.max(0, deadline - clock.monotonicMs()), () =>
       reject(new KafkaError(ErrorCode.REQUEST_TIMED_OUT, "the disk did not take the records in time")),
     );
-    written.then(resolve, reject).finally(() => timer.cancel());
+    written.then(
+      () => {
+        timer.cancel();
+        resolve();
+      },
+      (error: unknown) => {
+        timer.cancel();
+        reject(error);
+      },
+    );
   });
 }
 
