@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // Kafka clients side by side: each in a process of its own, against the same broker, in turns, round by round.
 //
-//   node bench/client.mjs [--rounds N] [--works produce-100,produce-1k,each,alone] [--clients samsa,platformatic,kafkajs,librdkafka,java]
+//   node bench/client.mjs [--rounds N] [--works produce-100,produce-1k,each,alone,consume-100,consume-1k,memory,idle]
+//                         [--clients samsa,platformatic,kafkajs,librdkafka,java]
 //                         [--broker apache|samsa] [--scale F] [--save FILE]
 //
 // librdkafka is measured through kcat, which reads the records from a file; Java through ProducerPerformance. Both say what they
@@ -16,6 +17,8 @@ import { fetchApacheKafka, toolArguments } from "../compat/apache-kafka/kafka.mj
 import { BareClient, until } from "../compat/lib/bare-client.mjs";
 import { createBroker } from "../compat/lib/brokers.mjs";
 import { hasProgram, runProgram } from "../compat/lib/process.mjs";
+import { RawClient } from "../compat/lib/raw-client.mjs";
+import { generate } from "./lib/generate.mjs";
 
 const LIMIT = { limitMs: 300_000 };
 
@@ -71,6 +74,53 @@ const WORKS = {
     },
   },
 };
+
+/** What is read was written before, the same for all; those that only know groups join one first, which is not timed. */
+const READ = {
+  "consume-100": {
+    title: "consume 100 bytes (records/s)",
+    bytes: 100,
+    figure: "recordsPerSecond",
+    filled: 4_600_000,
+    of: {
+      samsa: { "": ["consume, batches", 4_000_000] },
+      "samsa, a record at a time": { samsa: ["consume, records", 4_000_000] },
+      platformatic: { "": ["consume, records", 500_000] },
+      kafkajs: { "": ["consume, batches", 1_000_000] },
+      librdkafka: { "": ["consume", 4_600_000] },
+      java: { "": ["consume", 4_600_000] },
+    },
+  },
+  "consume-1k": {
+    title: "consume 1 KiB (records/s)",
+    bytes: 1024,
+    figure: "recordsPerSecond",
+    filled: 1_150_000,
+    of: {
+      samsa: { "": ["consume, batches", 1_000_000] },
+      "samsa, a record at a time": { samsa: ["consume, records", 1_000_000] },
+      platformatic: { "": ["consume, records", 300_000] },
+      kafkajs: { "": ["consume, batches", 300_000] },
+      librdkafka: { "": ["consume", 1_150_000] },
+      java: { "": ["consume", 1_150_000] },
+    },
+  },
+  memory: {
+    title: "memory at its highest while 10 GB are consumed (MiB)",
+    bytes: 1024,
+    figure: "peakMiB",
+    filled: 1_000_000,
+    of: { samsa: { "": ["consume, again and again", 9_000_000] } },
+  },
+  idle: {
+    title: "memory with 1,000 idle partitions (MiB)",
+    bytes: 100,
+    figure: "memoryMiB",
+    partitions: 1000,
+    of: { samsa: { "": ["consume, nothing", 10] } },
+  },
+};
+Object.assign(WORKS, READ);
 
 export const ALL_CLIENT_WORKS = Object.keys(WORKS);
 export const ALL_CLIENTS = ["samsa", "platformatic", "kafkajs", "librdkafka", "java"];
@@ -129,9 +179,28 @@ async function measureJava(job) {
   return { recordsPerSecond: Number(found[1]) };
 }
 
+/** Its start is a part of it: it says nothing of its own speed. */
+async function readWithLibrdkafka({ bootstrap, topic, records }) {
+  const begun = performance.now();
+  const args = ["-b", bootstrap, "-C", "-t", topic, "-p", "0", "-o", "beginning", "-e", "-q"];
+  await runProgram("kcat", args, { ...LIMIT, outputFile: "/dev/null" });
+  return { recordsPerSecond: records / ((performance.now() - begun) / 1000) };
+}
+
+/** What it calls fetching: without the time in which its group was formed. */
+async function readWithJava({ bootstrap, topic, records }) {
+  const what = ["--bootstrap-server", bootstrap, "--topic", topic, "--num-records", String(records), "--hide-header"];
+  const tool = toolArguments("org.apache.kafka.tools.ConsumerPerformance", what);
+  const { stdout } = await runProgram("java", tool, LIMIT);
+  const rate = Number(stdout.trim().split("\n").at(-1).split(",").at(-1));
+  if (Number.isNaN(rate)) throw new Error(`ConsumerPerformance said: ${stdout}`);
+  return { recordsPerSecond: rate };
+}
+
 function measure(client, job, dir) {
-  if (client === "librdkafka") return measureLibrdkafka(job, dir);
-  if (client === "java") return measureJava(job);
+  const isReading = job.work === "consume";
+  if (client === "librdkafka") return isReading ? readWithLibrdkafka(job) : measureLibrdkafka(job, dir);
+  if (client === "java") return isReading ? readWithJava(job) : measureJava(job);
   return measureNode(client, job);
 }
 
@@ -161,11 +230,14 @@ export async function benchmarkClients({ rounds, works, clients: wanted, target,
       const work = WORKS[name];
       if (work === undefined) throw new Error(`no work ${name}; there are ${Object.keys(WORKS).join(", ")}`);
       const rows = rowsOf(work, clients, scale).map((row) => ({ ...row, samples: [] }));
+      if (work.filled !== undefined) await fill(broker, name, work, scale);
+      if (work.partitions !== undefined) await createPartitions(broker, name, work.partitions);
       for (let round = 1; round <= rounds; round++) {
         for (const row of rows) {
           process.stderr.write(`${name}, round ${round} of ${rounds}: ${row.label}\n`);
-          const topic = `${name}-${row.label.replaceAll(/[^a-z0-9]+/gi, "-")}-${round}`;
-          await createTopic(broker, topic);
+          const isRead = name in READ;
+          const topic = isRead ? name : `${name}-${row.label.replaceAll(/[^a-z0-9]+/gi, "-")}-${round}`;
+          if (!isRead) await createTopic(broker, topic);
           row.samples.push(await measure(row.client, { ...row.job, topic, bootstrap: broker.bootstrap }, dir));
         }
       }
@@ -186,6 +258,20 @@ async function createTopic(broker, topic) {
   } finally {
     client.close();
   }
+}
+
+/** Writes what is to be read: in batches as large as busy producers make them. */
+async function fill(broker, topic, { bytes, filled }, scale) {
+  await createPartitions(broker, topic, 1);
+  const overhead = 9 + (bytes > 127 ? 2 : 0); // of a record within a batch, at most
+  const job = { kind: "produce", port: broker.port, topic, partitions: 1, batchBytes: 200_000, recordBytes: bytes };
+  await generate({ ...job, warmBytes: 0, bytes: filled * scale * (bytes + overhead) });
+}
+
+async function createPartitions(broker, name, partitions) {
+  const client = await RawClient.connect(broker.port);
+  await client.createTopics([{ name, partitions }]);
+  client.close();
 }
 
 function machine() {

@@ -19,9 +19,12 @@ export async function runJob(works, close) {
   const seconds = (performance.now() - begun) / 1000;
   const { user, system } = process.cpuUsage(cpu);
   const rate = figures ?? { recordsPerSecond: job.records / seconds };
-  const usage = { cpuMicrosPerRecord: (user + system) / job.records, memoryMiB: process.memoryUsage.rss() / 2 ** 20 };
+  const cpuMicrosPerRecord = (user + system) / job.records;
+  const [memoryMiB, peakMiB] = [process.memoryUsage.rss() / 2 ** 20, process.resourceUsage().maxRSS / 1024];
+  const usage = { cpuMicrosPerRecord, memoryMiB, peakMiB };
   process.stdout.write(`${JSON.stringify({ ...rate, ...usage })}\n`);
   await close();
+  process.exit(); // one that goes on reading has nothing to add
 }
 
 export function valueOf(bytes) {
@@ -46,6 +49,34 @@ export async function inBatches({ records }, count, atATime, send) {
     if (pending.size >= atATime) await Promise.race(pending);
   }
   await Promise.all(pending);
+}
+
+/** Counts what a client reads on its own, for works that wait for so many. `read` is what begins it, with the first work. */
+export function reading(read) {
+  let seen = 0;
+  let goal;
+  let failure;
+  const check = () => {
+    if (failure !== undefined) goal?.reject(failure);
+    else if (goal !== undefined && seen >= goal.records) goal.resolve();
+  };
+  const count = (records) => {
+    seen += records;
+    check();
+  };
+  let begun;
+  return async ({ records }) => {
+    begun ??= Promise.resolve(read(count)).catch((error) => {
+      failure = error;
+      check();
+    });
+    await new Promise((resolve, reject) => {
+      goal = { records, resolve, reject };
+      check();
+    });
+    seen -= records;
+    goal = undefined;
+  };
 }
 
 /** One call at a time. */

@@ -1,6 +1,6 @@
 // KafkaJS, as it comes.
 import { createRequire } from "node:module";
-import { alone, inBatches, inLanes, runJob, valueOf } from "./harness.mjs";
+import { alone, inBatches, inLanes, reading, runJob, valueOf } from "./harness.mjs";
 
 const { Kafka, Partitioners } = createRequire(new URL("../../compat/package.json", import.meta.url))("kafkajs");
 const job = JSON.parse(process.argv[2]);
@@ -11,11 +11,19 @@ const value = valueOf(job.bytes);
 const one = { topic: job.topic, acks: -1, messages: [{ value }] };
 const batch = { topic: job.topic, acks: -1, messages: Array.from({ length: 1000 }, () => ({ value })) };
 
+async function read(count) {
+  const consumer = kafka.consumer({ groupId: `of-${job.topic}-${process.pid}` });
+  await consumer.connect();
+  await consumer.subscribe({ topics: [job.topic], fromBeginning: true });
+  await consumer.run({ eachBatch: async ({ batch }) => count(batch.messages.length) });
+}
+
 await runJob(
   {
     "produce, batches": (work) => inBatches(work, 1000, 10, () => producer.send(batch)),
     "produce, each awaited": (work) => inLanes(work, () => producer.send(one)),
     "produce, alone": (work) => alone(work, () => producer.send(one)),
+    "consume, batches": reading(read),
   },
   () => producer.disconnect(),
 );
