@@ -27,7 +27,8 @@ export function startAt(text: string, nowMs: number): StartAt {
   );
 }
 
-function timeOf(text: string, nowMs: number): number {
+/** Milliseconds since 1970 of such, of a date, or of a span back from now. @throws UsageError */
+export function timeOf(text: string, nowMs: number): number {
   if (/^\d+$/u.test(text)) return Number(text);
   const span = /^-(\d+)(ms|s|m|h|d)$/u.exec(text);
   if (span !== null) return nowMs - Number(span[1]) * (UNIT_MS[span[2] ?? ""] ?? 0);

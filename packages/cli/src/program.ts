@@ -8,6 +8,7 @@ import { addCluster } from "./cluster-program.ts";
 import { addConfig } from "./config-program.ts";
 import { connecting } from "./connecting.ts";
 import { addLog } from "./log-program.ts";
+import { addGroup } from "./group-program.ts";
 import { FORMAT_TOKENS } from "./record-format.ts";
 import { addQuota } from "./quota-program.ts";
 import { addStorage } from "./storage-program.ts";
@@ -34,6 +35,7 @@ export function samsaProgram(done: Done): Command {
   addTopic(program, done);
   addProduce(program, done);
   addConsume(program, done);
+  addGroup(program, done);
   addConfig(program, done);
   addProducer(program, done);
   addTransaction(program, done);

@@ -76,6 +76,7 @@ export { ConsumerBatch } from "./consumer/consumer-record.ts";
 export type { ConsumerRecord } from "./consumer/consumer-record.ts";
 export { DecodeError } from "./consumer/decode-error.ts";
 export type { DecodeErrorPolicy, UndecodedRecord } from "./consumer/decode-error.ts";
+export { durationMs } from "./consumer/duration.ts";
 export { LogTruncationError } from "./consumer/log-truncation-error.ts";
 export { deadLetters, dueAt, FailureHeader, retryTopics } from "./consumer/processing/dead-letters.ts";
 export type { DeadLetterOptions, RetryTopic, RetryTopicsOptions } from "./consumer/processing/dead-letters.ts";
