@@ -180,6 +180,36 @@ describe("partitions", () => {
   });
 });
 
+describe("doctor", () => {
+  const outcomes = (stdout: string): Record<string, string> =>
+    Object.fromEntries(
+      stdout
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line) as { check: string; outcome: string })
+        .map(({ check, outcome }) => [check, outcome]),
+    );
+
+  test("finds a broker that runs, at the address it announces", async () => {
+    const { stdout } = await samsa.run(`doctor --json -b ${broker.bootstrapServers}`);
+    const { broker: answers, listeners, time } = outcomes(stdout);
+    assert.deepEqual([answers, listeners, time], ["ok", "ok", "ok"]);
+  });
+
+  test("ends with 1 where nothing listens, and says what to do", async () => {
+    const { exitCode, stdout } = await samsa.run("doctor -b 127.0.0.1:1");
+    assert.equal(exitCode, 1);
+    assert.match(stdout, /^fail +broker +no broker answers[^]*\n +is it running/m);
+  });
+
+  test("looks at the folder that records shall go to", async () => {
+    writeFileSync(path.join(folder, "file"), "");
+    const { exitCode, stdout } = await samsa.run(`doctor --json --port ${broker.port} --data-dir file`);
+    const { data, codecs, broker: answers } = outcomes(stdout);
+    assert.deepEqual([exitCode, data, codecs, answers], [1, "fail", "ok", "ok"]);
+  });
+});
+
 const mistakes = [
   { line: "config describe topic ordrs", exitCode: 1, says: /did you mean orders\?/ },
   { line: "config set topic orders retention.msss=1", exitCode: 1, says: /did you mean retention\.ms\?/ },

@@ -15,3 +15,10 @@ export function wholeNumber(text: string): number {
   if (!/^\d{1,15}$/u.test(text)) throw new InvalidArgumentError("A whole number is wanted.");
   return Number(text);
 }
+
+/** For an option that is a port. */
+export function portNumber(text: string): number {
+  const port = wholeNumber(text);
+  if (port > 65535) throw new InvalidArgumentError("A port is a number from 0 to 65535.");
+  return port;
+}

@@ -24,7 +24,7 @@ export async function withKafka<T>(
   work: (kafka: Kafka, properties: Readonly<Record<string, unknown>>) => Promise<T>,
   otherNames: readonly string[] = [],
 ): Promise<T> {
-  const { property = [], commandConfig } = options;
+  const { property = [], commandConfig, bootstrapServer = "" } = options;
   const { kafkaProperties, otherProperties, unusedKeys } = clientProperties(property, commandConfig, otherNames);
   if (unusedKeys.length > 0) say(`${commandConfig}: of no use here: ${unusedKeys.join(", ")}`);
   await using kafka = new Kafka({
@@ -34,7 +34,7 @@ export async function withKafka<T>(
     onRetry: tellOnce(),
     bootstrapServers: DEFAULT_BOOTSTRAP_SERVER,
     ...kafkaProperties,
-    ...(options.bootstrapServer === undefined ? {} : { bootstrapServers: options.bootstrapServer }),
+    ...(bootstrapServer === "" ? {} : { bootstrapServers: bootstrapServer }), // a variable of the environment may be empty
   });
   return await work(kafka, otherProperties);
 }

@@ -1,6 +1,7 @@
 import process from "node:process";
-import { Argument, Command, InvalidArgumentError, Option } from "commander";
-import { collect, examples, wholeNumber } from "./arguments.ts";
+import { Argument, Command, Option } from "commander";
+import { collect, examples, portNumber, wholeNumber } from "./arguments.ts";
+import { addDoctor } from "./doctor-program.ts";
 import { ExitCode } from "./exit-code.ts";
 import type { Shell } from "./completion.ts";
 import { addBroker } from "./broker-program.ts";
@@ -45,6 +46,7 @@ export function samsaProgram(done: Done): Command {
   addUser(program, done);
   addLog(program, done);
   addStorage(program, done);
+  addDoctor(program, done);
   addCompletion(program, done);
   return program;
 }
@@ -187,10 +189,4 @@ function consumeHelp(): string {
 
 function collectNumbers(value: string, previous: readonly number[] = []): readonly number[] {
   return [...previous, wholeNumber(value)];
-}
-
-function portNumber(text: string): number {
-  const port = wholeNumber(text);
-  if (port > 65535) throw new InvalidArgumentError("A port is a number from 0 to 65535.");
-  return port;
 }
