@@ -12,13 +12,14 @@ import { OffsetDeleteRequest } from "@samsa/protocol/messages/offset-delete-requ
 import { OffsetDeleteResponse } from "@samsa/protocol/messages/offset-delete-response";
 import { createOffsetFetchRequestGroup, OffsetFetchRequest } from "@samsa/protocol/messages/offset-fetch-request";
 import { OffsetFetchResponse } from "@samsa/protocol/messages/offset-fetch-response";
+import { CoordinatorType } from "../cluster/find-coordinators.ts";
 import type { TopicPartition } from "../cluster/topic-metadata.ts";
 import { api } from "../connection/api.ts";
 import type { AdminDriver } from "./admin-driver.ts";
 import { errorOf, throwCode } from "./admin-driver.ts";
 import { ItemResults } from "./item-results.ts";
 import { nameOf } from "./offsets.ts";
-import { CoordinatorType, group, toCoordinator } from "./routes.ts";
+import { group, toCoordinator } from "./routes.ts";
 import { byName } from "./topics.ts";
 
 /** Later versions of both have topic ids, which say nothing that names do not. */

@@ -18,6 +18,7 @@ import type {
   StreamsGroupDescribeResponseTopologyDescription,
 } from "@samsa/protocol/messages/streams-group-describe-response";
 import { StreamsGroupDescribeResponse } from "@samsa/protocol/messages/streams-group-describe-response";
+import { CoordinatorType } from "../cluster/find-coordinators.ts";
 import type { TopicPartition } from "../cluster/topic-metadata.ts";
 import type { Api } from "../connection/api.ts";
 import { api } from "../connection/api.ts";
@@ -28,7 +29,7 @@ import { errorOf, throwCode } from "./admin-driver.ts";
 import { ItemResults } from "./item-results.ts";
 import type { AclOperation } from "./names.ts";
 import { operationsOf } from "./names.ts";
-import { CoordinatorType, toBroker, toCoordinator } from "./routes.ts";
+import { toBroker, toCoordinator } from "./routes.ts";
 import { byName } from "./topics.ts";
 import { brokerIds } from "./transactions.ts";
 

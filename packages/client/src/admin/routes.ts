@@ -1,10 +1,9 @@
 import type { KafkaError } from "@samsa/base";
 import { ErrorCode } from "@samsa/base";
-import { FindCoordinatorRequest } from "@samsa/protocol/messages/find-coordinator-request";
-import { FindCoordinatorResponse } from "@samsa/protocol/messages/find-coordinator-response";
 import type { Cluster } from "../cluster/cluster.ts";
+import type { CoordinatorType } from "../cluster/find-coordinators.ts";
+import { findCoordinators } from "../cluster/find-coordinators.ts";
 import type { TopicPartition } from "../cluster/topic-metadata.ts";
-import { api } from "../connection/api.ts";
 import { BrokerError } from "../errors.ts";
 
 /** Whichever broker answers. */
@@ -111,16 +110,8 @@ function noLeader(cluster: Cluster, { topic, partition }: TopicPartition): Kafka
   return new BrokerError(ErrorCode.INVALID_PARTITIONS, name, have);
 }
 
-export const CoordinatorType = { group: 0, transaction: 1, share: 2 } as const;
-
-const FIND_COORDINATOR = api(FindCoordinatorRequest, FindCoordinatorResponse);
-const FIRST_VERSION_WITH_MANY = 4;
-
 /** The coordinators of groups or transactions, asked for each time: they move, and administration is rare. */
-export function toCoordinator<Item>(
-  keyType: (typeof CoordinatorType)[keyof typeof CoordinatorType],
-  keyOf: (item: Item) => string,
-): Route<Item> {
+export function toCoordinator<Item>(keyType: CoordinatorType, keyOf: (item: Item) => string): Route<Item> {
   return {
     async locate(cluster, items) {
       const keys = [...new Set(items.map((item) => keyOf(item)))];
@@ -135,33 +126,6 @@ export function toCoordinator<Item>(
       return { nodes: group(located, (item) => found.get(keyOf(item)) as number), failures };
     },
   };
-}
-
-async function findCoordinators(
-  cluster: Cluster,
-  keyType: number,
-  keys: readonly string[],
-): Promise<ReadonlyMap<string, number | KafkaError>> {
-  const connection = await cluster.anyConnection();
-  const found = new Map<string, number | KafkaError>();
-  const take = (key: string, node: { nodeId: number; host: string; port: number; errorCode: number }): void => {
-    if (node.errorCode !== ErrorCode.NONE) {
-      found.set(key, new BrokerError(node.errorCode as ErrorCode, `FindCoordinator of ${key}`));
-      return;
-    }
-    const { nodeId, host, port } = node;
-    if (!cluster.metadata.brokers.has(nodeId)) cluster.metadata.addBroker({ nodeId, host, port, rack: null });
-    found.set(key, nodeId);
-  };
-  if (connection.versionOf(FIND_COORDINATOR) >= FIRST_VERSION_WITH_MANY) {
-    const request = FindCoordinatorRequest.create({ keyType, coordinatorKeys: keys });
-    const { coordinators } = await connection.send(FIND_COORDINATOR, request);
-    for (const coordinator of coordinators) take(coordinator.key, coordinator);
-  } else {
-    for (const key of keys)
-      take(key, await connection.send(FIND_COORDINATOR, FindCoordinatorRequest.create({ key, keyType })));
-  }
-  return found;
 }
 
 export function group<Item, Key>(items: readonly Item[], keyOf: (item: Item) => Key): Map<Key, Item[]> {

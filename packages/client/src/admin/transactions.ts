@@ -9,13 +9,14 @@ import { ListTransactionsRequest } from "@samsa/protocol/messages/list-transacti
 import { ListTransactionsResponse } from "@samsa/protocol/messages/list-transactions-response";
 import { WriteTxnMarkersRequest } from "@samsa/protocol/messages/write-txn-markers-request";
 import { WriteTxnMarkersResponse } from "@samsa/protocol/messages/write-txn-markers-response";
+import { CoordinatorType } from "../cluster/find-coordinators.ts";
 import type { TopicPartition } from "../cluster/topic-metadata.ts";
 import { api } from "../connection/api.ts";
 import type { AdminDriver } from "./admin-driver.ts";
 import { errorOf, throwCode } from "./admin-driver.ts";
 import type { ItemResults } from "./item-results.ts";
 import { nameOf } from "./offsets.ts";
-import { CoordinatorType, group, toBroker, toCoordinator, toLeader } from "./routes.ts";
+import { group, toBroker, toCoordinator, toLeader } from "./routes.ts";
 import { byName } from "./topics.ts";
 
 const DESCRIBE_PRODUCERS = api(DescribeProducersRequest, DescribeProducersResponse);

@@ -1,4 +1,4 @@
-import type { Address } from "@samsa/base";
+import type { Address, Uuid } from "@samsa/base";
 import { ErrorCode, KafkaError } from "@samsa/base";
 import { createMetadataRequestTopic, MetadataRequest } from "@samsa/protocol/messages/metadata-request";
 import { MetadataResponse } from "@samsa/protocol/messages/metadata-response";
@@ -18,6 +18,8 @@ import { NO_LEADER } from "./topic-metadata.ts";
 
 /** From version 4 on a request says whether it may create topics (KIP-204); every broker since 0.11 knows it. */
 const METADATA = api(MetadataRequest, MetadataResponse, { lowestVersion: 4 });
+/** From version 12 on topics may be asked for by their ids (KIP-516). */
+const METADATA_BY_ID = api(MetadataRequest, MetadataResponse, { lowestVersion: 12 });
 const GENERAL = "general";
 
 export interface ClusterOptions extends Omit<ConnectionsOptions, "signal"> {
@@ -114,6 +116,21 @@ export class Cluster {
    */
   refreshMetadata(topics: Iterable<string>, allowAutoTopicCreation = false): Promise<TopicErrors> {
     return (allowAutoTopicCreation ? this.#refreshAndCreate : this.#refresh).request(topics);
+  }
+
+  /** Asks for topics of which only the ids are known; `metadata.topicName` has their names then, where they exist. */
+  async refreshTopicIds(topicIds: readonly Uuid[]): Promise<void> {
+    const connection = await this.anyConnection();
+    this.options.counters.metadataRequests++;
+    const request = MetadataRequest.create({
+      topics: topicIds.map((topicId) => createMetadataRequestTopic({ topicId, name: null })),
+      allowAutoTopicCreation: false,
+    });
+    const response = await connection.send(METADATA_BY_ID, request);
+    if (response.errorCode !== 0) {
+      throw new BrokerError(response.errorCode as ErrorCode, "Metadata", null, connection.address);
+    }
+    this.metadata.update(response, this.options.clock.monotonicMs());
   }
 
   /** Metadata of all topics of the cluster. */
