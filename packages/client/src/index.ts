@@ -68,7 +68,7 @@ export { rangeAssignor } from "./consumer/assignors/range-assignor.ts";
 export { roundRobinAssignor } from "./consumer/assignors/round-robin-assignor.ts";
 export { cooperativeStickyAssignor, stickyAssignor } from "./consumer/assignors/sticky-assignor.ts";
 export { Consumer } from "./consumer/consumer.ts";
-export type { Assignment, IterationOptions } from "./consumer/consumer.ts";
+export type { Assignment, CloseOptions, IterationOptions, RecordPlace } from "./consumer/consumer.ts";
 export type { ConsumerCounters } from "./consumer/consumer-counters.ts";
 export { CONSUMER_OPTION_NAMES } from "./consumer/consumer-options.ts";
 export type { AutoOffsetReset, ConsumerOptions } from "./consumer/consumer-options.ts";
@@ -77,6 +77,18 @@ export type { ConsumerRecord } from "./consumer/consumer-record.ts";
 export { DecodeError } from "./consumer/decode-error.ts";
 export type { DecodeErrorPolicy, UndecodedRecord } from "./consumer/decode-error.ts";
 export { durationMs } from "./consumer/duration.ts";
+export { CommitFailedError, RetriableCommitFailedError } from "./consumer/group/commit-errors.ts";
+export type { TopicSelection } from "./consumer/group/consumer-group.ts";
+export {
+  EventLoopBlockedError,
+  MaxPollIntervalExceededError,
+  NoOffsetForPartitionError,
+} from "./consumer/group/group-errors.ts";
+export type { GroupOptions, GroupProtocol } from "./consumer/group/group-options.ts";
+export type { ConsumerGroupMetadata, GroupMembershipOperation } from "./consumer/group/member.ts";
+export type { CommittedPosition, OffsetToCommit } from "./consumer/group/offset-requests.ts";
+export type { RebalanceListener } from "./consumer/group/rebalance-listener.ts";
+export type { HeldRecord } from "./consumer/in-hand.ts";
 export { LogTruncationError } from "./consumer/log-truncation-error.ts";
 export { deadLetters, dueAt, FailureHeader, retryTopics } from "./consumer/processing/dead-letters.ts";
 export type { DeadLetterOptions, RetryTopic, RetryTopicsOptions } from "./consumer/processing/dead-letters.ts";

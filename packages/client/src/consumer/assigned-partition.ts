@@ -3,6 +3,9 @@ import { NO_LEADER_EPOCH } from "../cluster/topic-metadata.ts";
 
 export const NO_REPLICA = -1;
 
+/** Where to begin. */
+export type Place = OffsetSpec | "committed";
+
 /** A partition this consumer reads, and how far it is. */
 export class AssignedPartition {
   readonly topic: string;
@@ -18,13 +21,17 @@ export class AssignedPartition {
   fetchEpoch = NO_LEADER_EPOCH;
   /** Of the leader whose log is known to hold everything before `fetchOffset`. */
   validatedEpoch = NO_LEADER_EPOCH;
-  /** Where to find the position, while it is not known. */
-  sought: Exclude<OffsetSpec, number> | undefined;
+  /** Where to find the position, while it is not known. "committed" is found by the membership of a group. */
+  sought: Exclude<Place, number> | undefined;
   /** First offset not to read; infinite when reading goes on. */
   endOffset: number;
   highWatermark = -1;
   lastStableOffset = -1;
   isPaused = false;
+  /** Handed out to nobody: it is about to be given up, or has just been assigned and the listener is not done. */
+  isHeld = false;
+  /** The offset that was committed last, as far as this consumer knows. */
+  committedOffset: number | undefined;
   isFetching = false;
   /** A broker is asked where to begin, or whether its log is ours. */
   isLocating = false;
@@ -38,7 +45,7 @@ export class AssignedPartition {
   retryAtMs = 0;
   failures = 0; // in a row
 
-  constructor(topic: string, partition: number, at: OffsetSpec, endOffset: number, leaderEpoch?: number) {
+  constructor(topic: string, partition: number, at: Place, endOffset: number, leaderEpoch?: number) {
     this.topic = topic;
     this.partition = partition;
     this.name = `${topic}-${partition}`;
@@ -47,7 +54,7 @@ export class AssignedPartition {
   }
 
   /** @param leaderEpoch of the record before the offset, where it is known: finds out whether the log still is that log */
-  seek(at: OffsetSpec, leaderEpoch = NO_LEADER_EPOCH): void {
+  seek(at: Place, leaderEpoch = NO_LEADER_EPOCH): void {
     this.epoch++;
     this.isLocating = false;
     this.hasFailed = false;

@@ -4,12 +4,14 @@ import { boolean, oneOf, optional, resolveOptions, text, whole } from "../option
 import type { Deserializer } from "../serialisers/serialiser.ts";
 import type { DecodeErrorPolicy } from "./decode-error.ts";
 import { durationMs } from "./duration.ts";
+import type { GroupOptions } from "./group/group-options.ts";
+import { checkGroupOptions } from "./group/group-options.ts";
 
 /** Where to begin, or begin again, where there is no offset or it is gone. `by_duration:P1D` goes back so far (KIP-1106). */
 export type AutoOffsetReset = "earliest" | "latest" | "none" | `by_duration:${string}`;
 
 /** Kafka's consumer configuration in camelCase, with Kafka's defaults. Keys and values have the types of the deserialisers. */
-export interface ConsumerOptions<K = Uint8Array, V = Uint8Array> {
+export interface ConsumerOptions<K = Uint8Array, V = Uint8Array> extends GroupOptions {
   /** Default: bytes as they are, a view of what was fetched. */
   readonly keyDeserializer?: Deserializer<K> | undefined;
   readonly valueDeserializer?: Deserializer<V> | undefined;
@@ -37,9 +39,25 @@ export interface ConsumerOptions<K = Uint8Array, V = Uint8Array> {
   readonly maxBufferedBytes?: number;
 }
 
-export interface ResolvedConsumerOptions extends Required<
-  Omit<ConsumerOptions, "keyDeserializer" | "valueDeserializer" | "clientRack">
-> {
+type Absent =
+  | "keyDeserializer"
+  | "valueDeserializer"
+  | "clientRack"
+  | "groupId"
+  | "groupInstanceId"
+  | "groupProtocol"
+  | "groupRemoteAssignor"
+  | "partitionAssignmentStrategy"
+  | "sessionTimeoutMs"
+  | "heartbeatIntervalMs";
+
+export interface ResolvedConsumerOptions
+  extends
+    Required<Omit<ConsumerOptions, Absent>>,
+    Pick<
+      { [Name in keyof GroupOptions]-?: GroupOptions[Name] | undefined },
+      Exclude<Absent, `${string}Deserializer` | "clientRack">
+    > {
   readonly keyDeserializer: Deserializer<unknown> | undefined;
   readonly valueDeserializer: Deserializer<unknown> | undefined;
   readonly clientRack: string | undefined;
@@ -61,6 +79,17 @@ const DEFAULTS: ResolvedConsumerOptions = {
   checkCrcs: true,
   clientRack: undefined,
   maxBufferedBytes: 33_554_432,
+  groupId: undefined,
+  groupInstanceId: undefined,
+  groupProtocol: undefined,
+  groupRemoteAssignor: undefined,
+  partitionAssignmentStrategy: undefined,
+  sessionTimeoutMs: undefined,
+  heartbeatIntervalMs: undefined,
+  maxPollIntervalMs: 300_000,
+  enableAutoCommit: true,
+  autoCommitIntervalMs: 5000,
+  excludeInternalTopics: true,
 };
 
 const deserializer: OptionRule = (value) =>
@@ -78,6 +107,8 @@ const reset: OptionRule = (value) => {
 
 const BY_DURATION = "by_duration:";
 
+const name: OptionRule = (value) => (typeof value === "string" && value !== "" ? undefined : "a name");
+
 const RULES: { readonly [Name in keyof ResolvedConsumerOptions]: OptionRule } = {
   keyDeserializer: optional(deserializer),
   valueDeserializer: optional(deserializer),
@@ -93,6 +124,19 @@ const RULES: { readonly [Name in keyof ResolvedConsumerOptions]: OptionRule } = 
   checkCrcs: boolean,
   clientRack: optional(text),
   maxBufferedBytes: whole(1),
+  groupId: optional(name),
+  groupInstanceId: optional(name),
+  groupProtocol: optional(oneOf("classic", "consumer")),
+  groupRemoteAssignor: optional(name),
+  partitionAssignmentStrategy: optional((value) =>
+    Array.isArray(value) && value.length > 0 ? undefined : "a list of names and assignors",
+  ),
+  sessionTimeoutMs: optional(whole(1, INT32_MAX)),
+  heartbeatIntervalMs: optional(whole(1, INT32_MAX)),
+  maxPollIntervalMs: whole(1, INT32_MAX),
+  enableAutoCommit: boolean,
+  autoCommitIntervalMs: whole(1, INT32_MAX),
+  excludeInternalTopics: boolean,
 };
 
 /** What `kafka.consumer()` takes. */
@@ -100,7 +144,9 @@ export const CONSUMER_OPTION_NAMES: readonly string[] = Object.keys(RULES);
 
 /** @throws ConfigurationError */
 export function resolveConsumerOptions(given: object): ResolvedConsumerOptions {
-  return resolveOptions("kafka.consumer()", given, DEFAULTS, RULES);
+  const resolved = resolveOptions("kafka.consumer()", given, DEFAULTS, RULES);
+  checkGroupOptions(resolved);
+  return resolved;
 }
 
 /** The place that a policy means now; undefined for none. */

@@ -6,6 +6,8 @@ import { listOffsets, NO_OFFSET } from "../cluster/list-offsets.ts";
 import type { TopicPartition } from "../cluster/topic-metadata.ts";
 import { BrokerError, ClosedError, ConfigurationError } from "../errors.ts";
 import { AssignedPartition } from "./assigned-partition.ts";
+import { AssignedPartitions } from "./assigned-partitions.ts";
+import { Breath } from "./breath.ts";
 import type { ConsumerCounters } from "./consumer-counters.ts";
 import { newConsumerCounters } from "./consumer-counters.ts";
 import type { ResolvedConsumerOptions } from "./consumer-options.ts";
@@ -15,6 +17,14 @@ import { ConsumerBatch, RecordDecoder } from "./consumer-record.ts";
 import type { Collected } from "./fetch-collector.ts";
 import { FetchCollector, moveBehind } from "./fetch-collector.ts";
 import { Fetcher } from "./fetcher.ts";
+import type { TopicSelection } from "./group/consumer-group.ts";
+import { ConsumerGroup } from "./group/consumer-group.ts";
+import { offsetBehind } from "./group/group-offsets.ts";
+import type { ConsumerGroupMetadata, GroupMembershipOperation } from "./group/member.ts";
+import type { CommittedPosition, OffsetToCommit } from "./group/offset-requests.ts";
+import { partitionName } from "./group/partition-sets.ts";
+import type { RebalanceListener } from "./group/rebalance-listener.ts";
+import { InHand } from "./in-hand.ts";
 import { RecordIterator } from "./record-iterator.ts";
 import type { RunOptions } from "./processing/run-options.ts";
 import { resolveRunOptions } from "./processing/run-options.ts";
@@ -42,13 +52,25 @@ export interface ConsumerSettings extends ResolvedConsumerOptions {
   readonly onClosed: () => void;
 }
 
+export interface CloseOptions {
+  /** Whether to leave the group (KIP-1092). Default: static members stay until their session ends, the others leave. */
+  readonly groupMembershipOperation?: GroupMembershipOperation;
+  /** How long to wait for commits, listeners and the coordinator. Default 30000. */
+  readonly timeoutMs?: number;
+}
+
+const CLOSE_TIMEOUT_MS = 30_000;
+
+/** A record, or what says as much of where it lies. */
+export type RecordPlace = TopicPartition & { readonly offset: number; readonly leaderEpoch?: number };
+
 export interface IterationOptions {
   /** Ends the iteration with the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Reads partitions that it is assigned. Records come in the order of their offsets within a partition; between partitions
+ * Reads partitions that it is assigned, by hand or by its group. Records come in the order of their offsets within a partition; between partitions
  * there is no order.
  *
  *   for await (const record of consumer) …            an object per record
@@ -64,7 +86,9 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncIterable<C
   readonly #fetcher: Fetcher;
   readonly #collector: FetchCollector;
   readonly #decoder: RecordDecoder<K, V>;
-  #partitions: AssignedPartition[] = [];
+  readonly #inHand = new InHand();
+  readonly #partitions: AssignedPartitions;
+  readonly #group: ConsumerGroup | undefined;
   #isClosed = false;
 
   /** Made by `kafka.consumer()`. */
@@ -76,8 +100,81 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncIterable<C
       counters: this.#counters,
       onProgress: () => this.#collector.progress(),
     });
-    this.#collector = new FetchCollector(this.#fetcher, options.checkCrcs);
+    this.#collector = new FetchCollector(this.#fetcher, this.#inHand, options.checkCrcs);
     this.#decoder = new RecordDecoder(options.keyDeserializer, options.valueDeserializer);
+    this.#partitions = new AssignedPartitions(this.#fetcher, this.#collector, this.#inHand);
+    const { groupId } = options;
+    if (groupId !== undefined) {
+      this.#group = new ConsumerGroup(groupId, cluster, this.#partitions, this.#inHand, options);
+    }
+  }
+
+  /**
+   * Reads what the group assigns to this member, from now on and in place of what was subscribed to before. Joining happens
+   * beside: it begins at once, and whoever reads waits for it.
+   *
+   * @param selection topics by name, a RegExp that is matched here, or `{ pattern }`, matched by the broker (RE2 syntax, the whole name)
+   * @throws ConfigurationError without `groupId`
+   */
+  subscribe(selection: TopicSelection, listener: RebalanceListener = {}): void {
+    this.#checkOpen();
+    const group = this.#groupFor("subscribe");
+    if (!group.isSubscribed && this.#partitions.list.length > 0) {
+      throw new ConfigurationError("consumer.subscribe: partitions were assigned by hand; it is one or the other");
+    }
+    group.subscribe(selection, listener);
+  }
+
+  /** Leaves the group, or gives up what was assigned by hand. */
+  async unsubscribe({ groupMembershipOperation = "default", timeoutMs }: CloseOptions = {}): Promise<void> {
+    this.#checkOpen();
+    await this.#group?.unsubscribe(groupMembershipOperation, timeoutMs ?? CLOSE_TIMEOUT_MS);
+    this.#partitions.replace([]);
+  }
+
+  /** Has the group assign anew, where the members do it (the classic protocol). */
+  enforceRebalance(reason = "the application asks for it"): void {
+    this.#groupFor("enforceRebalance").rejoin(reason);
+  }
+
+  /** Who this consumer is in its group now, as transactional producers want to know it. @throws ConfigurationError without `groupId` */
+  groupMetadata(): ConsumerGroupMetadata {
+    return this.#groupFor("groupMetadata").metadata;
+  }
+
+  /**
+   * Commits, and tries again until `defaultApiTimeoutMs` is over. Commits happen in the order of the calls.
+   *
+   * @param offsets when left out: behind everything that was handed out, in a `run` behind what its handlers have completed
+   * @throws CommitFailedError when the partitions are another member's, TimeLimitError, BrokerError
+   */
+  async commit(offsets?: readonly OffsetToCommit[]): Promise<void> {
+    this.#checkOpen();
+    await this.#groupFor("commit").commit(offsets);
+  }
+
+  /**
+   * As `commit`, in the same order, but tried once: the next commit covers it.
+   * @throws RetriableCommitFailedError for what goes by, and the others of `commit`
+   */
+  async commitOnce(offsets?: readonly OffsetToCommit[]): Promise<void> {
+    this.#checkOpen();
+    await this.#groupFor("commitOnce").commitOnce(offsets);
+  }
+
+  /** Commits behind this record, whatever became of those before it. @throws what `commit` throws */
+  async commitRecord(record: RecordPlace): Promise<void> {
+    await this.commit([offsetBehind(record)]);
+  }
+
+  /**
+   * What the group has committed; nothing for a partition of which it has not.
+   * @throws BrokerError, TimeLimitError
+   */
+  async committed(partitions: readonly TopicPartition[]): Promise<readonly (CommittedPosition | undefined)[]> {
+    this.#checkOpen();
+    const found = await this.#groupFor("committed").committed(partitions);
+    return partitions.map((one) => found.get(partitionName(one)));
   }
 
   /**
@@ -86,18 +183,20 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncIterable<C
    */
   async assign(assignments: readonly Assignment[]): Promise<void> {
     this.#checkOpen();
+    if (this.#group?.isSubscribed === true) {
+      throw new ConfigurationError("consumer.assign: the consumer is subscribed; it is one or the other");
+    }
     const partitions = (await Promise.all(assignments.map((one) => this.#expand(one)))).flat();
     const names = new Set(partitions.map(({ name }) => name));
     if (names.size < partitions.length) throw new ConfigurationError("consumer.assign: a partition is named twice");
     this.#checkOpen();
-    this.#partitions = partitions;
-    this.#fetcher.assign(partitions);
-    this.#collector.assign(partitions);
-    this.#collector.progress();
+    this.#partitions.replace(partitions);
+    this.#group?.startCommits();
+    await this.#group?.place(partitions);
   }
 
   get assignment(): readonly TopicPartition[] {
-    return this.#partitions.map(({ topic, partition }) => ({ topic, partition }));
+    return this.#partitions.list.map(({ topic, partition }) => ({ topic, partition }));
   }
 
   /**
@@ -105,42 +204,42 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncIterable<C
    * @param options leaderEpoch: of the record before the offset, to find out whether the log was truncated since
    */
   seek(partition: TopicPartition, offset: OffsetSpec, options: { readonly leaderEpoch?: number } = {}): void {
-    this.#find(partition).seek(offset, options.leaderEpoch);
-    this.#fetcher.wake();
-    this.#collector.progress();
+    this.#partitions.get(partition).seek(offset, options.leaderEpoch);
+    this.#partitions.wake();
   }
 
   /** The next offset to be handed out; undefined while it is looked for. */
   position(partition: TopicPartition): number | undefined {
-    return this.#find(partition).position;
+    return this.#partitions.get(partition).position;
   }
 
   /** The leader epoch of the last record before the position, to be kept beside it; undefined after a seek. */
   positionLeaderEpoch(partition: TopicPartition): number | undefined {
-    const { positionEpoch } = this.#find(partition);
+    const { positionEpoch } = this.#partitions.get(partition);
     return positionEpoch < 0 ? undefined : positionEpoch;
   }
 
   /** Records between the position and the end that a reader of this isolation level may see; undefined until a fetch has told. */
   lag(partition: TopicPartition): number | undefined {
-    const { position, highWatermark, lastStableOffset } = this.#find(partition);
+    const { position, highWatermark, lastStableOffset } = this.#partitions.get(partition);
     const end = this.#options.isolationLevel === "read_committed" ? lastStableOffset : highWatermark;
     return position === undefined || end < 0 ? undefined : Math.max(0, end - position);
   }
 
   /** Hands out no records of these until `resume`. */
   pause(partitions: readonly TopicPartition[]): void {
-    for (const partition of partitions) this.#find(partition).isPaused = true;
+    for (const partition of partitions) this.#partitions.get(partition).isPaused = true;
   }
 
   resume(partitions: readonly TopicPartition[]): void {
-    for (const partition of partitions) this.#find(partition).isPaused = false;
-    this.#fetcher.wake();
-    this.#collector.progress();
+    for (const partition of partitions) this.#partitions.get(partition).isPaused = false;
+    this.#partitions.wake();
   }
 
   get paused(): readonly TopicPartition[] {
-    return this.#partitions.filter(({ isPaused }) => isPaused).map(({ topic, partition }) => ({ topic, partition }));
+    return this.#partitions.list
+      .filter(({ isPaused }) => isPaused)
+      .map(({ topic, partition }) => ({ topic, partition }));
   }
 
   /** First offsets that are still there, assigned or not. @throws BrokerError, TimeLimitError */
@@ -178,15 +277,28 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncIterable<C
    * @throws BrokerError, LogTruncationError, CorruptRecordError, ClosedError
    */
   async *batches({ signal }: IterationOptions = {}): AsyncGenerator<ConsumerBatch<K, V>, void> {
-    for (;;) {
-      signal?.throwIfAborted();
-      const next = this.#collector.next(this.#options.maxPollRecords);
-      if (next !== undefined) {
-        const batch = this.#batchOf(next);
-        moveBehind(next); // before it is handed out: the caller may break off, or seek
-        yield batch;
-      } else if (this.#collector.isDone) return;
-      else await this.#collector.whenProgress(signal);
+    const breath = this.#breath;
+    let isBroken = true;
+    try {
+      for (;;) {
+        this.#inHand.completeTaken();
+        if (breath?.isDue() === true) await breath.take();
+        signal?.throwIfAborted();
+        const next = this.#collector.next(this.#options.maxPollRecords);
+        if (next !== undefined) {
+          const batch = this.#batchOf(next);
+          moveBehind(next); // before it is handed out: the caller may break off, or seek
+          this.#inHand.take(next.partition, next.from);
+          yield batch;
+        } else if (this.#collector.isDone) break;
+        else {
+          await this.#collector.whenProgress(signal);
+          breath?.taken();
+        }
+      }
+      isBroken = false;
+    } finally {
+      if (isBroken) this.#inHand.leave();
     }
   }
 
@@ -195,7 +307,7 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncIterable<C
    * @throws DecodeError, BrokerError, LogTruncationError, CorruptRecordError, InvalidRecordError, ClosedError
    */
   records({ signal }: IterationOptions = {}): AsyncIterableIterator<ConsumerRecord<K, V>, undefined> {
-    return new RecordIterator(this.#collector, this.#decoder, this.#options.onDecodeError, signal);
+    return new RecordIterator(this.#collector, this.#decoder, this.#options.onDecodeError, signal, this.#breath);
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<ConsumerRecord<K, V>, undefined> {
@@ -210,9 +322,11 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncIterable<C
   async run(options: RunOptions<K, V>): Promise<void> {
     const { maxPollRecords, onDecodeError } = this.#options;
     const { clock, random } = this.#cluster.options;
+    const group = this.#group;
+    const breath = this.#breath;
     const makeBatch = (collected: Collected): ConsumerBatch<K, V> => this.#batchOf(collected);
-    const context = { collector: this.#collector, makeBatch, maxPollRecords, onDecodeError, clock, random };
-    const run = new Run(context, resolveRunOptions(options));
+    const context = { collector: this.#collector, makeBatch, maxPollRecords, onDecodeError, clock, random, breath };
+    const run = new Run(context, resolveRunOptions(options, group && ((positions) => group.commit(positions))));
     try {
       await run.run();
     } finally {
@@ -220,10 +334,14 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncIterable<C
     }
   }
 
-  /** Stops fetching. An iteration that waits ends with ClosedError. */
-  async close(): Promise<void> {
+  /**
+   * Commits what is completed, leaves the group, stops fetching. An iteration that waits ends with ClosedError. It does not wait for
+   * who has a record in hand, who may be the one to call: to have the last record committed too, end the loop by its signal first.
+   */
+  async close({ groupMembershipOperation = "default", timeoutMs }: CloseOptions = {}): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    await this.#group?.close(groupMembershipOperation, timeoutMs ?? CLOSE_TIMEOUT_MS);
     this.#fetcher.close();
     this.#collector.close();
     this.#options.onClosed();
@@ -254,12 +372,13 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncIterable<C
     const ends = await this.#ends(topic, wanted, endOffset);
     return wanted.map((index, i) => {
       const end = ends[i] ?? Number.POSITIVE_INFINITY;
-      const kept = this.#partitions.find((one) => one.topic === topic && one.partition === index);
+      const kept = this.#partitions.find({ topic, partition: index });
       if (offset === undefined && kept !== undefined) {
         kept.endOffset = end;
         return kept;
       }
-      const at = offset ?? resetSpec(autoOffsetReset, this.#cluster.options.clock.wallMs());
+      const unsaid = this.#group === undefined ? undefined : "committed";
+      const at = offset ?? unsaid ?? resetSpec(autoOffsetReset, this.#cluster.options.clock.wallMs());
       if (at === undefined) {
         throw new ConfigurationError(`consumer.assign: ${topic} needs an offset, for autoOffsetReset is "none"`);
       }
@@ -283,10 +402,13 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncIterable<C
     return await listOffsets(this.#cluster, queries, isolationLevel, defaultApiTimeoutMs);
   }
 
-  #find({ topic, partition }: TopicPartition): AssignedPartition {
-    const found = this.#partitions.find((one) => one.topic === topic && one.partition === partition);
-    if (found === undefined) throw new ConfigurationError(`${topic}-${partition} is not assigned to this consumer`);
-    return found;
+  #groupFor(call: string): ConsumerGroup {
+    if (this.#group !== undefined) return this.#group;
+    throw new ConfigurationError(`consumer.${call}: kafka.consumer({ groupId }) is wanted for it`);
+  }
+
+  get #breath(): Breath | undefined {
+    return this.#group === undefined ? undefined : new Breath(this.#cluster.options.clock);
   }
 
   #checkOpen(): void {

@@ -4,6 +4,10 @@ import type { AssignedPartition } from "./assigned-partition.ts";
 import type { BatchReader } from "./consumer-record.ts";
 import type { Fetched } from "./fetched.ts";
 import type { Fetcher } from "./fetcher.ts";
+import type { InHand } from "./in-hand.ts";
+
+/** That wait for somebody to be told. */
+const MAX_FAILURES = 100;
 
 /** Records of one partition that lie together and may be handed out now. */
 export interface Collected {
@@ -21,11 +25,14 @@ export class FetchCollector {
   readonly #fetcher: Fetcher;
   readonly #checkCrcs: boolean;
   #partitions: readonly AssignedPartition[] = [];
+  readonly inHand: InHand;
   #whenProgress: (() => void)[] = [];
+  #failures: Error[] = [];
   #isClosed = false;
 
-  constructor(fetcher: Fetcher, checkCrcs: boolean) {
+  constructor(fetcher: Fetcher, inHand: InHand, checkCrcs: boolean) {
     this.#fetcher = fetcher;
+    this.inHand = inHand;
     this.#checkCrcs = checkCrcs;
   }
 
@@ -36,6 +43,12 @@ export class FetchCollector {
   /** Whoever waits looks again. */
   progress(): void {
     for (const callback of this.#whenProgress.splice(0)) callback();
+  }
+
+  /** Whoever reads next is told. */
+  fail(error: Error): void {
+    if (this.#failures.length < MAX_FAILURES) this.#failures.push(error);
+    this.progress();
   }
 
   close(): void {
@@ -49,9 +62,14 @@ export class FetchCollector {
   }
 
   whenProgress(signal?: AbortSignal): Promise<void> {
+    if (this.#failures.length > 0) return Promise.resolve();
     return new Promise((resolve) => {
+      this.inHand.waiting++;
+      let isWaiting = true;
       const done = (): void => {
         signal?.removeEventListener("abort", done);
+        if (isWaiting) this.inHand.waiting--;
+        isWaiting = false;
         resolve();
       };
       signal?.addEventListener("abort", done, { once: true });
@@ -62,10 +80,12 @@ export class FetchCollector {
   /**
    * What to hand out next; it is up to the caller to move the position.
    * @returns undefined when nothing is there
-   * @throws ClosedError, CorruptRecordError, and what ended the fetching
+   * @throws ClosedError, CorruptRecordError, and what ended the fetching or the membership of a group
    */
   next(maxRecords = Number.POSITIVE_INFINITY): Collected | undefined {
     if (this.#isClosed) throw new ClosedError("the consumer");
+    const failure = this.#failures.shift();
+    if (failure !== undefined) throw failure;
     for (let fetched = this.#fetcher.first(); fetched !== undefined; fetched = this.#fetcher.first()) {
       const { partition, epoch, batch } = fetched;
       if (batch === undefined || partition.isDone) {

@@ -83,7 +83,7 @@ export class Fetcher {
     for (const fetched of this.#queue) {
       const { partition } = fetched;
       if (partition.epoch !== fetched.epoch) this.remove(fetched);
-      else if (!partition.isPaused) return fetched;
+      else if (!partition.isPaused && !partition.isHeld) return fetched;
     }
     const failure = this.#failure;
     this.#failure = undefined;
@@ -130,8 +130,9 @@ export class Fetcher {
     const leaderless = new Set<string>();
     let nextMs = Number.POSITIVE_INFINITY;
     for (const partition of this.#partitions) {
-      const { isFetching, isLocating, isPaused, isFetched, hasFailed } = partition;
-      if (isFetching || isLocating || isPaused || isFetched || hasFailed) continue;
+      const { isFetching, isLocating, isPaused, isHeld, isFetched, hasFailed } = partition;
+      if (isFetching || isLocating || isPaused || isHeld || isFetched || hasFailed) continue;
+      if (partition.sought === "committed") continue;
       if (partition.retryAtMs > nowMs) {
         nextMs = Math.min(nextMs, partition.retryAtMs);
         continue;
@@ -204,7 +205,8 @@ export class Fetcher {
   async #reset(partitions: readonly AssignedPartition[]): Promise<void> {
     const asked = partitions.map((partition) => {
       partition.isLocating = true;
-      return { partition, epoch: partition.epoch, at: partition.sought ?? "latest" };
+      const at = partition.sought;
+      return { partition, epoch: partition.epoch, at: at === undefined || at === "committed" ? "latest" : at };
     });
     const { isolationLevel, defaultApiTimeoutMs } = this.#options;
     const queries = asked.map(({ partition: { topic, partition }, at }) => ({ topic, partition, at }));

@@ -1,4 +1,5 @@
 import type { TimestampType } from "@samsa/protocol";
+import type { Breath } from "./breath.ts";
 import type { ConsumerRecord, RecordDecoder } from "./consumer-record.ts";
 import { applyPolicy, DecodeError } from "./decode-error.ts";
 import type { DecodeErrorPolicy } from "./decode-error.ts";
@@ -17,6 +18,7 @@ export class RecordIterator<K, V> implements AsyncIterableIterator<ConsumerRecor
   readonly #decoder: RecordDecoder<K, V>;
   readonly #policy: DecodeErrorPolicy;
   readonly #signal: AbortSignal | undefined;
+  readonly #breath: Breath | undefined;
   #held: Collected | undefined;
   #cursor: Cursor | undefined;
   #timestampType: TimestampType = "create-time";
@@ -28,7 +30,9 @@ export class RecordIterator<K, V> implements AsyncIterableIterator<ConsumerRecor
     decoder: RecordDecoder<K, V>,
     policy: DecodeErrorPolicy,
     signal: AbortSignal | undefined,
+    breath: Breath | undefined,
   ) {
+    this.#breath = breath;
     this.#collector = collector;
     this.#decoder = decoder;
     this.#policy = policy;
@@ -40,6 +44,12 @@ export class RecordIterator<K, V> implements AsyncIterableIterator<ConsumerRecor
   }
 
   next(): Promise<Result<K, V>> {
+    this.#collector.inHand.completeTaken(); // who asks for the next is done with the one before
+    if (this.#breath?.isDue() === true) return this.#breath.take().then(() => this.#next());
+    return this.#next();
+  }
+
+  #next(): Promise<Result<K, V>> {
     try {
       const result = this.#take();
       if (result === undefined) return this.#wait();
@@ -54,6 +64,7 @@ export class RecordIterator<K, V> implements AsyncIterableIterator<ConsumerRecor
   /** The loop was left: what it has not seen is handed out to the next one. */
   return(): Promise<Result<K, V>> {
     this.#isEnded = true;
+    this.#collector.inHand.leave();
     this.#letGo();
     return Promise.resolve({ done: true, value: undefined });
   }
@@ -74,8 +85,8 @@ export class RecordIterator<K, V> implements AsyncIterableIterator<ConsumerRecor
         continue;
       }
       const { partition, epoch, until } = held;
-      if (partition.epoch !== epoch || partition.isPaused) {
-        this.#letGo(); // sought elsewhere meanwhile, or paused
+      if (partition.epoch !== epoch || partition.isPaused || partition.isHeld) {
+        this.#letGo(); // sought elsewhere meanwhile, paused, or about to be given up
         continue;
       }
       const { offset } = cursor;
@@ -94,6 +105,7 @@ export class RecordIterator<K, V> implements AsyncIterableIterator<ConsumerRecor
       if (decoded instanceof DecodeError) return decoded; // the position stays until it is decided
       partition.position = offset + 1;
       partition.positionEpoch = this.#leaderEpoch;
+      this.#collector.inHand.take(partition, offset);
       this.#step();
       return decoded;
     }
@@ -123,7 +135,8 @@ export class RecordIterator<K, V> implements AsyncIterableIterator<ConsumerRecor
   async #wait(): Promise<Result<K, V>> {
     if (this.#isEnded || this.#collector.isDone) return { done: true, value: undefined };
     await this.#collector.whenProgress(this.#signal);
-    return await this.next();
+    this.#breath?.taken();
+    return await this.#next();
   }
 
   async #onDecodeError(error: DecodeError): Promise<Result<K, V>> {
@@ -138,6 +151,6 @@ export class RecordIterator<K, V> implements AsyncIterableIterator<ConsumerRecor
       held.partition.position = error.offset + 1;
       this.#step();
     }
-    return await this.next();
+    return await this.#next();
   }
 }

@@ -2,6 +2,7 @@ import type { Clock, Random } from "@samsa/base";
 import { toKafkaError } from "../errors.ts";
 import { backoffDelayMs } from "../retry.ts";
 import type { AssignedPartition } from "./assigned-partition.ts";
+import type { Breath } from "./breath.ts";
 import type { ConsumerBatch, ConsumerRecord } from "./consumer-record.ts";
 import { applyPolicy, DecodeError } from "./decode-error.ts";
 import type { DecodeErrorPolicy } from "./decode-error.ts";
@@ -22,6 +23,7 @@ export interface RunContext<K, V> {
   readonly onDecodeError: DecodeErrorPolicy;
   readonly clock: Clock;
   readonly random: Random;
+  readonly breath: Breath | undefined;
 }
 
 /** What was handed over of a partition since it was sought last. */
@@ -75,6 +77,8 @@ export class Run<K, V> {
   /** @throws what a handler threw, what `commit` threw, DecodeError, and what ends the fetching */
   async run(): Promise<void> {
     const { signal } = this.#options;
+    const { inHand } = this.#context.collector;
+    inHand.completeTaken(); // by a loop before it
     const onAbort = (): void => this.#ending();
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
@@ -97,6 +101,7 @@ export class Run<K, V> {
       this.#fail(error);
     }
     if (!this.#commitsFirst) this.#moveBack();
+    inHand.endRun();
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
@@ -162,6 +167,8 @@ export class Run<K, V> {
     if (known?.epoch === epoch) return known;
     const progress = { partition, epoch, positions: new CompletedPositions() };
     this.#progresses.set(partition, progress);
+    // What is committed before it is handed over is done as far as commits go.
+    if (!this.#commitsFirst) this.#context.collector.inHand.track(partition, epoch, progress.positions);
     return progress;
   }
 
@@ -188,7 +195,9 @@ export class Run<K, V> {
   }
 
   async #perform(lane: string, task: Task<K, V>): Promise<void> {
+    const { breath } = this.#context;
     try {
+      if (breath?.isDue() === true) await breath.take();
       if (await this.#isDone(task)) {
         task.progress.positions.complete(task.offset);
         this.#committer?.completed();
@@ -208,34 +217,49 @@ export class Run<K, V> {
   /** @returns whether it needs not be handed out again */
   async #isDone(task: Task<K, V>): Promise<boolean> {
     const { delayUntil, retry } = this.#options;
-    const { clock, random } = this.#context;
-    const { record } = task;
+    const { clock, random, collector } = this.#context;
+    const { record, progress, offset } = task;
     if (record instanceof DecodeError) return await this.#isDecodeErrorDone(task, record);
     const dueMs = record === undefined ? undefined : delayUntil?.(record);
     if (dueMs !== undefined && dueMs > clock.wallMs() && !(await this.#slept(dueMs - clock.wallMs()))) return false;
     for (let attempt = 1; ; attempt++) {
       if (!isWanted(task)) return true;
+      if (progress.partition.isHeld) return false; // it is about to be another member's
+      const work = collector.inHand.begin(progress.partition, offset, clock.monotonicMs());
       try {
         const handling =
           record === undefined ? this.#options.eachBatch?.(task.batch) : this.#options.eachRecord?.(record);
         if (handling !== undefined) await handling;
+        progress.positions.complete(offset); // before anyone hears that it is no longer in hand
         return true;
       } catch (error) {
         if (attempt >= retry.attempts || !retry.isRetriable(error)) {
           await this.#onFailure(error, () => failedHandler(task, error, attempt, clock.wallMs()));
+          progress.positions.complete(offset);
           return true;
         }
+        collector.inHand.end(work);
         if (!(await this.#slept(backoffDelayMs(retry, attempt - 1, random)))) return false;
+      } finally {
+        collector.inHand.end(work);
       }
     }
   }
 
   async #isDecodeErrorDone(task: Task<K, V>, error: DecodeError): Promise<boolean> {
-    const { onDecodeError, clock } = this.#context;
+    const { onDecodeError, clock, collector } = this.#context;
+    const { partition } = task.progress;
     if (!isWanted(task)) return true;
-    // The default of the consumer leaves it to the run, if that has an opinion.
-    if (onDecodeError !== "stop") await applyPolicy(onDecodeError, error);
-    else await this.#onFailure(error, () => failedToDecode(error, clock.wallMs()));
+    if (partition.isHeld) return false;
+    const work = collector.inHand.begin(partition, task.offset, clock.monotonicMs());
+    try {
+      // The default of the consumer leaves it to the run, if that has an opinion.
+      if (onDecodeError !== "stop") await applyPolicy(onDecodeError, error);
+      else await this.#onFailure(error, () => failedToDecode(error, clock.wallMs()));
+      task.progress.positions.complete(task.offset);
+    } finally {
+      collector.inHand.end(work);
+    }
     return true;
   }
 
@@ -248,14 +272,18 @@ export class Run<K, V> {
 
   /** @returns false when the run ends meanwhile */
   #slept(delayMs: number): Promise<boolean> {
+    const { inHand } = this.#context.collector;
     return new Promise((resolve) => {
       if (this.#isEnding) return resolve(false);
+      inHand.waiting++;
       const timer = this.#context.clock.setTimer(delayMs, () => {
         this.#whenEnding = this.#whenEnding.filter((callback) => callback !== onEnding);
+        inHand.waiting--;
         resolve(true);
       });
       const onEnding = (): void => {
         timer.cancel();
+        inHand.waiting--;
         resolve(false);
       };
       this.#whenEnding.push(onEnding);

@@ -21,3 +21,7 @@ export const batchSent = channel("samsa:producer:batch:send");
 export const batchDelivered = channel("samsa:producer:batch:delivered");
 /** `{ topic, partition, recordCount, sizeInBytes, attempts, error }` */
 export const batchFailed = channel("samsa:producer:batch:failed");
+/** `{ groupId, memberId, generationId, assigned }` or with `revoked` or `lost` in the place of `assigned`; each a list of `{ topic, partition }` */
+export const groupRebalanced = channel("samsa:consumer:group:rebalance");
+/** `{ groupId, blockedMs, records }`: what was worked on when nothing else could run */
+export const eventLoopBlocked = channel("samsa:consumer:event-loop:blocked");

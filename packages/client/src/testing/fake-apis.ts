@@ -43,6 +43,10 @@ import { SaslAuthenticateResponse } from "@samsa/protocol/messages/sasl-authenti
 import { SaslHandshakeRequest } from "@samsa/protocol/messages/sasl-handshake-request";
 import { SaslHandshakeResponse } from "@samsa/protocol/messages/sasl-handshake-response";
 import type { FakeApi, FakeCluster, FakePartition } from "./fake-cluster.ts";
+import { GROUP_APIS } from "./fake-group-apis.ts";
+
+/** As a highest version: the broker does not have the API. */
+export const NOT_SERVED = -1;
 
 /** The APIs a client of this package uses, as the shortest broker that keeps their promises. */
 export const FAKE_APIS: ReadonlyMap<number, FakeApi> = new Map(
@@ -56,12 +60,13 @@ export const FAKE_APIS: ReadonlyMap<number, FakeApi> = new Map(
     fakeApi(FetchRequest, FetchResponse, answerFetch),
     fakeApi(ListOffsetsRequest, ListOffsetsResponse, answerListOffsets),
     fakeApi(OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, answerOffsetForLeaderEpoch),
+    ...GROUP_APIS,
     fakeApi(CreateTopicsRequest, CreateTopicsResponse, answerCreateTopics),
     fakeApi(DeleteTopicsRequest, DeleteTopicsResponse, answerDeleteTopics),
   ].map((api) => [api.request.apiKey, api]),
 );
 
-function fakeApi<Req, Res>(
+export function fakeApi<Req, Res>(
   request: ApiMessageCodec<Req>,
   response: ApiMessageCodec<Res>,
   answer: (cluster: FakeCluster, request: Req, version: number, nodeId: number) => Res | undefined | Promise<Res>,
@@ -70,16 +75,20 @@ function fakeApi<Req, Res>(
 }
 
 function answerApiVersions(cluster: FakeCluster): ApiVersionsResponse {
-  const apiKeys = Array.from(FAKE_APIS.values(), ({ request: { apiKey, lowestVersion, highestVersion } }) => ({
+  const all = Array.from(FAKE_APIS.values(), ({ request: { apiKey, lowestVersion, highestVersion } }) => ({
     apiKey,
     minVersion: lowestVersion,
     maxVersion: cluster.highestVersions.get(apiKey) ?? highestVersion,
   }));
+  const apiKeys = all.filter(({ maxVersion }) => maxVersion !== NOT_SERVED);
   return ApiVersionsResponse.create({ apiKeys });
 }
 
 function answerMetadata(cluster: FakeCluster, request: MetadataRequest): MetadataResponse {
-  const names = request.topics === null ? [...cluster.topics.keys()] : request.topics.map(({ name }) => name ?? "");
+  const names =
+    request.topics === null
+      ? [...cluster.topics.keys()]
+      : request.topics.map(({ name, topicId }) => name ?? cluster.topicName(topicId) ?? "");
   return MetadataResponse.create({
     brokers: cluster.brokers,
     clusterId: "fake",

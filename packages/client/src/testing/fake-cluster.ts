@@ -3,6 +3,7 @@ import { ByteReader, ZERO_UUID } from "@samsa/base";
 import type { ApiMessageCodec } from "@samsa/protocol";
 import { decodeRequestHeader, encodeResponse, FrameDecoder } from "@samsa/protocol";
 import { FAKE_APIS } from "./fake-apis.ts";
+import { FakeGroups } from "./fake-groups.ts";
 
 /** What a broker that is asked does instead of what it would do. */
 export type Intercepted =
@@ -63,9 +64,12 @@ export class FakeCluster {
   readonly clock: Clock;
   readonly topics = new Map<string, FakeTopic>();
   readonly received: Received[] = [];
+  readonly groups: FakeGroups;
+  /** Who coordinates all groups. */
+  coordinatorId = 1;
   controllerId = 1;
   nextProducerId = 4000;
-  /** Versions served, by API key; the highest of ours when left out. */
+  /** Versions served, by API key; the highest of ours when left out, NOT_SERVED for none. */
   readonly highestVersions = new Map<number, number>();
   #interceptors: Interceptor[] = [];
   readonly #brokers = new Map<number, FakeBroker>();
@@ -76,6 +80,7 @@ export class FakeCluster {
   constructor(transport: Transport, clock: Clock) {
     this.#transport = transport;
     this.clock = clock;
+    this.groups = new FakeGroups(clock, this.topics);
   }
 
   get brokers(): readonly {

@@ -34,7 +34,7 @@ export interface RunOptions<K, V> {
    * wait for nobody). Default "partition".
    */
   readonly orderedBy?: "partition" | "key";
-  /** Default "at-least-once". "at-most-once" needs `commit`, and tries nothing twice. */
+  /** Default "at-least-once". "at-most-once" needs a group or `commit`, and tries nothing twice. */
   readonly deliveryGuarantee?: DeliveryGuarantee;
   /** Default: one attempt. */
   readonly retry?: HandlerRetries;
@@ -42,7 +42,7 @@ export interface RunOptions<K, V> {
   readonly onFailure?: FailurePolicy;
   /** Holds a record back, and what comes after it in its order, until this time by the wall clock; see `dueAt`. */
   readonly delayUntil?: (record: ConsumerRecord<K, V>) => number | undefined;
-  /** Told how far all records are done, in each partition the lowest that is not. */
+  /** Told how far all records are done, in each partition the lowest that is not. In a group `enableAutoCommit` does as much. */
   readonly commit?: CommitFunction;
   /** Between two commits; 0 for as often as possible. Default 5000. */
   readonly commitIntervalMs?: number;
@@ -111,11 +111,19 @@ const RETRY_RULES: { readonly [Name in keyof HandlerRetries]-?: OptionRule } = {
   isRetriable: aFunction,
 };
 
-/** @throws ConfigurationError */
-export function resolveRunOptions<K, V>(given: RunOptions<K, V>): ResolvedRunOptions<K, V> {
+/**
+ * @param groupCommit what "at-most-once" commits with unless told otherwise; undefined without a group
+ * @throws ConfigurationError
+ */
+export function resolveRunOptions<K, V>(
+  given: RunOptions<K, V>,
+  groupCommit?: CommitFunction,
+): ResolvedRunOptions<K, V> {
   const resolved = resolveOptions("consumer.run", given, DEFAULTS, RULES) as unknown as RunOptions<K, V>;
   const retry = resolveOptions("consumer.run retry", resolved.retry ?? {}, RETRY_DEFAULTS, RETRY_RULES);
-  const options = { ...resolved, retry } as ResolvedRunOptions<K, V>;
+  const isEager = resolved.deliveryGuarantee === "at-most-once";
+  const ownCommit = resolved.commit ?? (isEager ? groupCommit : undefined);
+  const options = { ...resolved, retry, commit: ownCommit } as ResolvedRunOptions<K, V>;
   const { eachRecord, eachBatch, orderedBy, deliveryGuarantee, commit, onFailure } = options;
   if ((eachRecord === undefined) === (eachBatch === undefined)) {
     throw new ConfigurationError("consumer.run: one of eachRecord and eachBatch is wanted");
@@ -130,7 +138,9 @@ export function resolveRunOptions<K, V>(given: RunOptions<K, V>): ResolvedRunOpt
     throw new ConfigurationError("consumer.run: a batch has many records; delayUntil is for eachRecord");
   }
   if (deliveryGuarantee === "at-most-once" && commit === undefined) {
-    throw new ConfigurationError("consumer.run: at-most-once commits before it hands over; it needs commit");
+    throw new ConfigurationError(
+      "consumer.run: at-most-once commits before it hands over; it needs a groupId or commit",
+    );
   }
   if (deliveryGuarantee === "at-most-once" && retry.attempts > 1) {
     throw new ConfigurationError("consumer.run: what is tried again is not handled at most once");

@@ -1,0 +1,72 @@
+import type { KafkaError } from "@samsa/base";
+import type { Cluster } from "../../cluster/cluster.ts";
+import type { TopicMetadata } from "../../cluster/topic-metadata.ts";
+import type { AssignorTopic } from "../assignors/partition-assignor.ts";
+
+/** What a subscription comes to: the topics it names, or those that match now. */
+export class SubscribedTopics {
+  readonly #cluster: Cluster;
+  readonly #wanted: readonly string[] | RegExp;
+  readonly #excludesInternal: boolean;
+  readonly #onRetry: (error: KafkaError) => void;
+  #told = new Set<string>(); // topics whose errors were told of
+  topics: readonly string[];
+  /** Whether a topic that is named does not exist: it is looked for more often then. */
+  isIncomplete = false;
+
+  constructor(
+    cluster: Cluster,
+    wanted: readonly string[] | RegExp,
+    excludesInternal: boolean,
+    onRetry: (error: KafkaError) => void,
+  ) {
+    this.#cluster = cluster;
+    this.#wanted = wanted instanceof RegExp ? new RegExp(wanted.source, wanted.flags.replaceAll(/[gy]/gu, "")) : wanted;
+    this.#excludesInternal = excludesInternal;
+    this.#onRetry = onRetry;
+    this.topics = wanted instanceof RegExp ? [] : [...new Set(wanted)];
+  }
+
+  /** Asks for the metadata. @returns whether `topics` are others now */
+  async refresh(alsoWanted: readonly string[] = []): Promise<boolean> {
+    const wanted = this.#wanted;
+    if (!(wanted instanceof RegExp)) {
+      const asked = new Set([...this.topics, ...alsoWanted]);
+      if (asked.size === 0) return false;
+      const errors = await this.#cluster.refreshMetadata(asked);
+      this.isIncomplete = this.topics.some((topic) => errors.has(topic));
+      for (const [topic, error] of errors) this.#tell(topic, error);
+      return false;
+    }
+    const matching = (await this.#cluster.allTopics()).filter((topic) => this.#matches(topic, wanted));
+    const topics = matching.map(({ name }) => name).toSorted();
+    const isOther = topics.join() !== this.topics.join();
+    this.topics = topics;
+    return isOther;
+  }
+
+  /** That it does not exist may change; that we may not read it deserves a word, once. */
+  #tell(topic: string, error: KafkaError): void {
+    if (this.#told.has(topic)) return;
+    this.#told.add(topic);
+    this.#onRetry(error);
+  }
+
+  #matches({ name, isInternal }: TopicMetadata, pattern: RegExp): boolean {
+    return pattern.test(name) && !(this.#excludesInternal && isInternal);
+  }
+}
+
+/** What an assignor is told of these topics; those that do not exist are missing. */
+export function describeTopics(cluster: Cluster, names: readonly string[]): ReadonlyMap<string, AssignorTopic> {
+  const topics = new Map<string, AssignorTopic>();
+  for (const name of names) {
+    const known = cluster.metadata.topic(name);
+    if (known === undefined) continue;
+    const racks = known.partitions.map(({ replicas }) =>
+      replicas.flatMap((id) => cluster.metadata.brokers.get(id)?.rack ?? []),
+    );
+    topics.set(name, { partitionCount: known.partitions.length, racks });
+  }
+  return topics;
+}
