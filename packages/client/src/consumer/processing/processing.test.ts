@@ -277,7 +277,7 @@ test("after a seek what was under way counts for nothing", async () => {
 });
 
 const refused: { readonly options: RunOptions<Uint8Array, string>; readonly why: RegExp }[] = [
-  { options: { deliveryGuarantee: "at-most-once" }, why: /needs commit/u },
+  { options: { deliveryGuarantee: "at-most-once" }, why: /needs a groupId or commit/u },
   { options: { deliveryGuarantee: "at-most-once", commit() {}, retry: { attempts: 2 } }, why: /at most once/u },
   { options: { deliveryGuarantee: "at-most-once", commit() {}, delayUntil: dueAt }, why: /cannot wait/u },
   { options: { deliveryGuarantee: "exactly-once" as never }, why: /a transaction/u },
