@@ -1,20 +1,7 @@
-// Loading files is not under the clock of the tests, so all that is loaded when needed is loaded beforehand.
-import "../admin/acls.ts";
-import "../admin/cluster-info.ts";
-import "../admin/configs.ts";
-import "../admin/delegation-tokens.ts";
-import "../admin/group-offsets.ts";
-import "../admin/groups.ts";
-import "../admin/log-dirs.ts";
-import "../admin/offsets.ts";
-import "../admin/quotas.ts";
-import "../admin/reassignments.ts";
-import "../admin/scram.ts";
-import "../admin/topics.ts";
-import "../admin/transactions.ts";
 import { MemoryTransport } from "@samsa/io";
 import type { MemoryTransportOptions } from "@samsa/io";
 import { SeededRandom } from "@samsa/simulation";
+import { ADMIN_CALLS } from "../admin/admin.ts";
 import type { KafkaOptions } from "../kafka.ts";
 import { Kafka } from "../kafka.ts";
 import { FakeCluster } from "./fake-cluster.ts";
@@ -34,6 +21,8 @@ export async function testBed(
   nodeIds: readonly number[] = [1],
   transportOptions: MemoryTransportOptions = {},
 ): Promise<TestBed> {
+  // Loading files is not under the clock of a test.
+  await Promise.all(Object.values(ADMIN_CALLS).map((load) => load()));
   const clock = new ManualClock();
   const transport = new MemoryTransport(transportOptions);
   const cluster = new FakeCluster(transport, clock);
