@@ -31,11 +31,17 @@ export function addStorage(program: Command, done: Done): void {
     .option("-g, --ignore-formatted", "pass over directories that are formatted")
     .option("-r, --release-version <version>", "the features of this release of Kafka, e.g. 4.0 (default: 4.4-IV2)")
     .option("-f, --feature <feature=level>", "the level of a feature, e.g. group.version=1; may be repeated", collect)
+    .option(
+      "-S, --add-scram <credential>",
+      "a user with a password, e.g. SCRAM-SHA-512=[name=ada,password=secret]; may be repeated",
+      collect,
+    )
     .option("--json", "a JSON object")
     .addHelpText(
       "after",
       examples([
         "samsa storage format",
+        "samsa storage format -S 'SCRAM-SHA-512=[name=admin,password=secret]'",
         "samsa storage format -t $(samsa storage random-uuid) -c server.properties --standalone",
         "samsa storage format --data-dir /var/lib/samsa --node-id 7 -f share.version=1",
       ]),

@@ -6,6 +6,7 @@ import path from "node:path";
 import process from "node:process";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { Kafka } from "@samsa/client";
 import { startBroker } from "@samsa/server";
 
 const MAIN = fileURLToPath(new URL("../main.js", import.meta.url));
@@ -54,6 +55,31 @@ describe("samsa storage", () => {
     assert.equal(info.exitCode, 0);
     const { metadata } = JSON.parse(info.stdout) as { metadata: Record<string, string> };
     assert.deepEqual([metadata["cluster.id"], metadata["node.id"]], [CLUSTER_ID, "4"]);
+  });
+
+  test("a cluster knows users from its first moment that were named when it was formatted", async () => {
+    const directory = path.join(folder, "scram");
+    const salt = Buffer.from("salt").toString("base64");
+    const salted = Buffer.from("0".repeat(32)).toString("base64");
+    const { exitCode, stderr } = samsa(
+      "format",
+      "--data-dir",
+      directory,
+      "-S",
+      'SCRAM-SHA-512=[name=ada,password="with, commas",iterations=8192]',
+      "-S",
+      `SCRAM-SHA-256=[name=bob,salt=${salt},saltedpassword=${salted}]`,
+    );
+    assert.deepEqual([exitCode, stderr], [0, ""]);
+    const broker = await startBroker({ port: 0, dataDir: directory });
+    try {
+      await using kafka = new Kafka({ bootstrapServers: broker.bootstrapServers });
+      const users = await kafka.admin().describeUserScramCredentials();
+      assert.deepEqual(users.get("ada"), [{ mechanism: "SCRAM-SHA-512", iterations: 8192 }]);
+      assert.deepEqual(users.get("bob"), [{ mechanism: "SCRAM-SHA-256", iterations: 4096 }]);
+    } finally {
+      await broker.close();
+    }
   });
 
   test("format leaves alone what is formatted, and refuses what is of another cluster", () => {
@@ -114,6 +140,17 @@ describe("samsa storage", () => {
       args: ["--data-dir", "x", "-r", "4.0", "-f", "metadata.version=20"],
       code: 1,
       says: /Use --release-version instead/,
+    },
+    { args: ["--data-dir", "x", "-S", "ada:secret"], code: 1, says: /--add-scram wants SCRAM-SHA-256=\[name=ada/ },
+    {
+      args: ["--data-dir", "x", "-S", "SCRAM-SHA-512=[name=ada]"],
+      code: 1,
+      says: /one of 'password' or 'saltedpassword'/,
+    },
+    {
+      args: ["--data-dir", "x", "-r", "3.4", "-S", "SCRAM-SHA-512=[name=ada,password=x]"],
+      code: 1,
+      says: /SCRAM is only supported in metadata\.version 3\.5-IV2 or later/,
     },
     {
       args: ["--data-dir", "x", "-I", "1@localhost:9093"],

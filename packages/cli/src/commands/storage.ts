@@ -21,6 +21,7 @@ export interface FormatCommandOptions extends WhereOptions {
   readonly ignoreFormatted?: boolean;
   readonly releaseVersion?: string;
   readonly feature?: readonly string[];
+  readonly addScram?: readonly string[];
 }
 
 const DEFAULT_DATA_DIR = "samsa-data";
@@ -36,6 +37,7 @@ export async function formatCommand(options: FormatCommandOptions): Promise<Exit
       initialControllers,
       releaseVersion: options.releaseVersion,
       features: options.feature ?? [],
+      scramCredentials: options.addScram ?? [],
       ignoreFormatted: options.ignoreFormatted === true,
       say(line) {
         lines.push(line);

@@ -4,7 +4,7 @@ import type { Uuid } from "@samsa/base";
 import { KafkaError, parseUuid, randomUuid } from "@samsa/base";
 import { NodeDisk, SystemClock, SystemRandom } from "@samsa/io";
 import { readWholeFile, writeFileAtomically } from "@samsa/log";
-import type { MetaProperties } from "@samsa/metadata";
+import type { MetadataRecord, MetaProperties } from "@samsa/metadata";
 import {
   BOOTSTRAP_SNAPSHOT_ID,
   BrokerConfig,
@@ -26,6 +26,7 @@ import { refuseForeignDirectory } from "../data-directory.ts";
 import { dataDirectoryHolder } from "../data-directory-lock.ts";
 import { StartError } from "../server-error.ts";
 import { featureLevels } from "./feature-levels.ts";
+import { scramRecords } from "./scram-arguments.ts";
 
 /** Who votes at first: this node alone, nobody yet, or those of a list `id@host:port:directory,…`. */
 export type InitialControllers = "standalone" | "none" | { readonly list: string };
@@ -39,6 +40,8 @@ export interface FormatStorageOptions {
   readonly releaseVersion?: string | undefined;
   /** As `feature=level`. */
   readonly features?: readonly string[];
+  /** As `SCRAM-SHA-256=[name=ada,password=secret]`. */
+  readonly scramCredentials?: readonly string[];
   /** Passes over directories that are formatted, and formats the others. */
   readonly ignoreFormatted?: boolean;
   /** Told what is done, in the words of Kafka's StorageTool. */
@@ -48,6 +51,7 @@ export interface FormatStorageOptions {
 interface BootstrapMetadata {
   readonly voters: readonly Voter[] | undefined;
   readonly levels: readonly (readonly [feature: string, level: number])[];
+  readonly credentials: readonly MetadataRecord[];
   readonly listenerName: string;
 }
 
@@ -75,6 +79,7 @@ export async function formatStorage(options: FormatStorageOptions): Promise<stri
   }
   const nodeId = config.number("node.id");
   const { metadataVersion, levels } = featureLevels(options.releaseVersion, options.features ?? []);
+  const credentials = await scramRecords(options.scramCredentials ?? [], new Map(levels).get("metadata.version") ?? 0);
   const { directories, metadataDirectory } = storageDirectories(options.properties);
   const found = await readDirectories(directories);
   const clusterId = options.clusterId ?? [...found.values()][0]?.clusterId ?? randomUuid(new SystemRandom());
@@ -99,7 +104,7 @@ export async function formatStorage(options: FormatStorageOptions): Promise<stri
     options.say(`Formatting ${kindOf(isMetadata, voters, own)} ${directory} with metadata.version ${metadataVersion}.`);
     const directoryId = isMetadata && own !== undefined ? own.directoryId : randomUuid(new SystemRandom());
     const listenerName = config.list("controller.listener.names")[0] ?? "CONTROLLER";
-    const snapshot = isMetadata ? { voters, levels, listenerName } : undefined;
+    const snapshot = isMetadata ? { voters, levels, credentials, listenerName } : undefined;
     await formatDirectory(directory, { clusterId, nodeId, directoryId }, snapshot);
   }
   return clusterId;
@@ -254,9 +259,12 @@ async function formatDirectory(
         lastContainedLogTimeMs: nowMs,
         kraftVersion: KRAFT_VERSION,
         voters: metadata.voters === undefined ? undefined : votersRecord(metadata.voters, metadata.listenerName),
-        records: metadata.levels.map(([name, featureLevel]) =>
-          metadataRecord("FeatureLevelRecord", { name, featureLevel }),
-        ),
+        records: [
+          ...metadata.levels.map(([name, featureLevel]) =>
+            metadataRecord("FeatureLevelRecord", { name, featureLevel }),
+          ),
+          ...metadata.credentials,
+        ],
       },
       BOOTSTRAP_SNAPSHOT_ID.epoch,
       nowMs,
