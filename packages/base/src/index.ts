@@ -17,6 +17,9 @@ export type {
   DiskSpace,
   Listener,
   Random,
+  Thread,
+  ThreadHandler,
+  Threads,
   Timer,
   Transport,
 } from "./ports.ts";

@@ -160,3 +160,26 @@ export class TransportError extends Error {
     this.code = code;
   }
 }
+
+/** What a thread tells its owner. */
+export interface ThreadHandler {
+  /** A copy of what the thread posted. */
+  onMessage(message: unknown): void;
+  /** The thread is gone, with what it threw if that ended it. No `onMessage` follows. */
+  onEnd(error?: Error): void;
+}
+
+/** Code that runs beside this thread and shares nothing with it. */
+export interface Thread {
+  /** Copies, or moves what is to be transferred. After the end it does nothing. */
+  post(message: unknown, transfer?: readonly ArrayBuffer[]): void;
+  /** Ends it at once, whatever it is at. */
+  terminate(): Promise<void>;
+}
+
+export interface Threads {
+  /** As many as run at the same time here. */
+  readonly parallelism: number;
+  /** Starts a module in a thread of its own. It keeps the process alive. */
+  start(script: URL, handler: ThreadHandler): Thread;
+}

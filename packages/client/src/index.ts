@@ -94,6 +94,8 @@ export { deadLetters, dueAt, FailureHeader, retryTopics } from "./consumer/proce
 export type { DeadLetterOptions, RetryTopic, RetryTopicsOptions } from "./consumer/processing/dead-letters.ts";
 export type { FailedRecord, FailurePolicy } from "./consumer/processing/failed-record.ts";
 export type { CommitFunction, CompletedPosition } from "./consumer/processing/position-committer.ts";
+export { handleRecords, WorkerEndedError, WorkerPool } from "./consumer/processing/worker-pool.ts";
+export type { WorkerPoolOptions } from "./consumer/processing/worker-pool.ts";
 export type { DeliveryGuarantee, HandlerRetries, RunOptions } from "./consumer/processing/run-options.ts";
 export {
   BrokerError,

@@ -21,3 +21,5 @@ export type { TcpTransportOptions } from "./tcp-transport.ts";
 export { temporaryDirectory } from "./temporary-directory.ts";
 export type { TemporaryDirectory } from "./temporary-directory.ts";
 export type { TlsClientOptions } from "./tls-client.ts";
+export { parentThread, WorkerThreads } from "./worker-threads.ts";
+export type { ParentThread } from "./worker-threads.ts";
