@@ -32,6 +32,8 @@ import { describeProducers } from "./handlers/describe-producers.ts";
 import { unregisterBroker } from "./handlers/unregister-broker.ts";
 import { describeClientQuotas } from "./handlers/describe-client-quotas.ts";
 import { alterClientQuotas } from "./handlers/alter-client-quotas.ts";
+import { consumerGroupDescribe } from "./handlers/consumer-group-describe.ts";
+import { consumerGroupHeartbeat } from "./handlers/consumer-group-heartbeat.ts";
 import { joinGroup } from "./handlers/join-group.ts";
 import { syncGroup } from "./handlers/sync-group.ts";
 import { heartbeat } from "./handlers/heartbeat.ts";
@@ -97,6 +99,8 @@ export const API_ENDPOINTS: readonly ApiEndpoint[] = [
   endpoint(unregisterBroker),
   endpoint(describeTransactions),
   endpoint(listTransactions),
+  endpoint(consumerGroupHeartbeat),
+  endpoint(consumerGroupDescribe),
   endpoint(listConfigResources),
   endpoint(describeTopicPartitions),
 ];

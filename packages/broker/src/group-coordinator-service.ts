@@ -1,10 +1,12 @@
 import type { Clock, Random } from "@samsa/base";
-import type { CoordinatorLog, GroupConfig } from "@samsa/coordinator";
+import type { CoordinatorLog } from "@samsa/coordinator";
 import { GroupCoordinator } from "@samsa/coordinator";
 import type { BrokerConfig, MetadataDelta, MetadataImage } from "@samsa/metadata";
 import { GROUP_METADATA_TOPIC_NAME } from "@samsa/metadata";
 import { compressionTypeOf } from "@samsa/protocol";
 import type { Partition, ReplicaManager } from "@samsa/replication";
+import { groupConfigOf } from "./group-config.ts";
+import { changedTopics, GroupTopicsView } from "./group-topics-view.ts";
 import type { Logger } from "./logger.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
 import { whenCommitted } from "./when-committed.ts";
@@ -19,8 +21,6 @@ export interface GroupCoordinatorServiceOptions {
   readonly logger: Logger;
 }
 
-const MINUTE_MS = 60_000;
-
 /** Has the group coordinator lead what the metadata gives to this broker, on the logs of the replica manager. */
 export class GroupCoordinatorService {
   readonly coordinator: GroupCoordinator;
@@ -30,8 +30,10 @@ export class GroupCoordinatorService {
   constructor(options: GroupCoordinatorServiceOptions) {
     const { config, clock, random, logger, metadata } = options;
     this.#options = options;
+    const topics = new GroupTopicsView(metadata);
     this.coordinator = new GroupCoordinator({
-      config: groupConfigOf(config),
+      config: groupConfigOf(config, metadata),
+      topics: () => topics.current,
       compressionType: compressionTypeOf(config.number("offsets.topic.compression.codec")),
       clock,
       random,
@@ -51,6 +53,8 @@ export class GroupCoordinatorService {
   #onMetadataUpdate(delta: MetadataDelta, image: MetadataImage): void {
     if (this.#isClosed) return;
     this.#follow(image);
+    const change = changedTopics(delta, image);
+    if (change !== undefined) this.coordinator.onTopicsChanged(change);
     const deleted = new Set([...delta.topics.deleted.values()].map(({ name }) => name));
     if (deleted.size > 0) this.coordinator.onTopicsDeleted(deleted);
   }
@@ -69,18 +73,6 @@ export class GroupCoordinatorService {
       this.coordinator.load(index, leaderEpoch, coordinatorLog(find, leaderEpoch, loadBufferBytes));
     }
   }
-}
-
-function groupConfigOf(config: BrokerConfig): GroupConfig {
-  return {
-    minSessionTimeoutMs: config.number("group.min.session.timeout.ms"),
-    maxSessionTimeoutMs: config.number("group.max.session.timeout.ms"),
-    initialRebalanceDelayMs: config.number("group.initial.rebalance.delay.ms"),
-    maxSize: config.number("group.max.size"),
-    offsetMetadataMaxBytes: config.number("offset.metadata.max.bytes"),
-    offsetsRetentionMs: config.number("offsets.retention.minutes") * MINUTE_MS,
-    offsetsRetentionCheckIntervalMs: config.number("offsets.retention.check.interval.ms"),
-  };
 }
 
 export function coordinatorLog(find: () => Partition, leaderEpoch: number, loadBufferBytes: number): CoordinatorLog {

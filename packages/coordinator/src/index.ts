@@ -1,6 +1,13 @@
 export type { JoinContext } from "./group/classic-group-manager.ts";
 export type { ClassicGroupState } from "./group/classic-group.ts";
-export type { GroupConfig } from "./group/group-config.ts";
+export type {
+  DescribedConsumerGroup,
+  DescribedConsumerGroupMember,
+  DescribedTopicPartitions,
+} from "./group/consumer/describe-consumer-group.ts";
+export { SERVER_ASSIGNORS } from "./group/consumer/consumer-group-updater.ts";
+export type { ConsumerGroupConfig, ConsumerGroupMigrationPolicy, GroupConfig } from "./group/group-config.ts";
+export type { GroupTopic, GroupTopics, GroupTopicsChange } from "./group/group-topics.ts";
 export { GroupCoordinator } from "./group/group-coordinator.ts";
 export type {
   DescribedGroup,

@@ -10,7 +10,7 @@ const FIRST_VERSION_WITH_TOPIC_IDS = 10;
 
 /**
  * OffsetCommit 2-10. v2-4 may ask for a retention of their own; v6 has leader epochs; v7 knows static members (KIP-345); v8 is
- * flexible; v10 names topics by id (KIP-848). Answered when the commit is below the high watermark.
+ * flexible; v9 takes the epoch of a member, and v10 names topics by id (KIP-848). Answered when the commit is below the high watermark.
  */
 export const offsetCommit: ApiHandler<OffsetCommitRequest, OffsetCommitResponse> = {
   request: OffsetCommitRequest,
@@ -50,6 +50,7 @@ export const offsetCommit: ApiHandler<OffsetCommitRequest, OffsetCommitResponse>
             memberId,
             groupInstanceId,
             generationId: generationIdOrMemberEpoch,
+            apiVersion,
             retentionTimeMs,
             offsets,
           });

@@ -50,14 +50,14 @@ export const offsetFetch: ApiHandler<OffsetFetchRequest, OffsetFetchResponse> = 
 };
 
 async function fetchGroup(
-  { groupId, topics }: OffsetFetchRequestGroup,
+  { groupId, memberId, memberEpoch, topics }: OffsetFetchRequestGroup,
   requireStable: boolean,
   isById: boolean,
   { groups, metadata }: BrokerServices,
 ): Promise<OffsetFetchResponseGroup> {
   let fetched: FetchedOffsets;
   try {
-    fetched = await groups.fetchOffsets(groupId);
+    fetched = await groups.fetchOffsets(groupId, memberId, memberEpoch);
   } catch (error) {
     return { groupId, errorCode: errorCodeOf(error), topics: [] };
   }

@@ -11,9 +11,13 @@ import type { Reply, Step } from "../runtime/coordinator-shard.ts";
 import { ClassicGroup } from "./classic-group.ts";
 import type { MemberProtocol } from "./classic-group-member.ts";
 import { ClassicGroupMember } from "./classic-group-member.ts";
-import { ClassicGroupRebalance } from "./classic-group-rebalance.ts";
+import type { ClassicGroupRebalance } from "./classic-group-rebalance.ts";
 import { joinResponse, refusedJoin, syncResponse } from "./classic-group-responses.ts";
+import type { ClassicMembers } from "./consumer/classic-members.ts";
+import { groupTombstones } from "./consumer/consumer-group-records.ts";
 import type { GroupConfig } from "./group-config.ts";
+import type { CoordinatedGroup, Groups } from "./group.ts";
+import { isForeign } from "./group.ts";
 import type { GroupRecord } from "./group-records.ts";
 import { memberIdOf } from "./member-id.ts";
 
@@ -22,6 +26,14 @@ export interface JoinContext {
   readonly apiVersion: number;
   readonly clientId: string;
   readonly clientHost: string;
+}
+
+export interface ClassicGroupManagerOptions {
+  readonly config: GroupConfig;
+  readonly random: Random;
+  readonly groups: Groups;
+  readonly rebalance: ClassicGroupRebalance;
+  readonly classicMembers: ClassicMembers;
 }
 
 const UNKNOWN_MEMBER_ID = "";
@@ -40,17 +52,21 @@ export class ClassicGroupManager {
   readonly #config: GroupConfig;
   readonly #random: Random;
   readonly #rebalance: ClassicGroupRebalance;
-  readonly groups = new Map<string, ClassicGroup>();
+  readonly #classicMembers: ClassicMembers;
+  readonly #groups: Groups;
 
-  constructor(config: GroupConfig, random: Random) {
+  constructor({ config, random, groups, rebalance, classicMembers }: ClassicGroupManagerOptions) {
     this.#config = config;
     this.#random = random;
-    this.#rebalance = new ClassicGroupRebalance(config);
+    this.#groups = groups;
+    this.#rebalance = rebalance;
+    this.#classicMembers = classicMembers;
   }
 
   /** Everyone who was a member gets a whole session to be heard of again. */
   onLoaded(step: GroupStep): void {
-    for (const group of this.groups.values()) {
+    for (const group of this.#groups.values()) {
+      if (group.type !== "classic") continue;
       for (const member of group.members) this.#rebalance.expectHeartbeat(step, group, member, member.sessionTimeoutMs);
       if (group.size > this.#config.maxSize) this.#rebalance.prepareRebalance(step, group);
     }
@@ -65,7 +81,12 @@ export class ClassicGroupManager {
       return refuse(ErrorCode.INVALID_SESSION_TIMEOUT);
     }
     const isUnknown = memberId === UNKNOWN_MEMBER_ID;
-    const known = this.groups.get(groupId);
+    const found = this.#groups.get(groupId);
+    if (found !== undefined && isForeign(found)) return refuse(ErrorCode.INCONSISTENT_GROUP_PROTOCOL);
+    if (found?.type === "consumer" && found.size > 0) {
+      return this.#classicMembers.joinGroup(step, found, request, context, reply);
+    }
+    const known = found?.type === "classic" ? found : undefined;
     if (known === undefined && !isUnknown) return refuse(ErrorCode.UNKNOWN_MEMBER_ID);
     const group = known ?? new ClassicGroup(groupId, step.nowMs);
     if (!this.#acceptsJoiningMember(group, memberId)) {
@@ -76,7 +97,9 @@ export class ClassicGroupManager {
       return refuse(ErrorCode.INCONSISTENT_GROUP_PROTOCOL);
     }
     if (known === undefined) {
-      this.groups.set(groupId, group);
+      // A consumer group that nobody is in becomes a classic one.
+      if (found?.type === "consumer") step.append(groupTombstones(found));
+      this.#groups.set(groupId, group);
       step.append([group.toRecord()], { replay: false });
     }
     if (isUnknown) return this.#joinNewMember(step, group, request, context, reply);
@@ -87,6 +110,7 @@ export class ClassicGroupManager {
     const { groupId, memberId, groupInstanceId, generationId } = request;
     if (groupId === "") throw new KafkaError(ErrorCode.INVALID_GROUP_ID);
     const group = this.#groupOfMember(groupId);
+    if (group.type === "consumer") return this.#classicMembers.syncGroup(step, group, request, reply);
     const member = group.validateMember(memberId, groupInstanceId);
     if (generationId !== group.generationId) throw new KafkaError(ErrorCode.ILLEGAL_GENERATION);
     if (isOther(request.protocolType, group.protocolType) || isOther(request.protocolName, group.protocolName)) {
@@ -111,23 +135,27 @@ export class ClassicGroupManager {
   }
 
   /** @throws KafkaError what the member must do about it */
-  heartbeat(step: GroupStep, { groupId, memberId, groupInstanceId, generationId }: HeartbeatRequest): void {
+  heartbeat(step: GroupStep, request: HeartbeatRequest): void {
+    const { groupId, memberId, groupInstanceId, generationId } = request;
     if (groupId === "") throw new KafkaError(ErrorCode.INVALID_GROUP_ID);
     const group = this.#groupOfMember(groupId);
+    if (group.type === "consumer") return this.#classicMembers.heartbeat(step, group, request);
     const member = group.validateMember(memberId, groupInstanceId);
     if (generationId !== group.generationId) throw new KafkaError(ErrorCode.ILLEGAL_GENERATION);
     this.#rebalance.expectHeartbeat(step, group, member, member.sessionTimeoutMs);
     if (group.state === "PreparingRebalance") throw new KafkaError(ErrorCode.REBALANCE_IN_PROGRESS);
   }
 
-  /** @returns one answer for each member, in order */
+  /** Answers for each member, in order. */
   leaveGroup(
     step: GroupStep,
     groupId: string,
     members: readonly LeaveGroupRequestMemberIdentity[],
-  ): readonly LeaveGroupResponseMemberResponse[] {
+    reply: Reply<readonly LeaveGroupResponseMemberResponse[]>,
+  ): void {
     if (groupId === "") throw new KafkaError(ErrorCode.INVALID_GROUP_ID);
     const group = this.#groupOfMember(groupId);
+    if (group.type === "consumer") return this.#classicMembers.leaveGroup(step, group, members, reply);
     let hasLeft = false;
     const answers = members.map(({ memberId, groupInstanceId }): LeaveGroupResponseMemberResponse => {
       try {
@@ -139,7 +167,7 @@ export class ClassicGroupManager {
       }
     });
     if (hasLeft) this.#rebalance.rebalanceOrCompleteJoin(step, group);
-    return answers;
+    step.reply(reply, answers);
   }
 
   /** A commit keeps its member's session alive, as in Kafka. */
@@ -149,9 +177,10 @@ export class ClassicGroupManager {
     this.#rebalance.expectHeartbeat(step, group, member, member.sessionTimeoutMs);
   }
 
-  #groupOfMember(groupId: string): ClassicGroup {
-    const group = this.groups.get(groupId);
-    if (group === undefined) throw new KafkaError(ErrorCode.UNKNOWN_MEMBER_ID, `there is no group ${groupId}`);
+  #groupOfMember(groupId: string): CoordinatedGroup {
+    const group = this.#groups.get(groupId);
+    if (group === undefined || isForeign(group))
+      throw new KafkaError(ErrorCode.UNKNOWN_MEMBER_ID, `there is no group ${groupId}`);
     return group;
   }
 

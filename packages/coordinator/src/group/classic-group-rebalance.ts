@@ -150,6 +150,22 @@ export class ClassicGroupRebalance {
     });
   }
 
+  /** The group is no classic one any more: who waits is told to come again, and no deadline counts. */
+  dissolve(step: GroupStep, group: ClassicGroup): void {
+    for (const member of group.members) {
+      if (member.awaitingJoin !== undefined) {
+        step.reply(member.awaitingJoin, refusedJoin(ErrorCode.REBALANCE_IN_PROGRESS, member.memberId));
+        member.awaitingJoin = undefined;
+      }
+      this.refuseSync(step, member, ErrorCode.REBALANCE_IN_PROGRESS);
+      this.expectNoHeartbeat(step, group, member.memberId);
+    }
+    for (const memberId of group.pendingJoinMembers) this.expectNoHeartbeat(step, group, memberId);
+    step.cancelTimer(joinKey(group));
+    step.cancelTimer(syncKey(group));
+    group.transitionTo("Dead", step.nowMs);
+  }
+
   expectNoHeartbeat(step: GroupStep, group: ClassicGroup, memberId: string): void {
     step.cancelTimer(heartbeatKey(group, memberId));
   }

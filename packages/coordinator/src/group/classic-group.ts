@@ -28,6 +28,7 @@ const CONSUMER_PROTOCOL_TYPE = "consumer";
 
 /** The members of one group, its generation and state. It decides nothing and sends nothing. */
 export class ClassicGroup {
+  readonly type = "classic";
   readonly groupId: string;
   readonly #members = new Map<string, ClassicGroupMember>();
   readonly #staticMembers = new Map<string, string>(); // member id by instance id
@@ -73,7 +74,7 @@ export class ClassicGroup {
     return group;
   }
 
-  toRecord(assignments?: ReadonlyMap<string, Uint8Array>): GroupRecord {
+  toRecord(assignments?: ReadonlyMap<string, Uint8Array>): Extract<GroupRecord, { readonly kind: "group-metadata" }> {
     const members = [...this.#members.values()].map((member) => ({
       memberId: member.memberId,
       groupInstanceId: member.groupInstanceId,
@@ -97,6 +98,23 @@ export class ClassicGroup {
         members,
       },
     };
+  }
+
+  /** The same group as a record would tell of it, all protocols of its members kept. */
+  asLoaded(): ClassicGroup {
+    const { value } = this.toRecord();
+    assert(value !== null, "a group that is there has a value");
+    const group = ClassicGroup.fromRecord(this.groupId, value);
+    for (const { memberId, protocols } of this.members) {
+      const member = group.member(memberId);
+      if (member !== undefined) member.protocols = protocols;
+    }
+    return group;
+  }
+
+  /** Whether its members are consumers, so that it may become a consumer group. */
+  get usesConsumerProtocol(): boolean {
+    return this.protocolType === CONSUMER_PROTOCOL_TYPE;
   }
 
   get state(): ClassicGroupState {

@@ -7,4 +7,18 @@ export interface GroupConfig {
   readonly offsetMetadataMaxBytes: number; // offset.metadata.max.bytes
   readonly offsetsRetentionMs: number; // offsets.retention.minutes
   readonly offsetsRetentionCheckIntervalMs: number; // offsets.retention.check.interval.ms
+  readonly consumerMaxSize: number; // group.consumer.max.size
+  readonly consumerAssignors: readonly string[]; // group.consumer.assignors, the default first
+  readonly consumerMigrationPolicy: ConsumerGroupMigrationPolicy; // group.consumer.migration.policy
+  readonly consumerRegexRefreshIntervalMs: number; // group.consumer.regex.refresh.interval.ms
+  /** What counts for one group: its own values, then the broker's. */
+  consumerGroup(groupId: string): ConsumerGroupConfig;
+}
+
+export type ConsumerGroupMigrationPolicy = "disabled" | "downgrade" | "upgrade" | "bidirectional";
+
+export interface ConsumerGroupConfig {
+  readonly sessionTimeoutMs: number; // consumer.session.timeout.ms
+  readonly heartbeatIntervalMs: number; // consumer.heartbeat.interval.ms
+  readonly assignmentIntervalMs: number; // consumer.assignment.interval.ms
 }

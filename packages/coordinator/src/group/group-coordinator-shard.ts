@@ -3,8 +3,21 @@ import { ErrorCode, KafkaError, utf8Length } from "@samsa/base";
 import type { CoordinatorShard, Reply, Step, TransactionalWrite } from "../runtime/coordinator-shard.ts";
 import { ClassicGroup } from "./classic-group.ts";
 import { ClassicGroupManager } from "./classic-group-manager.ts";
+import { ClassicGroupRebalance } from "./classic-group-rebalance.ts";
+import { validateCommit, validateFetch } from "./commit-validation.ts";
+import { ClassicMembers } from "./consumer/classic-members.ts";
+import { ConsumerGroupManager } from "./consumer/consumer-group-manager.ts";
+import { groupTombstones } from "./consumer/consumer-group-records.ts";
+import { replayConsumerGroupRecord } from "./consumer/consumer-group-replay.ts";
+import { ConsumerGroupTimers } from "./consumer/consumer-group-timers.ts";
+import { ConsumerGroupUpdater } from "./consumer/consumer-group-updater.ts";
+import { GroupMigration } from "./consumer/group-migration.ts";
 import type { GroupConfig } from "./group-config.ts";
+import type { CoordinatedGroup, Group, Groups } from "./group.ts";
+import { isForeign } from "./group.ts";
 import type { GroupRecord } from "./group-records.ts";
+import type { GroupTopics, GroupTopicsChange } from "./group-topics.ts";
+import { offsetExpiryOf } from "./offset-expiry.ts";
 import type { CommittedOffset, TopicOffsets, TopicPartitionName } from "./offset-manager.ts";
 import { OffsetManager, offsetTombstone } from "./offset-manager.ts";
 
@@ -13,7 +26,8 @@ export interface OffsetCommit {
   readonly groupId: string;
   readonly memberId: string;
   readonly groupInstanceId: string | null;
-  readonly generationId: number; // -1 for who is no member
+  readonly generationId: number; // or the epoch of a member; -1 for who is no member
+  readonly apiVersion: number;
   readonly retentionTimeMs: number; // -1 for the broker's own
   readonly offsets: readonly OffsetToCommit[];
 }
@@ -28,37 +42,77 @@ export interface OffsetToCommit {
 }
 
 /** Offsets that count when a transaction commits (KIP-447). */
-export interface TransactionalOffsetCommit extends Omit<OffsetCommit, "retentionTimeMs"> {
+export interface TransactionalOffsetCommit extends Omit<OffsetCommit, "retentionTimeMs" | "apiVersion"> {
   readonly transaction: TransactionalWrite;
 }
 
 const NO_RETENTION_TIME = -1; // the broker's own
+const NO_MEMBER_EPOCH = -1;
+const ANY_VERSION = 0; // no transactional commit is too old
 const EXPIRATION_TIMER = "expire-offsets";
+
+/** What the groups of all partitions share. */
+export interface GroupCoordinatorShardOptions {
+  readonly config: GroupConfig;
+  readonly random: Random;
+  readonly topics: () => GroupTopics;
+}
 
 /** The groups and offsets of one partition of `__consumer_offsets`. */
 export class GroupCoordinatorShard implements CoordinatorShard<GroupRecord> {
   readonly #config: GroupConfig;
+  readonly #topics: () => GroupTopics;
+  readonly #groups: Groups = new Map();
   readonly classic: ClassicGroupManager;
+  readonly consumer: ConsumerGroupManager;
   readonly offsets = new OffsetManager();
 
-  constructor(config: GroupConfig, random: Random) {
+  constructor({ config, random, topics }: GroupCoordinatorShardOptions) {
     this.#config = config;
-    this.classic = new ClassicGroupManager(config, random);
+    this.#topics = topics;
+    const groups = this.#groups;
+    const timers: ConsumerGroupTimers = new ConsumerGroupTimers(
+      config,
+      (groupId, memberId) => {
+        const group = groups.get(groupId);
+        return group?.type === "consumer" ? group.member(memberId)?.memberEpoch : undefined;
+      },
+      (step, groupId, memberId) => updater.fenceById(step, groupId, memberId),
+    );
+    const rebalance = new ClassicGroupRebalance(config);
+    const migration = new GroupMigration({ config, groups, topics, rebalance, timers });
+    const updater = new ConsumerGroupUpdater({ config, groups, topics, timers, migration });
+    const classicMembers = new ClassicMembers({ config, random, topics, timers, updater, migration });
+    this.classic = new ClassicGroupManager({ config, random, groups, rebalance, classicMembers });
+    this.consumer = new ConsumerGroupManager({ config, random, groups, migration, timers, updater });
   }
 
-  get groups(): ReadonlyMap<string, ClassicGroup> {
-    return this.classic.groups;
+  get groups(): ReadonlyMap<string, Group> {
+    return this.#groups;
   }
 
   replay(record: GroupRecord, producerId: number): void {
-    if (record.kind === "offset-commit") {
-      this.offsets.replay(record.key, record.value, producerId);
-      if (record.value !== null) this.#ensureGroup(record.key.group);
-      return;
+    switch (record.kind) {
+      case "offset-commit":
+        this.offsets.replay(record.key, record.value, producerId);
+        if (record.value !== null) this.#ensureGroup(record.key.group);
+        return;
+      case "group-metadata": {
+        const { group: groupId } = record.key;
+        if (record.value !== null) this.#groups.set(groupId, ClassicGroup.fromRecord(groupId, record.value));
+        else if (this.#groups.get(groupId)?.type === "classic") this.#groups.delete(groupId);
+        return;
+      }
+      case "foreign-group": {
+        const { groupId } = record.key;
+        const known = this.#groups.get(groupId)?.type;
+        if (record.value !== null) this.#groups.set(groupId, { type: record.value.type, groupId });
+        else if (known === "share" || known === "streams") this.#groups.delete(groupId);
+        return;
+      }
+      default:
+        replayConsumerGroupRecord(this.#groups, record);
     }
-    const { group: groupId } = record.key;
-    if (record.value === null) this.classic.groups.delete(groupId);
-    else this.classic.groups.set(groupId, ClassicGroup.fromRecord(groupId, record.value));
   }
 
   endTransaction(producerId: number, isCommitted: boolean): void {
@@ -68,20 +122,22 @@ export class GroupCoordinatorShard implements CoordinatorShard<GroupRecord> {
   onLoaded(step: Step<GroupRecord>): void {
     for (const groupId of this.offsets.groupIds) this.#ensureGroup(groupId);
     for (const group of this.groups.values()) {
+      if (group.type !== "classic") continue;
       // Compaction may leave an offset whose tombstone follows, and nothing of the group itself.
       if (group.protocolType === undefined && group.generationId === 0 && !this.#hasOffsets(group.groupId)) {
-        this.classic.groups.delete(group.groupId);
+        this.#groups.delete(group.groupId);
       }
     }
     this.classic.onLoaded(step);
+    this.consumer.onLoaded(step);
     this.#scheduleExpiration(step);
   }
 
   /** @throws KafkaError for a commit that is refused as a whole; the answer tells which offsets were */
   commitOffsets(step: Step<GroupRecord>, commit: OffsetCommit, reply: Reply<readonly ErrorCode[]>): void {
-    const group = this.#validateCommit(commit);
+    const group = this.#validateCommit(commit, false);
     const { records, answer } = this.#commitRecords(step, commit, commit.retentionTimeMs);
-    if (group !== undefined) this.classic.onOffsetsCommitted(step, group, commit.memberId);
+    if (group?.type === "classic") this.classic.onOffsetsCommitted(step, group, commit.memberId);
     step.append(records, {
       onCommitted: (later) => later.reply(reply, answer),
       onFailed: (later, error) => later.fail(reply, error),
@@ -97,9 +153,9 @@ export class GroupCoordinatorShard implements CoordinatorShard<GroupRecord> {
     commit: TransactionalOffsetCommit,
     reply: Reply<readonly ErrorCode[]>,
   ): void {
-    const group = this.#validateCommit(commit, true);
+    const group = this.#validateCommit({ ...commit, apiVersion: ANY_VERSION }, true);
     const { records, answer } = this.#commitRecords(step, commit, NO_RETENTION_TIME);
-    if (group !== undefined) this.classic.onOffsetsCommitted(step, group, commit.memberId);
+    if (group?.type === "classic") this.classic.onOffsetsCommitted(step, group, commit.memberId);
     step.append(records, {
       transaction: commit.transaction,
       onCommitted: (later) => later.reply(reply, answer),
@@ -131,8 +187,16 @@ export class GroupCoordinatorShard implements CoordinatorShard<GroupRecord> {
     return { records, answer };
   }
 
-  /** A copy of what has been committed, by topic; nothing for a group that there is not. */
-  fetchOffsets(groupId: string): ReadonlyMap<string, TopicOffsets> {
+  /**
+   * A copy of what has been committed, by topic; nothing for a group that there is not.
+   * @throws KafkaError for one that says it is a member and is not
+   */
+  fetchOffsets(
+    groupId: string,
+    memberId: string | null = null,
+    memberEpoch = NO_MEMBER_EPOCH,
+  ): ReadonlyMap<string, TopicOffsets> {
+    validateFetch(this.#groups.get(groupId), memberId, memberEpoch);
     return this.offsets.offsets(groupId);
   }
 
@@ -144,11 +208,14 @@ export class GroupCoordinatorShard implements CoordinatorShard<GroupRecord> {
     reply: Reply<readonly ErrorCode[]>,
   ): void {
     const group = this.#groupOrRefuse(groupId);
+    const isEmpty = group.type !== "consumer" && group.state === "Empty";
     // What members of another kind read is not known.
-    if (group.state !== "Empty" && group.protocolType !== "consumer") throw new KafkaError(ErrorCode.NON_EMPTY_GROUP);
+    if (group.type === "classic" && !isEmpty && !group.usesConsumerProtocol) {
+      throw new KafkaError(ErrorCode.NON_EMPTY_GROUP);
+    }
     const records: GroupRecord[] = [];
     const answer = partitions.map(({ topic, partition }) => {
-      if (group.state !== "Empty" && group.isSubscribedTo(topic)) return ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC;
+      if (!isEmpty && group.isSubscribedTo(topic)) return ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC;
       const isKnown =
         this.offsets.offset(groupId, topic, partition) !== undefined ||
         this.offsets.isPending(groupId, topic, partition);
@@ -167,7 +234,7 @@ export class GroupCoordinatorShard implements CoordinatorShard<GroupRecord> {
   deleteGroup(step: Step<GroupRecord>, groupId: string, reply: Reply<void>): void {
     const group = this.#groupOrRefuse(groupId);
     if (group.state !== "Empty") throw new KafkaError(ErrorCode.NON_EMPTY_GROUP);
-    const records = [...this.offsets.tombstonesOf(groupId), groupTombstone(groupId)];
+    const records = [...this.offsets.tombstonesOf(groupId), ...tombstonesOf(group)];
     step.append(records, {
       onCommitted: (later) => later.reply(reply, undefined),
       onFailed: (later, error) => later.fail(reply, error),
@@ -179,37 +246,31 @@ export class GroupCoordinatorShard implements CoordinatorShard<GroupRecord> {
     for (const groupId of this.offsets.groupIds) step.append(this.offsets.tombstonesOfTopics(groupId, topics));
   }
 
-  /** A transactional commit may come from a producer that knows nothing of its consumer, and in the midst of a rebalance. */
-  #validateCommit(
-    { groupId, memberId, groupInstanceId, generationId }: Omit<OffsetCommit, "retentionTimeMs">,
-    isTransactional = false,
-  ): ClassicGroup | undefined {
-    const group = this.groups.get(groupId);
-    const isMember = generationId >= 0 || memberId !== "" || groupInstanceId !== null;
-    if (group === undefined) {
-      // A consumer that assigns its partitions itself makes the group by its first commit.
-      if (generationId < 0) return undefined;
-      throw new KafkaError(ErrorCode.ILLEGAL_GENERATION, `there is no group ${groupId}`);
+  /** Topics were created or changed. */
+  onTopicsChanged({ names, haveOtherNames }: GroupTopicsChange): void {
+    for (const group of this.#groups.values()) {
+      if (group.type !== "consumer") continue;
+      if (haveOtherNames) group.areRegexesStale = true;
+      if (!group.isMetadataStale) group.isMetadataStale = [...names].some((name) => group.isSubscribedTo(name));
     }
-    if (generationId < 0 && group.state === "Empty") return group;
-    if (!isMember && isTransactional) return group;
-    if (!isMember) throw new KafkaError(ErrorCode.UNKNOWN_MEMBER_ID, "the group has members, and this is none of them");
-    group.validateMember(memberId, groupInstanceId);
-    if (generationId !== group.generationId) throw new KafkaError(ErrorCode.ILLEGAL_GENERATION);
-    // It has its generation and not yet its partitions: what it commits may be another's by now.
-    if (group.state === "CompletingRebalance" && !isTransactional)
-      throw new KafkaError(ErrorCode.REBALANCE_IN_PROGRESS);
+  }
+
+  #validateCommit(commit: Omit<OffsetCommit, "retentionTimeMs">, isTransactional: boolean): Group | undefined {
+    const group = this.#groups.get(commit.groupId);
+    validateCommit(group, { ...commit, isTransactional }, commit.offsets, this.#topics());
     return group;
   }
 
-  #groupOrRefuse(groupId: string): ClassicGroup {
-    const group = this.groups.get(groupId);
-    if (group !== undefined) return group;
+  #groupOrRefuse(groupId: string): CoordinatedGroup {
+    const group = this.#groups.get(groupId);
+    if (group?.type === "classic" || group?.type === "consumer") return group;
+    if (group !== undefined)
+      throw new KafkaError(ErrorCode.NON_EMPTY_GROUP, `${group.type} groups are left alone here`);
     throw new KafkaError(ErrorCode.GROUP_ID_NOT_FOUND, `Group ${groupId} not found.`);
   }
 
   #ensureGroup(groupId: string): void {
-    if (!this.groups.has(groupId)) this.classic.groups.set(groupId, new ClassicGroup(groupId, -1));
+    if (!this.#groups.has(groupId)) this.#groups.set(groupId, new ClassicGroup(groupId, -1));
   }
 
   #hasOffsets(groupId: string): boolean {
@@ -226,17 +287,20 @@ export class GroupCoordinatorShard implements CoordinatorShard<GroupRecord> {
   /** Forgets what is past its retention, and groups in which nothing is left. */
   #expireOffsets(step: Step<GroupRecord>): void {
     for (const group of this.groups.values()) {
+      const expiry = offsetExpiryOf(group);
+      if (expiry === undefined || isForeign(group)) continue;
       const { groupId } = group;
-      const expired = this.offsets.expired(group, step.nowMs, this.#config.offsetsRetentionMs);
+      const expired = this.offsets.expired(expiry, step.nowMs, this.#config.offsetsRetentionMs);
       const left = [...this.offsets.offsets(groupId).values()].reduce((sum, { size }) => sum + size, 0);
       const hasPending = this.offsets.pendingPartitions(groupId).length > 0;
-      const isIdle = group.state === "Empty" && group.pendingJoinMembers.size === 0 && !hasPending;
-      const isOver = isIdle && expired.length === left;
-      step.append(isOver ? [...expired, groupTombstone(groupId)] : expired);
+      const isExpected = group.type === "classic" && group.pendingJoinMembers.size > 0;
+      const isOver = group.state === "Empty" && !isExpected && !hasPending && expired.length === left;
+      step.append(isOver ? [...expired, ...tombstonesOf(group)] : expired);
     }
   }
 }
 
-function groupTombstone(group: string): GroupRecord {
-  return { kind: "group-metadata", key: { group }, value: null };
+function tombstonesOf(group: CoordinatedGroup): readonly GroupRecord[] {
+  if (group.type === "consumer") return groupTombstones(group);
+  return [{ kind: "group-metadata", key: { group: group.groupId }, value: null }];
 }

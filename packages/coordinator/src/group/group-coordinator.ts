@@ -1,6 +1,8 @@
 import type { Clock, Random } from "@samsa/base";
 import { assert, ErrorCode, errorCodeOf, KafkaError } from "@samsa/base";
 import type { CompressionType } from "@samsa/protocol";
+import type { ConsumerGroupHeartbeatRequest } from "@samsa/protocol/messages/consumer-group-heartbeat-request";
+import type { ConsumerGroupHeartbeatResponse } from "@samsa/protocol/messages/consumer-group-heartbeat-response";
 import type { HeartbeatRequest } from "@samsa/protocol/messages/heartbeat-request";
 import type { JoinGroupRequest } from "@samsa/protocol/messages/join-group-request";
 import type { JoinGroupResponse } from "@samsa/protocol/messages/join-group-response";
@@ -14,11 +16,17 @@ import type { CoordinatorLog, TransactionMarker } from "../runtime/coordinator-s
 import { partitionForKey } from "../runtime/partition-for-key.ts";
 import type { ClassicGroupState } from "./classic-group.ts";
 import type { JoinContext } from "./classic-group-manager.ts";
+import type { ConsumerGroupState } from "./consumer/consumer-group.ts";
+import type { DescribedConsumerGroup } from "./consumer/describe-consumer-group.ts";
+import { describeConsumerGroup } from "./consumer/describe-consumer-group.ts";
 import type { GroupConfig } from "./group-config.ts";
 import { GroupCoordinatorShard } from "./group-coordinator-shard.ts";
 import type { OffsetCommit, TransactionalOffsetCommit } from "./group-coordinator-shard.ts";
+import type { Group } from "./group.ts";
 import type { GroupRecord } from "./group-records.ts";
 import { GROUP_RECORD_SERDE } from "./group-records.ts";
+import type { GroupTopics, GroupTopicsChange } from "./group-topics.ts";
+import { NO_TOPICS } from "./group-topics.ts";
 import type { TopicOffsets, TopicPartitionName } from "./offset-manager.ts";
 
 export interface GroupCoordinatorOptions {
@@ -26,6 +34,8 @@ export interface GroupCoordinatorOptions {
   readonly compressionType: CompressionType; // offsets.topic.compression.codec
   readonly clock: Clock;
   readonly random: Random;
+  /** The topics that there are now. Default: none, which is enough for the classic protocol. */
+  readonly topics?: () => GroupTopics;
   /** A partition of `__consumer_offsets` that could not be loaded or written. */
   readonly onProblem: (partition: number, error: unknown) => void;
 }
@@ -34,11 +44,12 @@ export interface GroupCoordinatorOptions {
 export interface ListedGroup {
   readonly groupId: string;
   readonly protocolType: string;
-  readonly state: ClassicGroupState;
-  readonly type: "classic";
+  readonly state: ClassicGroupState | ConsumerGroupState | "Unknown";
+  readonly type: Group["type"];
 }
 
 export interface DescribedGroup extends ListedGroup {
+  readonly state: ClassicGroupState;
   readonly protocolName: string; // empty unless the group is stable
   readonly members: readonly DescribedMember[];
 }
@@ -61,13 +72,18 @@ const NO_BYTES = new Uint8Array(0);
  */
 export class GroupCoordinator {
   readonly #runtime: CoordinatorRuntime<GroupRecord, GroupCoordinatorShard>;
+  readonly #config: GroupConfig;
+  readonly #topics: () => GroupTopics;
   #partitionCount = 0;
 
-  constructor({ config, compressionType, clock, random, onProblem }: GroupCoordinatorOptions) {
+  constructor(options: GroupCoordinatorOptions) {
+    const { config, compressionType, clock, random, onProblem, topics = () => NO_TOPICS } = options;
+    this.#config = config;
+    this.#topics = topics;
     this.#runtime = new CoordinatorRuntime({
       clock,
       serde: GROUP_RECORD_SERDE,
-      newShard: () => new GroupCoordinatorShard(config, random),
+      newShard: () => new GroupCoordinatorShard({ config, random, topics }),
       compressionType,
       onProblem,
     });
@@ -106,6 +122,26 @@ export class GroupCoordinator {
     this.#runtime.forEach((step, shard) => shard.onTopicsDeleted(step, topics));
   }
 
+  onTopicsChanged(change: GroupTopicsChange): void {
+    this.#runtime.forEach((_step, shard) => shard.onTopicsChanged(change));
+  }
+
+  consumerGroupHeartbeat(
+    request: ConsumerGroupHeartbeatRequest,
+    context: JoinContext,
+  ): Promise<ConsumerGroupHeartbeatResponse> {
+    return this.#schedule(request.groupId, (step, { consumer }, reply) =>
+      consumer.heartbeat(step, request, context, reply),
+    );
+  }
+
+  /** Rejects with GROUP_ID_NOT_FOUND, too. */
+  describeConsumerGroup(groupId: string): Promise<DescribedConsumerGroup> {
+    return this.#schedule(groupId, (step, { groups }, reply) =>
+      step.reply(reply, describeConsumerGroup(groups, groupId, this.#topics(), this.#config)),
+    );
+  }
+
   joinGroup(request: JoinGroupRequest, context: JoinContext): Promise<JoinGroupResponse> {
     return this.#schedule(request.groupId, (step, { classic }, reply) =>
       classic.joinGroup(step, request, context, reply),
@@ -132,9 +168,7 @@ export class GroupCoordinator {
     groupId: string,
     members: readonly LeaveGroupRequestMemberIdentity[],
   ): Promise<readonly LeaveGroupResponseMemberResponse[]> {
-    return this.#schedule(groupId, (step, { classic }, reply) =>
-      step.reply(reply, classic.leaveGroup(step, groupId, members)),
-    );
+    return this.#schedule(groupId, (step, { classic }, reply) => classic.leaveGroup(step, groupId, members, reply));
   }
 
   /** @returns a code for each offset, in order */
@@ -165,9 +199,9 @@ export class GroupCoordinator {
   /**
    * What the group has committed, of which nothing can be lost any more, and whether an open transaction may change it.
    */
-  fetchOffsets(groupId: string): Promise<FetchedOffsets> {
+  fetchOffsets(groupId: string, memberId: string | null = null, memberEpoch = -1): Promise<FetchedOffsets> {
     return this.#schedule(groupId, (step, shard, reply) => {
-      const offsets = shard.fetchOffsets(groupId);
+      const offsets = shard.fetchOffsets(groupId, memberId, memberEpoch);
       // As of now, like the offsets: a marker may come before the answer leaves.
       const pending = new Map<string, Set<number>>();
       for (const { topic, partition } of shard.offsets.pendingPartitions(groupId)) {
@@ -200,12 +234,7 @@ export class GroupCoordinator {
     const lists = this.partitions.map((partition) =>
       this.#runtime
         .schedule<readonly ListedGroup[]>(partition, (step, { groups }, reply) =>
-          step.reply(
-            reply,
-            [...groups.values()].map(({ groupId, protocolType = "", state }) => {
-              return { groupId, protocolType, state, type: "classic" as const };
-            }),
-          ),
+          step.reply(reply, [...groups.values()].map(listed)),
         )
         .catch((error: unknown) => {
           if (errorCodeOf(error) === ErrorCode.NOT_COORDINATOR) return [];
@@ -230,7 +259,7 @@ export interface FetchedOffsets {
 
 function describe({ groups }: GroupCoordinatorShard, groupId: string): DescribedGroup | undefined {
   const group = groups.get(groupId);
-  if (group === undefined) return undefined;
+  if (group?.type !== "classic") return undefined;
   const { protocolType = "", state } = group;
   const protocolName = state === "Stable" ? (group.protocolName ?? "") : "";
   const members = group.members.map((member) => ({
@@ -242,4 +271,16 @@ function describe({ groups }: GroupCoordinatorShard, groupId: string): Described
     assignment: state === "Stable" ? member.assignment : NO_BYTES,
   }));
   return { groupId, protocolType, state, type: "classic", protocolName, members };
+}
+
+function listed(group: Group): ListedGroup {
+  const { groupId, type } = group;
+  switch (group.type) {
+    case "classic":
+      return { groupId, type, protocolType: group.protocolType ?? "", state: group.state };
+    case "consumer":
+      return { groupId, type, protocolType: "consumer", state: group.state };
+    default:
+      return { groupId, type, protocolType: type, state: "Unknown" };
+  }
 }

@@ -1,18 +1,79 @@
 import type { ByteReader as Reader } from "@samsa/base";
 import { ByteReader, ByteWriter, ErrorCode, KafkaError, ZERO_UUID } from "@samsa/base";
-import type { MessageCodec } from "@samsa/protocol";
+import type { ApiMessageCodec, MessageCodec } from "@samsa/protocol";
+import { ConsumerGroupCurrentMemberAssignmentKey } from "@samsa/protocol/messages/consumer-group-current-member-assignment-key";
+import { ConsumerGroupCurrentMemberAssignmentValue } from "@samsa/protocol/messages/consumer-group-current-member-assignment-value";
+import { ConsumerGroupMemberMetadataKey } from "@samsa/protocol/messages/consumer-group-member-metadata-key";
+import { ConsumerGroupMemberMetadataValue } from "@samsa/protocol/messages/consumer-group-member-metadata-value";
+import { ConsumerGroupMetadataKey } from "@samsa/protocol/messages/consumer-group-metadata-key";
+import { ConsumerGroupMetadataValue } from "@samsa/protocol/messages/consumer-group-metadata-value";
+import { ConsumerGroupPartitionMetadataKey } from "@samsa/protocol/messages/consumer-group-partition-metadata-key";
+import { ConsumerGroupPartitionMetadataValue } from "@samsa/protocol/messages/consumer-group-partition-metadata-value";
+import { ConsumerGroupRegularExpressionKey } from "@samsa/protocol/messages/consumer-group-regular-expression-key";
+import { ConsumerGroupRegularExpressionValue } from "@samsa/protocol/messages/consumer-group-regular-expression-value";
+import { ConsumerGroupTargetAssignmentMemberKey } from "@samsa/protocol/messages/consumer-group-target-assignment-member-key";
+import { ConsumerGroupTargetAssignmentMemberValue } from "@samsa/protocol/messages/consumer-group-target-assignment-member-value";
+import { ConsumerGroupTargetAssignmentMetadataKey } from "@samsa/protocol/messages/consumer-group-target-assignment-metadata-key";
+import { ConsumerGroupTargetAssignmentMetadataValue } from "@samsa/protocol/messages/consumer-group-target-assignment-metadata-value";
 import { GroupMetadataKey } from "@samsa/protocol/messages/group-metadata-key";
 import { GroupMetadataValue } from "@samsa/protocol/messages/group-metadata-value";
 import { LegacyOffsetCommitKey } from "@samsa/protocol/messages/legacy-offset-commit-key";
 import { LegacyOffsetCommitValue } from "@samsa/protocol/messages/legacy-offset-commit-value";
 import { OffsetCommitKey } from "@samsa/protocol/messages/offset-commit-key";
 import { OffsetCommitValue } from "@samsa/protocol/messages/offset-commit-value";
+import { ShareGroupMetadataKey } from "@samsa/protocol/messages/share-group-metadata-key";
+import { StreamsGroupMetadataKey } from "@samsa/protocol/messages/streams-group-metadata-key";
 import type { RecordSerde, StoredRecord } from "../runtime/coordinator-shard.ts";
+
+interface RecordOf<Kind extends string, Key, Value> {
+  readonly kind: Kind;
+  readonly key: Key;
+  readonly value: Value | null;
+}
+
+/** What a consumer group's record may be about; see KIP-848. */
+export type ConsumerGroupRecord =
+  | RecordOf<"consumer-group-metadata", ConsumerGroupMetadataKey, ConsumerGroupMetadataValue>
+  | RecordOf<
+      "consumer-group-partition-metadata",
+      ConsumerGroupPartitionMetadataKey,
+      ConsumerGroupPartitionMetadataValue
+    >
+  | RecordOf<"consumer-group-member-metadata", ConsumerGroupMemberMetadataKey, ConsumerGroupMemberMetadataValue>
+  | RecordOf<
+      "consumer-group-target-assignment-metadata",
+      ConsumerGroupTargetAssignmentMetadataKey,
+      ConsumerGroupTargetAssignmentMetadataValue
+    >
+  | RecordOf<
+      "consumer-group-target-assignment-member",
+      ConsumerGroupTargetAssignmentMemberKey,
+      ConsumerGroupTargetAssignmentMemberValue
+    >
+  | RecordOf<
+      "consumer-group-current-member-assignment",
+      ConsumerGroupCurrentMemberAssignmentKey,
+      ConsumerGroupCurrentMemberAssignmentValue
+    >
+  | RecordOf<
+      "consumer-group-regular-expression",
+      ConsumerGroupRegularExpressionKey,
+      ConsumerGroupRegularExpressionValue
+    >;
+
+/** A group of a protocol that is not coordinated here yet: its records stay where they are, and nobody else takes its name. */
+export interface ForeignGroupRecord {
+  readonly kind: "foreign-group";
+  readonly key: { readonly groupId: string };
+  readonly value: { readonly type: "share" | "streams" } | null;
+}
 
 /** A record of `__consumer_offsets`; a value of null is a tombstone. */
 export type GroupRecord =
-  | { readonly kind: "offset-commit"; readonly key: OffsetCommitKey; readonly value: OffsetCommitValue | null }
-  | { readonly kind: "group-metadata"; readonly key: GroupMetadataKey; readonly value: GroupMetadataValue | null };
+  | RecordOf<"offset-commit", OffsetCommitKey, OffsetCommitValue>
+  | RecordOf<"group-metadata", GroupMetadataKey, GroupMetadataValue>
+  | ConsumerGroupRecord
+  | ForeignGroupRecord;
 
 /** The versions that Kafka 4.4 writes: the highest that are not flexible, unless there is more to say. */
 const GROUP_METADATA_VALUE_VERSION = 3;
@@ -20,6 +81,34 @@ const OFFSET_COMMIT_VALUE_VERSION = 3;
 const OFFSET_COMMIT_VALUE_VERSION_WITH_TOPIC_ID = 4;
 const OFFSET_COMMIT_VALUE_VERSION_WITH_EXPIRY = 1; // for who commits with a retention time
 const NO_EXPIRY = -1;
+
+interface RecordCodec {
+  readonly key: ApiMessageCodec<unknown>;
+  readonly value: MessageCodec<unknown>;
+}
+
+/** Records that have one version of key and value. */
+const CONSUMER_GROUP_CODECS: Readonly<Record<ConsumerGroupRecord["kind"], RecordCodec>> = {
+  "consumer-group-metadata": codecs(ConsumerGroupMetadataKey, ConsumerGroupMetadataValue),
+  "consumer-group-partition-metadata": codecs(ConsumerGroupPartitionMetadataKey, ConsumerGroupPartitionMetadataValue),
+  "consumer-group-member-metadata": codecs(ConsumerGroupMemberMetadataKey, ConsumerGroupMemberMetadataValue),
+  "consumer-group-target-assignment-metadata": codecs(
+    ConsumerGroupTargetAssignmentMetadataKey,
+    ConsumerGroupTargetAssignmentMetadataValue,
+  ),
+  "consumer-group-target-assignment-member": codecs(
+    ConsumerGroupTargetAssignmentMemberKey,
+    ConsumerGroupTargetAssignmentMemberValue,
+  ),
+  "consumer-group-current-member-assignment": codecs(
+    ConsumerGroupCurrentMemberAssignmentKey,
+    ConsumerGroupCurrentMemberAssignmentValue,
+  ),
+  "consumer-group-regular-expression": codecs(ConsumerGroupRegularExpressionKey, ConsumerGroupRegularExpressionValue),
+};
+const CONSUMER_GROUP_KINDS = new Map(
+  Object.entries(CONSUMER_GROUP_CODECS).map(([kind, { key }]) => [key.apiKey, kind as ConsumerGroupRecord["kind"]]),
+);
 
 /** Kafka's records: two bytes of type before the key, two bytes of version before the value. */
 export const GROUP_RECORD_SERDE: RecordSerde<GroupRecord> = {
@@ -40,6 +129,15 @@ export const GROUP_RECORD_SERDE: RecordSerde<GroupRecord> = {
             record.value &&
             write(GroupMetadataValue, record.value, GROUP_METADATA_VALUE_VERSION, GROUP_METADATA_VALUE_VERSION),
         };
+      case "foreign-group":
+        throw new KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, "nothing is written about groups of other protocols");
+      default: {
+        const { key, value } = CONSUMER_GROUP_CODECS[record.kind];
+        return {
+          key: write(key, record.key, key.apiKey, 0),
+          value: record.value && write(value, record.value, 0, 0),
+        };
+      }
     }
   },
 
@@ -68,11 +166,28 @@ export const GROUP_RECORD_SERDE: RecordSerde<GroupRecord> = {
           key: GroupMetadataKey.read(reader, 0),
           value: value && readVersioned(GroupMetadataValue, value),
         };
-      default:
-        return undefined; // the other group protocols
+      case ShareGroupMetadataKey.apiKey:
+        return foreign(ShareGroupMetadataKey.read(reader, 0).groupId, "share", value);
+      case StreamsGroupMetadataKey.apiKey:
+        return foreign(StreamsGroupMetadataKey.read(reader, 0).groupId, "streams", value);
+      default: {
+        const kind = CONSUMER_GROUP_KINDS.get(type);
+        if (kind === undefined) return undefined; // details of the other group protocols
+        const codec = CONSUMER_GROUP_CODECS[kind];
+        const read = { kind, key: codec.key.read(reader, 0), value: value && readVersioned(codec.value, value) };
+        return read as ConsumerGroupRecord; // kind and codecs belong together
+      }
     }
   },
 };
+
+function codecs<Key, Value>(key: ApiMessageCodec<Key>, value: MessageCodec<Value>): RecordCodec {
+  return { key, value };
+}
+
+function foreign(groupId: string, type: "share" | "streams", value: Uint8Array | null): ForeignGroupRecord {
+  return { kind: "foreign-group", key: { groupId }, value: value && { type } };
+}
 
 function offsetCommitValueVersion({ expireTimestamp, topicId }: OffsetCommitValue): number {
   if (expireTimestamp !== NO_EXPIRY) return OFFSET_COMMIT_VALUE_VERSION_WITH_EXPIRY;

@@ -1,8 +1,8 @@
 import type { OffsetCommitKey } from "@samsa/protocol/messages/offset-commit-key";
 import type { OffsetCommitValue } from "@samsa/protocol/messages/offset-commit-value";
 import { NO_PRODUCER_ID } from "@samsa/protocol";
-import type { ClassicGroup } from "./classic-group.ts";
 import type { GroupRecord } from "./group-records.ts";
+import type { OffsetExpiry } from "./offset-expiry.ts";
 
 export interface TopicPartitionName {
   readonly topic: string;
@@ -137,23 +137,15 @@ export class OffsetManager {
     return [...this.#select(groupId, isMeant), ...this.#pendingTombstones(groupId, isMeant)];
   }
 
-  /**
-   * The tombstones of what may be forgotten, by Kafka's rules (KIP-211): the offsets of an empty group when it has been empty
-   * for the whole retention; those of a simple consumer, and of topics that a stable group reads no more, when they were
-   * committed so long ago; never those of a group in a rebalance.
-   */
-  expired(group: ClassicGroup, nowMs: number, retentionMs: number): readonly GroupRecord[] {
-    const { groupId, state, protocolType, stateTimestampMs } = group;
-    const isSimple = protocolType === undefined;
-    const isEmpty = !isSimple && state === "Empty";
-    if (!isSimple && !isEmpty && !(state === "Stable" && group.hasKnownSubscriptions)) return [];
+  /** The tombstones of what may be forgotten. A commit of long ago may have said itself when (OffsetCommit 2-4). */
+  expired(expiry: OffsetExpiry, nowMs: number, retentionMs: number): readonly GroupRecord[] {
+    const { groupId, emptySinceMs } = expiry;
     return [
       ...this.#select(groupId, (topic, partition, { commitTimestamp, expireTimestamp }) => {
-        if (group.isSubscribedTo(topic) && !isEmpty) return false;
+        if (expiry.isSubscribedTo(topic)) return false;
         if (this.#pending.size > 0 && this.isPending(groupId, topic, partition)) return false;
         if (expireTimestamp !== NO_EXPIRY) return nowMs >= expireTimestamp;
-        const since = isEmpty && stateTimestampMs >= 0 ? stateTimestampMs : commitTimestamp;
-        return nowMs - since >= retentionMs;
+        return nowMs - (emptySinceMs ?? commitTimestamp) >= retentionMs;
       }),
     ];
   }

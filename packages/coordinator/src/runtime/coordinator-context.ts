@@ -197,8 +197,9 @@ export class CoordinatorContext<R, S extends CoordinatorShard<R>> {
       for (const record of records) batch.append({ timestamp, ...serde.encode(record) });
       return batch.build();
     });
-    if (!isWritten || outcome.replay === false) return;
-    for (const record of records) this.#shard.replay(record, producerId);
+    if (!isWritten) return;
+    if (outcome.replay !== false) for (const record of records) this.#shard.replay(record, producerId);
+    outcome.onAppended?.();
   }
 
   #endTransaction(marker: TransactionMarker, outcome: WriteOutcome<R>): void {

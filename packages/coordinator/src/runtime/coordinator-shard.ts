@@ -25,6 +25,8 @@ export interface Reply<T> {
 export interface WriteOutcome<R> {
   /** The records change the state as soon as they have their offsets (default); false when the caller changes it itself. */
   readonly replay?: boolean;
+  /** The records have their offsets, and have been replayed: for what they cannot tell. No step, and before any. */
+  readonly onAppended?: () => void;
   /** The records are below the high watermark. */
   readonly onCommitted?: (step: Step<R>) => void;
   /** They are not, and never will be; what was replayed from them goes with a reload. */

@@ -1,5 +1,7 @@
-import { ByteWriter, ZERO_UUID } from "@samsa/base";
-import type { ErrorCode } from "@samsa/base";
+import type { ErrorCode, Uuid } from "@samsa/base";
+import { ByteWriter, uuidFromBytes, ZERO_UUID } from "@samsa/base";
+import { ConsumerGroupHeartbeatRequest } from "@samsa/protocol/messages/consumer-group-heartbeat-request";
+import type { ConsumerGroupHeartbeatResponse } from "@samsa/protocol/messages/consumer-group-heartbeat-response";
 import { ConsumerProtocolSubscription } from "@samsa/protocol/messages/consumer-protocol-subscription";
 import { HeartbeatRequest } from "@samsa/protocol/messages/heartbeat-request";
 import { JoinGroupRequest } from "@samsa/protocol/messages/join-group-request";
@@ -9,6 +11,7 @@ import type { SyncGroupResponse } from "@samsa/protocol/messages/sync-group-resp
 import { SeededRandom, VirtualClock } from "@samsa/simulation";
 import type { GroupConfig } from "../group/group-config.ts";
 import { GroupCoordinator } from "../group/group-coordinator.ts";
+import type { GroupTopic, GroupTopics } from "../group/group-topics.ts";
 import { MemoryCoordinatorLog } from "./memory-coordinator-log.ts";
 
 export const TEST_CONFIG: GroupConfig = {
@@ -19,6 +22,11 @@ export const TEST_CONFIG: GroupConfig = {
   offsetMetadataMaxBytes: 32,
   offsetsRetentionMs: 7 * 24 * 3_600_000,
   offsetsRetentionCheckIntervalMs: 600_000,
+  consumerMaxSize: 10,
+  consumerAssignors: ["uniform", "range"],
+  consumerMigrationPolicy: "bidirectional",
+  consumerRegexRefreshIntervalMs: 600_000,
+  consumerGroup: () => ({ sessionTimeoutMs: 45_000, heartbeatIntervalMs: 5_000, assignmentIntervalMs: 0 }),
 };
 
 export interface JoinOptions {
@@ -31,6 +39,30 @@ export interface JoinOptions {
   readonly topics?: readonly string[];
   readonly apiVersion?: number;
   readonly groupId?: string;
+}
+
+export type ConsumerHeartbeatOptions = Partial<ConsumerGroupHeartbeatRequest> & {
+  readonly memberId: string;
+  readonly memberEpoch: number;
+  readonly apiVersion?: number;
+};
+
+/** An id for each name, the same in every run. */
+export function topicIdOf(name: string): Uuid {
+  const bytes = new Uint8Array(16).fill(7);
+  for (let index = 0; index < Math.min(15, name.length); index++) bytes[index] = name.charCodeAt(index);
+  return uuidFromBytes(bytes);
+}
+
+function testTopics(counts: Readonly<Record<string, number>>): GroupTopics {
+  const topics = new Map(
+    Object.entries(counts).map(([name, partitionCount]): [string, GroupTopic] => [
+      name,
+      { id: topicIdOf(name), name, partitionCount, racks: () => [] },
+    ]),
+  );
+  const byId = new Map(Array.from(topics.values(), (topic) => [topic.id, topic]));
+  return { version: 1, names: [...topics.keys()], topic: (name) => topics.get(name), topicById: (id) => byId.get(id) };
 }
 
 /** What a consumer says it reads, as its protocol writes it. */
@@ -53,6 +85,7 @@ export class GroupHarness {
   readonly config: GroupConfig;
   coordinator: GroupCoordinator;
   log = new MemoryCoordinatorLog();
+  topics: GroupTopics = testTopics({ orders: 6 });
   #epoch = 0;
   readonly #random: SeededRandom;
 
@@ -126,15 +159,46 @@ export class GroupHarness {
     );
   }
 
-  commit(memberId: string, generationId: number, offset: number, metadata: string | null = null) {
+  commit(memberId: string, generationId: number, offset: number, metadata: string | null = null, apiVersion = 8) {
     return this.coordinator.commitOffsets({
       groupId: "g",
       memberId,
       generationId,
       groupInstanceId: null,
       retentionTimeMs: -1,
+      apiVersion,
       offsets: [{ topic: "orders", partition: 0, offset, leaderEpoch: -1, topicId: ZERO_UUID, metadata }],
     });
+  }
+
+  /** A heartbeat of the consumer protocol; the first one says everything. */
+  consumerHeartbeat(options: ConsumerHeartbeatOptions): Promise<ConsumerGroupHeartbeatResponse> {
+    const { memberEpoch, apiVersion = 1, ...fields } = options;
+    const joining = { rebalanceTimeoutMs: 30_000, subscribedTopicNames: ["orders"], topicPartitions: [] };
+    const request = ConsumerGroupHeartbeatRequest.create({
+      groupId: "g",
+      memberEpoch,
+      ...(memberEpoch === 0 ? joining : {}),
+      ...fields,
+    });
+    return this.coordinator.consumerGroupHeartbeat(request, {
+      apiVersion,
+      clientId: "client",
+      clientHost: "/127.0.0.1",
+    });
+  }
+
+  /** Topics by name, with so many partitions each; the coordinator is told what is new. */
+  setTopics(topics: Readonly<Record<string, number>>): void {
+    const before = this.topics;
+    this.topics = testTopics(topics);
+    const names = new Set([...before.names, ...this.topics.names]);
+    const isOther = (name: string): boolean =>
+      before.topic(name)?.partitionCount !== this.topics.topic(name)?.partitionCount;
+    const haveOtherNames = [...names].some(
+      (name) => (before.topic(name) === undefined) !== (this.topics.topic(name) === undefined),
+    );
+    this.coordinator.onTopicsChanged({ names: new Set([...names].filter(isOther)), haveOtherNames });
   }
 
   async committed(topic = "orders", partition = 0): Promise<number | undefined> {
@@ -168,7 +232,14 @@ export class GroupHarness {
     const { clock, config } = this;
     const random = this.#random;
     const onProblem = (_partition: number, error: unknown): void => void this.problems.push(error);
-    const coordinator = new GroupCoordinator({ config, clock, random, onProblem, compressionType: "none" });
+    const coordinator = new GroupCoordinator({
+      config,
+      topics: () => this.topics,
+      clock,
+      random,
+      onProblem,
+      compressionType: "none",
+    });
     coordinator.setPartitionCount(1);
     return coordinator;
   }

@@ -215,7 +215,15 @@ class GroupSimulation {
     // Whoever has its partitions has a generation that no crash takes back.
     const newest = Math.max(this.#newestGeneration, consumer.generation);
     const offsets = [{ topic: "orders", partition, offset, leaderEpoch: -1, topicId: ZERO_UUID, metadata: null }];
-    const commit = { groupId: "g", memberId, generationId: generation, groupInstanceId, retentionTimeMs: -1, offsets };
+    const commit = {
+      groupId: "g",
+      apiVersion: 8,
+      memberId,
+      generationId: generation,
+      groupInstanceId,
+      retentionTimeMs: -1,
+      offsets,
+    };
     this.#ask(consumer, this.#harness.coordinator.commitOffsets(commit), () => {
       if (generation < newest) throw new Error(`a commit of generation ${generation} was taken in ${newest}`);
       this.report.commits++;
