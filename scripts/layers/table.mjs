@@ -63,6 +63,10 @@ export const LAYERS = {
  * @type {Readonly<Record<string, { readonly reaches: readonly string[], readonly why: string }>>}
  */
 export const EXCEPTIONS = {
+  "coordinator/src/group/consumer/topic-regex.ts": {
+    reaches: ["re2js"],
+    why: "regular expressions that clients bring, matched in linear time: an engine in plain JavaScript that reaches nothing itself",
+  },
   "protocol/src/compression/optional-package.ts": {
     reaches: ["node:module"],
     why: "a native binary may be missing on a platform, and an import that fails takes its module along; require() does not",
