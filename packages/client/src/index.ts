@@ -127,6 +127,15 @@ export type { SendOptions } from "./producer/producer.ts";
 export type { ProducerCounters } from "./producer/producer-counters.ts";
 export { PRODUCER_OPTION_NAMES } from "./producer/producer-options.ts";
 export type { ProducerOptions } from "./producer/producer-options.ts";
+export type { OffsetSource } from "./producer/transaction.ts";
+export { Transaction } from "./producer/transaction.ts";
+export type { ProducerIdAndEpoch } from "./producer/transaction-errors.ts";
+export {
+  ProducerFencedError,
+  TransactionAbortableError,
+  TransactionAbortedError,
+  TransactionStateError,
+} from "./producer/transaction-errors.ts";
 export { UNKNOWN_OFFSET } from "./producer/record.ts";
 export type { Data, DeliveryCallback, ProducerHeader, ProducerRecord, RecordMetadata } from "./producer/record.ts";
 export { serializers } from "./serialisers/serialisers.ts";

@@ -7,12 +7,26 @@ export interface VersionRange {
   readonly maxVersion: number;
 }
 
+/** What a cluster has agreed on. */
+export interface FinalizedFeature {
+  readonly name: string;
+  readonly maxVersionLevel: number;
+}
+
 /** What one broker serves, as it said itself. */
 export class ApiVersionTable {
   readonly #ranges: ReadonlyMap<number, VersionRange>;
 
-  constructor(ranges: readonly VersionRange[]) {
+  readonly #features: ReadonlyMap<string, number>;
+
+  constructor(ranges: readonly VersionRange[], features: readonly FinalizedFeature[] = []) {
     this.#ranges = new Map(ranges.map((range) => [range.apiKey, range]));
+    this.#features = new Map(features.map(({ name, maxVersionLevel }) => [name, maxVersionLevel]));
+  }
+
+  /** 0 for a feature that the cluster has not agreed on (KIP-584). */
+  finalizedFeature(name: string): number {
+    return this.#features.get(name) ?? 0;
   }
 
   /** The highest version that both sides know, undefined where there is none. */

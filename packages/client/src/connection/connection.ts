@@ -147,6 +147,11 @@ export class BrokerConnection implements ConnectionHandler {
     return this.#versions.versionOf(api, this.address);
   }
 
+  /** The level that the cluster has agreed on for a feature, as this broker knew when the connection was opened; 0 for none. */
+  finalizedFeature(name: string): number {
+    return this.#versions.finalizedFeature(name);
+  }
+
   supports(api: ApiRange): boolean {
     return this.#versions.find(api) !== undefined;
   }
@@ -231,7 +236,7 @@ export class BrokerConnection implements ConnectionHandler {
     if (response.errorCode !== ErrorCode.NONE) {
       throw new BrokerError(response.errorCode as ErrorCode, `ApiVersions to ${this.address}`);
     }
-    return new ApiVersionTable(response.apiKeys);
+    return new ApiVersionTable(response.apiKeys, response.finalizedFeatures);
   }
 
   /** Says who we are (KIP-152), and notes when the broker wants to hear it again (KIP-368). */

@@ -19,6 +19,13 @@ export interface ProducerOptions<K = Data, V = Data> {
    * maxInFlightRequestsPerConnection are set to what it cannot be had with.
    */
   readonly enableIdempotence?: boolean | undefined;
+  /**
+   * Makes the producer transactional: its name, which no other producer may use at the same time, and which finds again what an
+   * earlier one has left open. Default none.
+   */
+  readonly transactionalId?: string | undefined;
+  /** A transaction that is open for longer is aborted by its coordinator. At most `transaction.max.timeout.ms` of the broker. Default 60000. */
+  readonly transactionTimeoutMs?: number | undefined;
   /** How long a batch waits for company. Default 5. */
   readonly lingerMs?: number | undefined;
   /** Bytes of a batch, as it is expected to be after compression. 0 sends every record alone. Default 16384. */
@@ -66,6 +73,8 @@ export interface ResolvedProducerOptions {
   readonly valueSerializer: Serializer<unknown> | undefined;
   readonly acks: 0 | 1 | -1 | "all";
   readonly enableIdempotence: boolean;
+  readonly transactionalId: string | undefined;
+  readonly transactionTimeoutMs: number;
   readonly lingerMs: number;
   readonly batchSize: number;
   readonly bufferMemory: number;
@@ -106,6 +115,10 @@ const RULES: { readonly [Name in keyof ResolvedProducerOptions]: OptionRule } = 
   valueSerializer: optional(serializer),
   acks: oneOf(0, 1, -1, "all"),
   enableIdempotence: boolean,
+  transactionalId: optional((value) =>
+    typeof value === "string" && value !== "" ? undefined : "a name that is not empty",
+  ),
+  transactionTimeoutMs: whole(1, INT32_MAX),
   lingerMs: milliseconds,
   batchSize: whole(0, INT32_MAX),
   bufferMemory: whole(1),
@@ -149,6 +162,8 @@ export function resolveProducerOptions<K, V>(
     valueSerializer: undefined,
     acks: "all",
     enableIdempotence: true,
+    transactionalId: undefined,
+    transactionTimeoutMs: 60_000,
     lingerMs: 5,
     batchSize: 16_384,
     bufferMemory: 33_554_432,
@@ -201,6 +216,12 @@ function checkCombinations<K, V>(
   const obstacle = idempotenceObstacle(options);
   if (given.enableIdempotence === true && obstacle !== undefined) {
     throw new ConfigurationError(`${WHO}: enableIdempotence needs ${obstacle}`);
+  }
+  if (options.transactionalId !== undefined && (obstacle !== undefined || given.enableIdempotence === false)) {
+    throw new ConfigurationError(`${WHO}: transactionalId needs ${obstacle ?? "enableIdempotence"}`);
+  }
+  if (options.transactionalId === undefined && given.transactionTimeoutMs !== undefined) {
+    throw new ConfigurationError(`${WHO}: transactionTimeoutMs has no meaning without transactionalId`);
   }
   if (options.partitionerRackAware && client.clientRack === "") {
     throw new ConfigurationError(`${WHO}: partitionerRackAware needs the clientRack of new Kafka()`);

@@ -7,8 +7,10 @@ import {
   BrokerError,
   BufferExhaustedError,
   ClosedError,
+  ConfigurationError,
   RecordTooLargeError,
   SerialisationError,
+  TimeLimitError,
   toKafkaError,
 } from "../errors.ts";
 import type { OpenTelemetryApi } from "../observability/open-telemetry.ts";
@@ -27,7 +29,11 @@ import { NO_HEADERS } from "./record.ts";
 import { Sender } from "./sender.ts";
 import type { TopicQueuesOptions } from "./topic-queues.ts";
 import { TopicQueues } from "./topic-queues.ts";
+import { ProducerTransactions } from "./producer-transactions.ts";
+import { TransactionCalls } from "./transaction-calls.ts";
+import { Transaction } from "./transaction.ts";
 import { TransactionManager } from "./transaction-manager.ts";
+import { TransactionStatus } from "./transaction-state.ts";
 import type { WaitingRecord, WaitingTopic } from "./waiting-records.ts";
 
 const MAX_RECORD_OVERHEAD = recordSizeUpperBound({ key: null, value: null });
@@ -68,6 +74,7 @@ export class Producer<K = Data, V = Data> {
   readonly #sender: Sender;
   readonly #counters = newProducerCounters();
   readonly #topicOptions: TopicQueuesOptions;
+  readonly #transactions: ProducerTransactions | undefined;
   readonly #topics = new Map<string, TopicQueues>();
   #lastTopic: TopicQueues | undefined;
   readonly #waiting = new Map<string, WaitingTopic>(); // by topic
@@ -85,14 +92,31 @@ export class Producer<K = Data, V = Data> {
     this.#options = options;
     const compressionLevel = compressionLevelOf(options);
     this.#accumulator = new RecordAccumulator({ ...options, compressionLevel, clock });
-    this.#manager = new TransactionManager(options.enableIdempotence);
+    const { transactionalId } = options;
+    const status = transactionalId === undefined ? undefined : new TransactionStatus(transactionalId);
+    this.#manager = new TransactionManager(options.enableIdempotence, status);
     this.#sender = new Sender(cluster, this.#accumulator, this.#manager, this.#counters, {
       ...options,
       acks,
       purpose,
       isExhausted: () => this.#waiting.size > 0,
       onBatchDone: () => this.#onRoom(),
+      addPartitions: (queues) => this.#transactions?.addPartitions(queues),
     });
+    this.#transactions =
+      status &&
+      new ProducerTransactions({
+        status,
+        manager: this.#manager,
+        calls: new TransactionCalls({ ...options, cluster, transactionalId: status.transactionalId }),
+        clock,
+        maxBlockMs: options.maxBlockMs,
+        flush: () => this.#flush(),
+        failWaiting: (error) => {
+          for (const topic of this.#waiting.keys()) this.#failWaiting(topic, error);
+        },
+        wake: () => this.#sender.wake(),
+      });
     const { partitionerAvailabilityTimeoutMs: timeoutMs } = options;
     this.#topicOptions = {
       cluster,
@@ -206,6 +230,55 @@ export class Producer<K = Data, V = Data> {
     });
   }
 
+  /**
+   * Asks the coordinator for this producer's transactions (needs `transactionalId`): whoever had the name before is fenced, and what
+   * they have left open is aborted. The first transaction does this too.
+   * @throws BrokerError, TimeLimitError
+   */
+  async initTransactions(): Promise<void> {
+    await this.#transactional("initTransactions").init();
+  }
+
+  /**
+   * Begins a transaction, to be ended by its `commit` or `abort`. `transaction` does that by itself.
+   * @throws TransactionStateError while another is open, ProducerFencedError, TimeLimitError
+   */
+  async beginTransaction(): Promise<Transaction<K, V>> {
+    const transactions = this.#transactional("beginTransaction");
+    await transactions.begin();
+    return new Transaction<K, V>(this, transactions);
+  }
+
+  /**
+   * Does something in a transaction, which is committed when the function returns and aborted when it throws. What was sent in it
+   * need not be awaited.
+   *
+   * @returns what the function returned, once the transaction is committed
+   * @throws what the function throws, or what kept the transaction from committing, when it has been aborted; ProducerFencedError and
+   *   other errors that are fatal for the producer; TimeLimitError when it is not known whether it was committed
+   */
+  async transaction<T>(work: (transaction: Transaction<K, V>) => Promise<T> | T): Promise<T> {
+    const transaction = await this.beginTransaction();
+    let result: T;
+    try {
+      result = await work(transaction);
+    } catch (error) {
+      // An abort that takes long goes on, and the next transaction waits for it: what went wrong first says more.
+      await transaction.abort().catch((failure: unknown) => {
+        if (!(failure instanceof TimeLimitError)) throw failure;
+      });
+      throw error;
+    }
+    await transaction.commitOrAbort();
+    return result;
+  }
+
+  #transactional(what: string): ProducerTransactions {
+    if (this.#isClosed) throw new ClosedError("the producer");
+    if (this.#transactions !== undefined) return this.#transactions;
+    throw new ConfigurationError(`producer.${what} needs the option transactionalId`);
+  }
+
   /** Which partition a record would go to now, by which rule, and the numbers that led there. It sends nothing. */
   async explainPartition(record: ProducerRecord<K, V>): Promise<PartitionExplanation> {
     const { topic } = record;
@@ -242,7 +315,7 @@ export class Producer<K = Data, V = Data> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     const { timeoutMs = Number.POSITIVE_INFINITY } = options;
-    const flushed = this.#flush();
+    const flushed = this.#transactions === undefined ? this.#flush() : this.#transactions.close();
     if (timeoutMs === Number.POSITIVE_INFINITY) await flushed;
     else await this.#within(timeoutMs, flushed);
     this.#sender.close();
@@ -275,6 +348,7 @@ export class Producer<K = Data, V = Data> {
     if (this.#isClosed) throw new ClosedError("the producer");
     const { fatalError } = this.#manager;
     if (fatalError !== undefined) throw fatalError;
+    this.#manager.transaction?.checkOpen();
     const { keySerializer, valueSerializer } = this.#options;
     const name = record.topic;
     const key = serialise(keySerializer, record.key ?? null, name, true);
@@ -489,9 +563,10 @@ export class Producer<K = Data, V = Data> {
     this.#tellReady();
   }
 
-  /** A record that got into no batch. */
+  /** A record that got into no batch. Without it the transaction is not what it was meant to be. */
   #refuse(waiter: Waiter | undefined, tag: number, error: KafkaError): void {
     this.#counters.recordsFailed++;
+    this.#manager.onTransactionError(error);
     if (typeof waiter === "function") waiter(error, undefined);
     else waiter?.onDelivery(tag, error, undefined);
   }

@@ -17,8 +17,12 @@ import type { ProducerCounters } from "./producer-counters.ts";
 import type { RecordAccumulator } from "./record-accumulator.ts";
 import { UNKNOWN_OFFSET } from "./record.ts";
 import type { TransactionManager } from "./transaction-manager.ts";
+import type { TransactionStatus } from "./transaction-state.ts";
 
 const PRODUCE = api(ProduceRequest, ProduceResponse);
+/** From version 12 on a write adds its partition to the transaction (KIP-890), which brokers before transactions V2 do not know. */
+const PRODUCE_TRANSACTION_V1 = api(ProduceRequest, ProduceResponse, { highestVersion: 11 });
+const PRODUCE_TRANSACTION_V2 = api(ProduceRequest, ProduceResponse, { lowestVersion: 12 });
 const INIT_PRODUCER_ID = api(InitProducerIdRequest, InitProducerIdResponse);
 const NEVER = Number.POSITIVE_INFINITY;
 
@@ -36,6 +40,8 @@ export interface SenderOptions {
   readonly isExhausted: () => boolean;
   /** A batch is done with: its part of `bufferMemory` is free. */
   readonly onBatchDone: () => void;
+  /** The transaction writes to these partitions, and its coordinator has to know before. */
+  readonly addPartitions: (queues: readonly PartitionQueue[]) => void;
 }
 
 /**
@@ -108,6 +114,8 @@ export class Sender {
     const leaderless = new Set<string>(); // topics
     let nextMs = NEVER;
     if (this.#manager.fatalError !== undefined) this.#failAll(this.#manager.fatalError);
+    const { transaction } = this.#manager;
+    if (transaction !== undefined) this.#serveTransaction(transaction);
     this.#manager.poll(busy);
     if (this.#manager.needsProducerId && busy.size > 0) nextMs = this.#askForProducerId(nowMs);
     for (const queue of busy) {
@@ -158,6 +166,20 @@ export class Sender {
       const what = `${batch.recordCount} records to ${queue.topic}-${queue.partition}`;
       const error = new TimeLimitError(what, deliveryTimeoutMs, "deliveryTimeoutMs", batch.lastError);
       this.#finish(batch, error, false);
+    }
+  }
+
+  #serveTransaction(transaction: TransactionStatus): void {
+    const reason = transaction.dropReason;
+    if (reason !== undefined) return this.#dropUnsent(reason);
+    const toAdd = transaction.takePartitionsToAdd(this.#accumulator.busy);
+    if (toAdd.length > 0) this.#options.addPartitions(toAdd);
+  }
+
+  /** What is on the wire is waited for: it may be in the log already. */
+  #dropUnsent(error: KafkaError): void {
+    for (const queue of this.#accumulator.busy) {
+      for (const batch of [...queue.underWay, ...queue.waiting]) if (!batch.isOnWire) this.#finish(batch, error, false);
     }
   }
 
@@ -301,8 +323,10 @@ export class Sender {
       if (batchSent.hasSubscribers) batchSent.publish(facts(batch, connection));
     }
     this.#counters.requests++;
+    const { transaction } = this.#manager;
+    if (transaction?.isV2 === true) transaction.hasBegun = true;
     const request = ProduceRequest.create({
-      transactionalId: null,
+      transactionalId: transaction?.transactionalId ?? null,
       acks,
       timeoutMs: requestTimeoutMs,
       topicData: Array.from(topics, ([name, sameTopic]) => ({
@@ -312,7 +336,7 @@ export class Sender {
       })),
     });
     if (acks === 0) return this.#sendWithoutAnswer(connection, request, batches);
-    connection.send(PRODUCE, request, { timeoutMs: requestTimeoutMs }).then(
+    connection.send(produceApi(transaction), request, { timeoutMs: requestTimeoutMs }).then(
       (response) => this.#onResponse(connection, request, response, topics),
       (error: unknown) => this.#onFailure(batches, toKafkaError(error)),
     );
@@ -474,6 +498,11 @@ export class Sender {
       this.wake();
     });
   }
+}
+
+function produceApi(transaction: TransactionStatus | undefined): typeof PRODUCE {
+  if (transaction === undefined) return PRODUCE;
+  return transaction.isV2 ? PRODUCE_TRANSACTION_V2 : PRODUCE_TRANSACTION_V1;
 }
 
 /** Garbage in place of an answer says as little as no answer, and its connection is gone. */

@@ -3,13 +3,16 @@ import { ErrorCode } from "@samsa/base";
 import { incrementSequence, NO_PRODUCER_EPOCH, NO_PRODUCER_ID } from "@samsa/protocol";
 import type { PartitionQueue } from "./partition-queue.ts";
 import type { ProducerBatch } from "./producer-batch.ts";
+import type { ProducerIdAndEpoch } from "./transaction-errors.ts";
+import type { TransactionStatus } from "./transaction-state.ts";
 
 const MAX_PRODUCER_EPOCH = 0x7fff - 1;
 const NO_LOG_START_OFFSET = -1;
 
 /**
  * Who this producer is to the brokers, and the sequences that let them tell a retry from a record (KIP-98, KIP-360). A decider: it
- * sends nothing. Kafka's name, for transactions have their state here too.
+ * sends nothing. Kafka's name; the state of a transaction is `TransactionStatus`. In a transaction a gap is no matter for a bump: the
+ * transaction is aborted, and the next one has another epoch.
  *
  *   no id ── onProducerId ──→ id, epoch ── a gap in a partition ──→ bump wanted
  *                                 ↑                                      │ nothing of these partitions is on the wire
@@ -22,9 +25,16 @@ export class TransactionManager {
   #fatal: KafkaError | undefined;
   readonly #toRewrite = new Set<PartitionQueue>();
   epochBumps = 0;
+  /** Of a transactional producer. */
+  readonly transaction: TransactionStatus | undefined;
 
-  constructor(isIdempotent: boolean) {
+  constructor(isIdempotent: boolean, transaction?: TransactionStatus) {
     this.isIdempotent = isIdempotent;
+    this.transaction = transaction;
+  }
+
+  get current(): ProducerIdAndEpoch {
+    return { producerId: this.#producerId, producerEpoch: this.#producerEpoch };
   }
 
   get producerId(): number {
@@ -41,6 +51,7 @@ export class TransactionManager {
   }
 
   get needsProducerId(): boolean {
+    if (this.transaction !== undefined) return false; // it asks its coordinator, before the first transaction
     return this.isIdempotent && this.#producerId === NO_PRODUCER_ID && this.#fatal === undefined;
   }
 
@@ -59,11 +70,14 @@ export class TransactionManager {
     if (!this.isIdempotent) return queue.underWay.length === 0; // one at a time is what keeps the order then
     if (this.#producerId === NO_PRODUCER_ID || this.#toRewrite.has(queue)) return false;
     const { sequences } = queue;
+    const { transaction } = this;
+    if (transaction?.maySend(queue) === false) return false;
     if (sequences.unresolvedSequence !== undefined) return false;
     if (queue.underWay.length === 0) return true;
     // A batch of a new epoch must not overtake those of the old one: the broker would take them to be out of order. And a broker
     // that knows nothing of a producer takes any sequence for its first, so until one has been acknowledged there is only one.
-    return this.#isCurrent(queue) && sequences.lastAckedSequence >= 0;
+    // With transactions V2 it knows that the first is 0.
+    return this.#isCurrent(queue) && (sequences.lastAckedSequence >= 0 || transaction?.isV2 === true);
   }
 
   /** Whether a batch may leave again: the first that is under way, the others wait for it. */
@@ -94,7 +108,9 @@ export class TransactionManager {
   canRetry(queue: PartitionQueue, batch: ProducerBatch, error: KafkaError, logStartOffset: number): boolean {
     if (!this.isIdempotent || batch.producer === undefined) return error.isRetriable;
     const { sequences } = queue;
+    const mayBump = this.transaction === undefined;
     if (error.code === ErrorCode.UNKNOWN_PRODUCER_ID) {
+      if (!mayBump) return false;
       // The broker has forgotten us, by retention of the log or by producer.id.expiration.ms. What it had acknowledged is safe; we
       // begin anew. Unless the leader has only just come up and says no log start offset: then it may know later.
       const mayKnowLater = logStartOffset === NO_LOG_START_OFFSET || batch.hasSequenceBeenReset;
@@ -106,6 +122,7 @@ export class TransactionManager {
       if (sequences.unresolvedSequence === undefined) {
         // Out of order because one before it has failed and is on its way again.
         if (batch.hasSequenceBeenReset || !isNext) return true;
+        if (!mayBump) return false;
         this.#requestBump(queue);
       } else if (batch.baseSequence === sequences.unresolvedSequence) {
         this.#requestBump(queue); // the one before it never arrived
@@ -117,12 +134,22 @@ export class TransactionManager {
 
   /** A batch was given up on. @param isRefused whether the broker said that it did not take it */
   onFailed(queue: PartitionQueue, batch: ProducerBatch, error: KafkaError, isRefused: boolean): void {
+    if (this.transaction !== undefined) {
+      if (batch.producer !== undefined) this.transaction.needsEpochBump = true;
+      this.onTransactionError(error);
+      return;
+    }
     if (error.code === ErrorCode.CLUSTER_AUTHORIZATION_FAILED || error.code === ErrorCode.PRODUCER_FENCED) {
       this.fail(error);
     }
     if (!this.isIdempotent || batch.producer === undefined || !this.#isOfQueue(queue, batch)) return;
     if (isRefused) this.#requestBump(queue);
     else queue.sequences.unresolvedSequence = incrementSequence(batch.baseSequence, batch.recordCount);
+  }
+
+  /** Something in or about the transaction went wrong: it can only be aborted, or nothing can be done any more. */
+  onTransactionError(error: KafkaError): void {
+    if (this.transaction?.onError(error) === true) this.fail(error);
   }
 
   /** Looks whether what is not known can be known now, and bumps the epoch once nothing of the partitions concerned is on the wire. */
@@ -180,7 +207,7 @@ export class TransactionManager {
 
   #stateAt(baseSequence: number): NonNullable<ProducerBatch["producer"]> {
     const { producerId, producerEpoch } = this;
-    return { producerId, producerEpoch, baseSequence, isTransactional: false };
+    return { producerId, producerEpoch, baseSequence, isTransactional: this.transaction !== undefined };
   }
 
   #isCurrent({ sequences }: PartitionQueue): boolean {

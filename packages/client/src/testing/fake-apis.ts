@@ -44,6 +44,7 @@ import { SaslHandshakeRequest } from "@samsa/protocol/messages/sasl-handshake-re
 import { SaslHandshakeResponse } from "@samsa/protocol/messages/sasl-handshake-response";
 import type { FakeApi, FakeCluster, FakePartition } from "./fake-cluster.ts";
 import { GROUP_APIS } from "./fake-group-apis.ts";
+import { TRANSACTION_APIS } from "./fake-transaction-apis.ts";
 
 /** As a highest version: the broker does not have the API. */
 export const NOT_SERVED = -1;
@@ -61,6 +62,7 @@ export const FAKE_APIS: ReadonlyMap<number, FakeApi> = new Map(
     fakeApi(ListOffsetsRequest, ListOffsetsResponse, answerListOffsets),
     fakeApi(OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, answerOffsetForLeaderEpoch),
     ...GROUP_APIS,
+    ...TRANSACTION_APIS,
     fakeApi(CreateTopicsRequest, CreateTopicsResponse, answerCreateTopics),
     fakeApi(DeleteTopicsRequest, DeleteTopicsResponse, answerDeleteTopics),
   ].map((api) => [api.request.apiKey, api]),
@@ -81,7 +83,10 @@ function answerApiVersions(cluster: FakeCluster): ApiVersionsResponse {
     maxVersion: cluster.highestVersions.get(apiKey) ?? highestVersion,
   }));
   const apiKeys = all.filter(({ maxVersion }) => maxVersion !== NOT_SERVED);
-  return ApiVersionsResponse.create({ apiKeys });
+  const { version } = cluster.transactions;
+  const finalizedFeatures =
+    version > 0 ? [{ name: "transaction.version", maxVersionLevel: version, minVersionLevel: version }] : [];
+  return ApiVersionsResponse.create({ apiKeys, finalizedFeatures, finalizedFeaturesEpoch: 1 });
 }
 
 function answerMetadata(cluster: FakeCluster, request: MetadataRequest): MetadataResponse {
@@ -134,11 +139,13 @@ function answerProduce(
         });
       }
       const { logStartOffset } = partition;
-      return createProduceResponsePartitionProduceResponse({
-        index,
-        logStartOffset,
-        ...appendOnce(partition, records),
-      });
+      const place = `${topic}/${index}`;
+      const { transactionalId } = request;
+      const errorCode = cluster.transactions.verify(transactionalId, records, place, version);
+      if (errorCode !== ErrorCode.NONE) return createProduceResponsePartitionProduceResponse({ index, errorCode });
+      const appended = appendOnce(partition, records);
+      if (transactionalId !== null) cluster.transactions.appended(transactionalId, place, appended.baseOffset ?? -1);
+      return createProduceResponsePartitionProduceResponse({ index, logStartOffset, ...appended });
     }),
   }));
   cluster.appended();
@@ -146,7 +153,13 @@ function answerProduce(
   return ProduceResponse.create({ responses, nodeEndpoints: version >= 10 ? cluster.brokers : [] });
 }
 
-function answerInitProducerId(cluster: FakeCluster): InitProducerIdResponse {
+function answerInitProducerId(cluster: FakeCluster, request: InitProducerIdRequest): InitProducerIdResponse {
+  const { transactionalId } = request;
+  if (transactionalId !== null) {
+    const found = cluster.transactions.init(transactionalId, request);
+    if (typeof found === "number") return InitProducerIdResponse.create({ errorCode: found });
+    return InitProducerIdResponse.create({ producerId: found.producerId, producerEpoch: found.producerEpoch });
+  }
   return InitProducerIdResponse.create({ producerId: cluster.nextProducerId++, producerEpoch: 0 });
 }
 

@@ -4,6 +4,7 @@ import type { ApiMessageCodec } from "@samsa/protocol";
 import { decodeRequestHeader, encodeResponse, FrameDecoder } from "@samsa/protocol";
 import { FAKE_APIS } from "./fake-apis.ts";
 import { FakeGroups } from "./fake-groups.ts";
+import { FakeTransactions } from "./fake-transactions.ts";
 
 /** What a broker that is asked does instead of what it would do. */
 export type Intercepted =
@@ -67,6 +68,7 @@ export class FakeCluster {
   readonly groups: FakeGroups;
   /** Who coordinates all groups. */
   coordinatorId = 1;
+  readonly transactions = new FakeTransactions(this);
   controllerId = 1;
   nextProducerId = 4000;
   /** Versions served, by API key; the highest of ours when left out, NOT_SERVED for none. */
