@@ -13,7 +13,8 @@ let broker: RunningBroker;
 let samsa: Samsa;
 
 before(async () => {
-  broker = await startBroker({ port: 0, dataDir: "memory" });
+  const properties = { "group.initial.rebalance.delay.ms": "0", "offsets.topic.num.partitions": "1" };
+  broker = await startBroker({ port: 0, dataDir: "memory", properties });
   samsa = new Samsa(folder, { SAMSA_BOOTSTRAP_SERVER: broker.bootstrapServers });
   await using kafka = new Kafka({ bootstrapServers: broker.bootstrapServers });
   await kafka.admin().createTopics([{ name: "orders", numPartitions: 2 }]);
@@ -146,4 +147,33 @@ test("offsets are forgotten, and groups deleted", async () => {
   );
   await done("group delete billing --yes");
   assert.equal(await done("group list --names"), "");
+});
+
+test("members of a group go on where it is, and commit exactly what they have written", async () => {
+  assert.equal((await done("consume orders -g readers -n 3")).split("\n").length, 4);
+  const offsets = (await committed("readers")).map(Number);
+  assert.equal(
+    offsets.reduce((sum, offset) => sum + offset, 0),
+    3,
+  );
+  assert.equal((await done("consume orders -g readers -e")).split("\n").length, 8);
+  assert.deepEqual(await committed("readers"), [5, 5]);
+  assert.equal(await done("consume orders -g readers -e"), "");
+  for (const line of ["consume orders -g readers -p 0", "consume orders -g readers -o 3"]) {
+    assert.equal((await samsa.run(line)).exitCode, 2, line);
+  }
+});
+
+test("a group with members shows them, and is not reset", async () => {
+  await using kafka = new Kafka({ bootstrapServers: broker.bootstrapServers, clientId: "reader" });
+  const consumer = kafka.consumer({ groupId: "busy", autoOffsetReset: "earliest" });
+  consumer.subscribe(["orders"]);
+  for await (const record of consumer) if (record.offset === 4) break;
+  const [member = assert.fail()] = await objects("group members busy");
+  assert.deepEqual([member["clientId"], (member["assignment"] as unknown[]).length], ["reader", 2]);
+  assert.match(await done("group members busy"), / orders:0-1$/m);
+  assert.match(await done("group describe busy"), /^STATE: +Stable$/m);
+  const { exitCode, stderr } = await samsa.run("group reset-offsets busy --topic orders --to-latest");
+  assert.equal(exitCode, 1);
+  assert.match(stderr, /group busy is Stable[^]*samsa group members busy/);
 });

@@ -156,6 +156,7 @@ function addConsume(program: Command, done: Done): void {
     .option("-f, --format <format>", "how a record is written (default: %s\\n)")
     .option("--json", "a JSON object a record, a line each")
     .option("-p, --partition <number>", "only this partition; may be repeated", collectNumbers)
+    .option("-g, --group <name>", "as a member of this group: go on where it is, and commit what was written")
     .addOption(
       new Option("--isolation <level>", "whether to show what was aborted or is not yet committed")
         .choices(["read_uncommitted", "read_committed"])
@@ -183,6 +184,7 @@ function consumeHelp(): string {
       "samsa consume lines -e > words.txt",
       "samsa consume events -o -10 -e -f '%p %o %k %s\\n'",
       "samsa consume events -o @-1h --json | jq .value",
+      "samsa consume orders -g billing",
     ]),
   ].join("\n");
 }

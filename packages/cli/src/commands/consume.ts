@@ -1,6 +1,6 @@
 import process from "node:process";
-import type { Admin, Assignment, ConsumerOptions, OffsetSpec } from "@samsa/client";
-import { ClosedError, CONSUMER_OPTION_NAMES } from "@samsa/client";
+import type { Admin, Assignment, ConsumerOptions, Kafka, OffsetSpec } from "@samsa/client";
+import { CONSUMER_OPTION_NAMES } from "@samsa/client";
 import type { ConnectOptions } from "../client.ts";
 import { withKafka, withTopicNames } from "../client.ts";
 import { ExitCode, UsageError } from "../exit-code.ts";
@@ -12,6 +12,8 @@ import type { RecordFormat, ShownRecord } from "../record-format.ts";
 import { jsonLines, recordFormat, valueLines } from "../record-format.ts";
 import { onInterrupt } from "../signals.ts";
 import { isTerminal, say } from "../talk.ts";
+import type { Reading } from "./group-reading.ts";
+import { AssignedReading, GroupReading } from "./group-reading.ts";
 
 export interface ConsumeOptions extends ConnectOptions {
   readonly offset: string;
@@ -20,6 +22,7 @@ export interface ConsumeOptions extends ConnectOptions {
   readonly json?: boolean;
   readonly partition?: readonly number[];
   readonly exit?: boolean;
+  readonly group?: string;
   readonly isolation: string;
 }
 
@@ -27,42 +30,41 @@ export interface ConsumeOptions extends ConnectOptions {
 export async function consume(topic: string, options: ConsumeOptions): Promise<ExitCode> {
   const format = formatOf(options);
   const from = startAt(options.offset, Date.now());
-  const consumerOptions: ConsumerOptions = {
-    isolationLevel: options.isolation as NonNullable<ConsumerOptions["isolationLevel"]>,
-    autoOffsetReset: from.kind === "start" ? "earliest" : "none", // what was asked for and is gone is told, not skipped
-  };
+  if (options.group !== undefined) checkGroupOptions(from, options);
   return await withKafka(
     options,
     async (kafka, properties) => {
-      const admin = kafka.admin();
-      const assignments = await withTopicNames(admin, [topic], () => assignmentsOf(admin, topic, from, options));
-      const consumer = kafka.consumer({ ...consumerOptions, ...properties });
+      const reading = await readingOf(kafka, topic, from, options, properties);
       const output = new Output();
       const progress = new Progress("consumed");
-      const interruption = onInterrupt(() => void consumer.close());
+      const interruption = onInterrupt(() => reading.stop());
       const wanted = options.count ?? Number.POSITIVE_INFINITY;
       try {
-        await consumer.assign(assignments);
         if (options.exit !== true && isTerminal() && process.stdout.isTTY) say("Ctrl-C stops");
         const shown = new ShownView(topic);
         let taken = 0;
-        for await (const batch of taken < wanted ? consumer.batches() : []) {
+        for await (const batch of taken < wanted ? reading.batches() : []) {
           shown.partition = batch.partition;
           let bytes = 0;
+          let next = batch.lastOffset + 1;
           const before = taken;
           for (const view of batch.views()) {
             shown.view = view;
             format(shown, output.put);
             bytes += Math.max(view.valueLength, 0);
             if (output.isFull) await output.drain();
-            if (++taken === wanted) break;
+            if (++taken === wanted) {
+              next = view.offset + 1;
+              break;
+            }
           }
           if (!process.stdout.isTTY) progress.add(taken - before, bytes);
+          if (taken < wanted) await output.drain();
+          reading.wrote(batch.partition, next);
           if (taken === wanted) break;
-          await output.drain();
         }
-      } catch (error) {
-        if (interruption.exitCode === undefined || !(error instanceof ClosedError)) throw error;
+        await output.drain();
+        await reading.finish();
       } finally {
         await output.drain();
         interruption.dispose();
@@ -73,6 +75,43 @@ export async function consume(topic: string, options: ConsumeOptions): Promise<E
     },
     CONSUMER_OPTION_NAMES,
   );
+}
+
+function checkGroupOptions(from: StartAt, { partition }: ConsumeOptions): void {
+  if (partition !== undefined)
+    throw new UsageError("--group and --partition: the group says who reads which partition");
+  if (from.kind !== "start" && from.kind !== "end") {
+    throw new UsageError(
+      "--group goes on where the group is; --offset start or end is for what it has not read yet. To move it: samsa group reset-offsets",
+    );
+  }
+}
+
+async function readingOf(
+  kafka: Kafka,
+  topic: string,
+  from: StartAt,
+  options: ConsumeOptions,
+  properties: Readonly<Record<string, unknown>>,
+): Promise<Reading> {
+  const admin = kafka.admin();
+  const isolationLevel = options.isolation as NonNullable<ConsumerOptions["isolationLevel"]>;
+  const { group: groupId } = options;
+  if (groupId !== undefined) {
+    await withTopicNames(admin, [topic], () => admin.describeTopics([topic]));
+    const autoOffsetReset = from.kind === "start" ? "earliest" : "latest";
+    const consumer = kafka.consumer({ isolationLevel, autoOffsetReset, ...properties, groupId });
+    const reading = new GroupReading(consumer, topic);
+    if (options.exit === true) await reading.stopAtEnd(admin);
+    consumer.subscribe([topic]);
+    return reading;
+  }
+  const assignments = await withTopicNames(admin, [topic], () => assignmentsOf(admin, topic, from, options));
+  // What was asked for and is gone is told, not skipped.
+  const autoOffsetReset = from.kind === "start" ? "earliest" : "none";
+  const consumer = kafka.consumer({ isolationLevel, autoOffsetReset, ...properties });
+  await consumer.assign(assignments);
+  return new AssignedReading(consumer);
 }
 
 /** The record under the cursor of a batch, with the names around it. */

@@ -50,6 +50,11 @@ export class InHand {
     if (this.#whenMoved.length > 0) this.#notify();
   }
 
+  /** The application has committed so far: of what a loop is at, or was left at, that much is completed. */
+  committed(partition: AssignedPartition, offset: number): void {
+    if (this.#looped === partition && offset > this.#loopedOffset) this.#loopedOffset = offset;
+  }
+
   /** The loop ended otherwise than by asking for more. */
   leave(): void {
     this.turns++;

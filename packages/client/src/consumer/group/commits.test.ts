@@ -67,6 +67,23 @@ test("auto commit leaves out what is in hand, and what a loop was left at", asyn
   assert.equal(offsets.get("t-0")?.offset, 1, "nobody knows whether b was dealt with");
 });
 
+test("auto commit takes back nothing that the application has committed of the batch it left", async () => {
+  const bed = await bedOfValues(["a", "b", "c"]);
+  await using kafka = bed.kafka();
+  const consumer = kafka.consumer({ ...manual, enableAutoCommit: true });
+  consumer.subscribe("t");
+  const read = async (): Promise<void> => {
+    for await (const batch of consumer.batches()) {
+      assert.deepEqual([batch.firstOffset, batch.lastOffset], [0, 2]);
+      break;
+    }
+    await consumer.commit([{ ...T0, offset: 2 }]);
+    await consumer.close();
+  };
+  await bed.run(read());
+  assert.equal(bed.cluster.groups.get("g").offsets.get("t-0")?.offset, 2);
+});
+
 test("auto commit of a run ends before the first record that is not done", async () => {
   const bed = await bedOfValues(["slow", "b", "c"]);
   await using kafka = bed.kafka();

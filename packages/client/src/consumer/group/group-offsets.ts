@@ -44,7 +44,7 @@ export class GroupOffsets {
 
   constructor(options: GroupOffsetsOptions) {
     this.#options = options;
-    const { cluster, coordinator, partitions, member, isSubscribed, onDisowned } = options;
+    const { cluster, coordinator, partitions, inHand, member, isSubscribed, onDisowned } = options;
     this.#committer = new OffsetCommitter({
       cluster,
       coordinator,
@@ -53,7 +53,9 @@ export class GroupOffsets {
       onDisowned,
       onCommitted: (one) => {
         const partition = partitions.find(one);
-        if (partition !== undefined) partition.committedOffset = one.offset;
+        if (partition === undefined) return;
+        partition.committedOffset = one.offset;
+        inHand.committed(partition, one.offset);
       },
     });
   }
