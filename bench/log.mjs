@@ -42,20 +42,29 @@ export async function warmUp(broker, { scale }) {
   await generate({ ...job, batchBytes: 16 * KIB, recordBytes: RECORD_BYTES, ms: 8000 * scale });
 }
 
-/** Batches of one size, 1 KiB records, one connection, five requests in flight, acks=all. */
+const APPENDS = [
+  [16, RECORD_BYTES, 1000],
+  [16, 100, 1000],
+  [256, RECORD_BYTES, 2000],
+];
+
+export const partitionsText = (count) => (count === 1 ? "1 partition" : `${count} partitions`);
+export const appendFigure = (batchKib, recordBytes, partitions) =>
+  `append, ${batchKib} KiB batches of ${recordBytes === KIB ? "1 KiB" : `${recordBytes} B`} records, ${partitionsText(partitions)} (MB/s)`;
+
+/** Batches of one size, one connection, five requests in flight, acks=all. */
 function measureAppend(context) {
   return withBroker(context, {}, async (broker) => {
     const results = {};
     await warmUp(broker, context);
     for (const partitions of [1, 10]) {
-      for (const batchKib of [16, 256]) {
-        const topic = `${TOPIC}-${batchKib}-${partitions}`;
+      for (const [batchKib, recordBytes, megabytes] of APPENDS) {
+        const topic = `${TOPIC}-${batchKib}-${recordBytes}-${partitions}`;
         await createTopic(broker, [{ name: topic, partitions }]);
-        const bytes = (batchKib === 16 ? 1000 : 2000) * MB * context.scale;
-        const job = { kind: "produce", port: broker.port, topic, partitions, recordBytes: RECORD_BYTES };
+        const bytes = megabytes * MB * context.scale;
+        const job = { kind: "produce", port: broker.port, topic, partitions, recordBytes };
         const done = await generate({ ...job, batchBytes: batchKib * KIB, warmBytes: bytes / 2, bytes });
-        const many = partitions === 1 ? "1 partition" : `${partitions} partitions`;
-        results[`append, ${batchKib} KiB batches, ${many} (MB/s)`] = done.bytes / MB / done.seconds;
+        results[appendFigure(batchKib, recordBytes, partitions)] = done.bytes / MB / done.seconds;
       }
     }
     return results;
@@ -80,8 +89,7 @@ function measureCatchUp(context) {
       const reading = { ...job, kind: "fetch", endOffsets, maxBytes: KIB * KIB };
       await generate({ ...reading, endOffsets: endOffsets.map((end) => Math.floor(end / 5)) }); // warms up
       const done = await generate(reading);
-      const many = partitions === 1 ? "1 partition" : `${partitions} partitions`;
-      results[`catch-up read, ${many} (MB/s)`] = done.bytes / MB / done.seconds;
+      results[`catch-up read, ${partitionsText(partitions)} (MB/s)`] = done.bytes / MB / done.seconds;
     }
     return results;
   });
@@ -174,7 +182,27 @@ async function measureStartup(context) {
   });
 }
 
+/** A thousand topics are asked for at once; over when each has taken a record. */
+async function measureTopics(context) {
+  return await withBroker(context, {}, async (broker) => {
+    const makeAndProduce = async (prefix, count) => {
+      const topics = Array.from({ length: count }, (_, index) => ({ name: `${prefix}-${index}`, partitions: 1 }));
+      const client = await RawClient.connect(broker.port);
+      const begun = performance.now();
+      await client.createTopics(topics, 120_000);
+      await Promise.all(topics.map(({ name }) => until(() => produceOne(client, name, 0), { limitMs: 120_000 })));
+      const ms = performance.now() - begun;
+      client.close();
+      return ms;
+    };
+    await makeAndProduce("warm", 200);
+    const count = Math.max(100, 1000 * context.scale);
+    return { "1,000 topics created and writable (ms)": (await makeAndProduce(TOPIC, count)) * (1000 / count) };
+  });
+}
+
 export const benchmarks = {
+  topics: { rounds: 3, measure: measureTopics },
   "log-append": { rounds: 3, measure: measureAppend },
   "log-catch-up": { rounds: 3, measure: measureCatchUp },
   "log-recovery": { rounds: 3, measure: measureRecovery },

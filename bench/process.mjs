@@ -4,6 +4,8 @@ import { toolArguments } from "../compat/apache-kafka/kafka.mjs";
 import { BareClient, until } from "../compat/lib/bare-client.mjs";
 import { createBroker } from "../compat/lib/brokers.mjs";
 import { hasProgram, runProgram } from "../compat/lib/process.mjs";
+import { generate } from "./lib/generate.mjs";
+import { cpuSeconds } from "./lib/measures.mjs";
 
 const RECORD_BYTES = 1024;
 const MIB = 1024 * 1024;
@@ -41,6 +43,17 @@ async function measureStartup({ target, dir, running }) {
   }
 }
 
+/** A broker within a process that runs already. Apache Kafka has nothing like it. */
+async function measureEmbedded({ target }) {
+  if (target !== "samsa") return {};
+  const { loadMs, firstMs, nextMs } = await generate({}, "embedded.mjs");
+  return {
+    "embedded, loading the package (ms)": loadMs,
+    "embedded, first record of the first broker of a process (ms)": firstMs,
+    "embedded, first record of the next one (ms)": nextMs,
+  };
+}
+
 /** Writes and reads a gigabyte (or what was asked for). */
 async function measureLoad({ target, dir, running, megabytes }) {
   const broker = await createBroker(target, dir);
@@ -52,6 +65,7 @@ async function measureLoad({ target, dir, running, megabytes }) {
     await until(() => client.produce(TOPIC, "warm", Date.now()), { limitMs: 20_000 });
     client.close();
     const memoryBefore = broker.memory();
+    const cpuBefore = cpuSeconds(broker.pid);
     const records = Math.round((megabytes * 1_000_000) / RECORD_BYTES);
     const producer = ["--bootstrap-server", broker.bootstrap, "--topic", TOPIC, "--num-records", String(records)];
     const more = ["--record-size", String(RECORD_BYTES), "--throughput", "-1", "--command-property", "acks=all"];
@@ -80,8 +94,10 @@ async function measureLoad({ target, dir, running, megabytes }) {
       await runProgram("kcat", ["-b", broker.bootstrap, ...from], { outputFile: "/dev/null", limitMs: 600_000 });
       results["consume with kcat (MiB/s)"] = (records * RECORD_BYTES) / MIB / ((performance.now() - begun) / 1000);
     }
+    const cpu = cpuSeconds(broker.pid) - cpuBefore;
     return {
       ...results,
+      "CPU time per GB produced and consumed (s)": cpu / (megabytes / 1000),
       "memory before (MiB)": memoryBefore / MIB,
       "memory at its highest while written (MiB)": peak / MIB,
       [`memory ${SETTLE_MS / 1000} s after ${megabytes} MB were written (MiB)`]: settled / MIB,
@@ -95,5 +111,6 @@ async function measureLoad({ target, dir, running, megabytes }) {
 
 export const benchmarks = {
   startup: { rounds: 5, measure: measureStartup },
+  embedded: { rounds: 5, measure: measureEmbedded },
   load: { rounds: 3, measure: measureLoad },
 };

@@ -5,6 +5,9 @@ import { createTopic, warmUp, withBroker } from "./log.mjs";
 const TOPIC = "bench";
 const SINGLE = { batchBytes: 0, recordBytes: 100 }; // one record of 100 bytes a request
 
+export const requestsFigure = (connections) =>
+  `single-record requests, ${connections === 1 ? "1 connection" : `${connections} connections`} (thousand/s)`;
+
 /** Requests of one record, five in flight on each connection. */
 function measureRequests(context) {
   return withBroker(context, {}, async (broker) => {
@@ -16,13 +19,13 @@ function measureRequests(context) {
       await createTopic(broker, [{ name: topic, partitions }]);
       const job = { kind: "produce", port: broker.port, topic, partitions, connections, ...SINGLE };
       const done = await generate({ ...job, warmMs: 6000 * context.scale, ms: 8000 * context.scale });
-      results[`single-record requests, ${connections} connections (thousand/s)`] = done.requests / done.seconds / 1000;
+      results[requestsFigure(connections)] = done.requests / done.seconds / 1000;
     }
     return results;
   });
 }
 
-/** Requests of one record at a fixed rate, timed from when they were due. */
+/** Requests of one record at a fixed rate, timed from when they were due to the answer, and to a reader at the end of the log. */
 function measureLatency(context) {
   return withBroker(context, {}, async (broker) => {
     const results = {};
@@ -40,6 +43,12 @@ function measureLatency(context) {
         results[`${perSecond} requests/s, ${name} (ms)`] = value;
       }
     }
+    const topic = `${TOPIC}-tail`;
+    await createTopic(broker, [{ name: topic, partitions: 1 }]);
+    const job = { kind: "tail", port: broker.port, topic, perSecond: 1000, ...SINGLE };
+    const tail = await generate({ ...job, warmMs: 8000 * context.scale, ms: 12_000 * context.scale });
+    results["1000 requests/s, produce to fetch, p50 (ms)"] = tail.p50;
+    results["1000 requests/s, produce to fetch, p99 (ms)"] = tail.p99;
     return results;
   });
 }

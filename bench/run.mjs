@@ -6,15 +6,18 @@
 // startup       from the start of the process on an empty directory to the first acknowledged record, asked for by the same small
 //               probe; once with the directory being formatted in that time (Samsa does so at its first start, Apache Kafka with a
 //               tool of its own), once with that left out
-// load          Java's ProducerPerformance writes 1 GB (--megabytes), kcat reads it back; how fast, and the memory of the broker
-// log-append    batches of 16 and 256 KiB, five in flight on one connection, acks=all
+// embedded      the same of a broker within a process that runs already; of Samsa alone
+// load          Java's ProducerPerformance writes 1 GB (--megabytes), kcat reads it back; how fast, and the memory and the CPU time of the
+//               broker
+// log-append    batches of 16 KiB (of 1 KiB and of 100 B records) and of 256 KiB, five in flight on one connection, acks=all
 // log-catch-up  5 GB read from the first to the last record
 // log-recovery  from SIGKILL with 1 GiB that was never synced to the first record
 // log-startup   1,000 and 10,000 partitions: from the start of the process to a record in each topic
 // log-compaction  a log of 1 GB (--megabytes), ten million records of a million keys, becomes a compacted one, with one cleaner
 //               thread: until it is clean, and how long a small request takes meanwhile
+// topics        a thousand topics: from the one request that makes them until each has taken a record
 // requests      requests of one record, on one connection and on eight
-// latency       requests of one record at 1,000 and 5,000 a second
+// latency       requests of one record at 1,000 and 5,000 a second: to the answer; at 1,000 also to a reader at the end of the log
 // groups        classic consumer groups: 3, 100 and 1,000 members come at once, and then one more; 1,000 members that only live; 10,000
 //               groups of one member
 // transactions  of 1, 100 and 10,000 records: how many a second, and how long a commit takes
@@ -24,8 +27,8 @@
 // sockets and shares nothing with either side. Each round warms up first. Apache Kafka has the heap of its own start script.
 //
 // The targets take turns, round by round, so that a busy machine is busy for both. --quick does a tenth of the work in one round: for
-// seeing that it works, not for figures. Prints tables, ends by itself, and ends only what it started. Nothing is written unless
-// --save names a file. Needs Java, Maven the first time, for `load` kcat as well, and 10 GB of disk.
+// seeing that it works, not for figures. Prints tables, the last of them what has a goal and whether it was reached. Ends by itself,
+// and ends only what it started. Nothing is written unless --save names a file. Needs Java, Maven the first time, for `load` kcat as well, and 10 GB of disk.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
@@ -33,6 +36,7 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { fetchApacheKafka, missingForApacheKafka } from "../compat/apache-kafka/kafka.mjs";
 import { ALL_CLIENT_WORKS, ALL_CLIENTS, benchmarkClients } from "./client.mjs";
+import { printGoals } from "./lib/goals.mjs";
 import { markdownOf, printTable, tableOf } from "./lib/table.mjs";
 import { benchmarks as ofGroups } from "./groups.mjs";
 import { benchmarks as ofCompaction } from "./log-compaction.mjs";
@@ -107,7 +111,8 @@ async function main() {
     printTable(name, rows, targets, rounds);
     saved.results[name] = { rounds, rows };
   }
-  process.stdout.write(`${markdownOf(saved.results, targets)}\n`);
+  process.stdout.write(`${markdownOf(saved.results, targets)}\n\n`);
+  printGoals(saved.results, targets);
   if (values.save !== undefined) writeFileSync(values.save, `${JSON.stringify(saved, undefined, 2)}\n`);
 }
 

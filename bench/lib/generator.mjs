@@ -58,6 +58,19 @@ function open(port, onFrame, onFailure) {
   return socket;
 }
 
+/** An open model: what is due is sent whether or not answers have come, and is late from when it was due. Returns how to stop. */
+function atRate(perSecond, send) {
+  const pauseMs = 1000 / perSecond;
+  let due = performance.now() + 100;
+  let timer;
+  const tick = () => {
+    for (const now = performance.now(); due <= now; due += pauseMs) send(due);
+    timer = setTimeout(tick, Math.max(0, due - performance.now() - 0.5));
+  };
+  tick();
+  return () => clearTimeout(timer);
+}
+
 /**
  * Sends batches over `connections`, `inFlight` on each, or at `perSecond` in total when that is given. Every connection has its turns
  * with all partitions.
@@ -86,11 +99,11 @@ async function produce({ port, topic, partitions, connections = 1, inFlight = 5,
       : () => performance.now() - begunAt >= job.ms;
 
   await new Promise((resolve, reject) => {
-    let timer;
+    let stop = () => undefined;
     const finish = (error) => {
       if (isOver) return;
       isOver = true;
-      clearTimeout(timer);
+      stop();
       for (const { socket } of lanes) socket.destroy();
       if (error === undefined) resolve();
       else reject(error);
@@ -130,16 +143,8 @@ async function produce({ port, topic, partitions, connections = 1, inFlight = 5,
       });
     }
     if (perSecond === undefined) return;
-    // An open model: what is due is sent whether or not answers have come, and is late from when it was due.
-    const pauseMs = 1000 / perSecond;
-    let due = performance.now() + 100;
     let turn = 0;
-    const tick = () => {
-      if (isOver) return;
-      for (const now = performance.now(); due <= now; due += pauseMs) send(lanes[turn++ % lanes.length], due);
-      timer = setTimeout(tick, Math.max(0, due - performance.now() - 0.5));
-    };
-    tick();
+    stop = atRate(perSecond, (due) => send(lanes[turn++ % lanes.length], due));
   });
   const seconds = (performance.now() - begunAt) / 1000;
   const requests = answered - answeredBefore;
@@ -232,7 +237,62 @@ async function fetch({ port, topic, endOffsets, maxBytes, ...job }) {
   return { seconds: (performance.now() - begun) / 1000, bytes: total };
 }
 
-const JOBS = { produce, fetch };
+/**
+ * Sends batches at a rate to a partition that is empty, and reads at its end with one request in flight on another connection.
+ *
+ * @returns milliseconds from when a batch was due to be sent until it has been read, sorted, after `warmMs` and for `ms`
+ */
+async function tail({ port, topic, perSecond, warmMs, ms, ...job }) {
+  const { count, bytes: batch } = buildBatch(job);
+  const request = requestFrame(PRODUCE, PRODUCE_VERSION, 1, produceBody(topic, 0, batch));
+  const errorAt = 8 + 4 + 2 + Buffer.byteLength(topic) + 4 + 4;
+  const recordsAt = 8 + 4 + 2 + 4 + 4 + 2 + Buffer.byteLength(topic) + 4 + PARTITION_HEAD;
+  const dueAt = [];
+  const latencies = [];
+  await new Promise((resolve, reject) => {
+    let read = 0; // batches
+    const begun = performance.now();
+    let stop = () => undefined;
+    const finish = (error) => {
+      stop();
+      for (const socket of [producer, consumer]) socket.destroy();
+      if (error === undefined) resolve();
+      else reject(error);
+    };
+    const ask = () => {
+      const wants = [{ topic, partition: 0, offset: read * count, maxBytes: 1 << 20 }];
+      consumer.write(requestFrame(FETCH, FETCH_VERSION, 1, fetchBody(wants, { maxWaitMs: 500, minBytes: 1 })));
+    };
+    const onFetched = (frame) => {
+      const now = performance.now();
+      const error = frame.readInt16BE(12) || frame.readInt16BE(recordsAt - PARTITION_HEAD + 4);
+      if (error !== 0) return finish(new Error(`Fetch was answered ${error}`));
+      const batches = Math.floor(Math.max(0, frame.readInt32BE(recordsAt - 4)) / batch.length);
+      for (const end = read + batches; read < end; read++) {
+        if (dueAt[read] - begun >= warmMs) latencies.push(now - dueAt[read]);
+      }
+      if (now - begun >= warmMs + ms) return finish();
+      ask();
+    };
+    const onProduced = (frame) => {
+      const error = frame.readInt16BE(errorAt);
+      if (error !== 0) finish(new Error(`Produce was answered ${error}`));
+    };
+    const producer = open(port, onProduced, finish);
+    const consumer = open(port, onFetched, finish);
+    consumer.once("connect", ask);
+    producer.once("connect", () => {
+      stop = atRate(perSecond, (due) => {
+        dueAt.push(due);
+        producer.write(request);
+      });
+    });
+  });
+  latencies.sort((a, b) => a - b);
+  return { p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) };
+}
+
+const JOBS = { produce, fetch, tail };
 
 process.once("message", ({ kind, ...job }) => {
   JOBS[kind](job).then(

@@ -23,7 +23,7 @@ export function tableOf(samples, targets) {
   });
 }
 
-function figure(value) {
+export function figure(value) {
   if (value >= 100) return value.toFixed(0);
   return value >= 10 ? value.toFixed(1) : value.toFixed(2);
 }
@@ -33,8 +33,13 @@ export function printTable(title, rows, targets, rounds) {
     spread === undefined ? "-" : `${figure(spread.min)} / ${figure(spread.median)} / ${figure(spread.max)}`;
   const head = [`${title}, ${rounds} rounds: min / median / max`, ...targets, "ratio"];
   const lines = rows.map((row) => [row.name, ...targets.map((t) => cell(row[t])), row.ratio?.toFixed(2) ?? ""]);
-  const widths = head.map((_, i) => Math.max(...[head, ...lines].map((line) => line[i].length)));
-  for (const line of [head, ...lines]) {
+  writeTable([head, ...lines]);
+}
+
+/** The first column to the left, the others to the right. */
+export function writeTable(lines) {
+  const widths = lines[0].map((_, i) => Math.max(...lines.map((line) => line[i].length)));
+  for (const line of lines) {
     const cells = line.map((text, i) => (i === 0 ? text.padEnd(widths[i]) : text.padStart(widths[i])));
     process.stdout.write(`${cells.join("   ")}\n`);
   }
