@@ -1,6 +1,7 @@
 // @samsa/client in consumer groups of both protocols: alone, beside Java's consumer in one group, and as Kafka's command for groups sees them.
 import { toolArguments } from "../apache-kafka/kafka.mjs";
 import { until } from "../lib/bare-client.mjs";
+import { CHAOS_BROKER, GroupChaos } from "../lib/group-chaos.mjs";
 import { JavaMember, OurMember } from "../lib/group-members.mjs";
 import { expect } from "../lib/harness.mjs";
 import { runProgram } from "../lib/process.mjs";
@@ -8,12 +9,6 @@ import { Kafka } from "../../packages/client/dist/index.js";
 
 const PARTITIONS = 6;
 const RECORDS = 60;
-const FAST = {
-  "group.initial.rebalance.delay.ms": 300,
-  "offsets.topic.num.partitions": 5,
-  "group.consumer.min.heartbeat.interval.ms": 500,
-  "group.consumer.heartbeat.interval.ms": 500,
-};
 const LIMIT = { limitMs: 45_000, pauseMs: 50 };
 const CLASSIC = { heartbeatIntervalMs: 500, sessionTimeoutMs: 10_000 };
 const JAVA_CLASSIC = { "heartbeat.interval.ms": 500, "session.timeout.ms": 10_000 };
@@ -54,8 +49,8 @@ export const suite = {
   title: "@samsa/client in groups",
   needs: ["java"],
 
-  async run({ check, startBroker }) {
-    const broker = await startBroker(FAST);
+  async run({ check, startBroker, full, scratch, seed }) {
+    const broker = await startBroker(CHAOS_BROKER);
     const { bootstrap } = broker;
     const kafka = new Kafka({ bootstrapServers: bootstrap });
     try {
@@ -64,6 +59,26 @@ export const suite = {
       for (const kind of KINDS) {
         if (kind.name === "consumer" && !hasConsumerProtocol) continue;
         await withKind(kind, { check, bootstrap, kafka });
+      }
+      const chaotic = hasConsumerProtocol ? ["cooperative", "consumer"] : ["cooperative"];
+      for (const protocol of chaotic) {
+        await check(
+          `members of a group (${protocol}) are killed, paused and restarted, and every record is handled`,
+          async () => {
+            const sizes = full
+              ? { members: 10, partitions: 20, seconds: 90 }
+              : { members: 4, partitions: 8, seconds: 12 };
+            await new GroupChaos({
+              bootstrap,
+              dir: scratch,
+              protocol,
+              ...sizes,
+              recordsPerSecond: 300,
+              seed,
+              name: protocol,
+            }).run();
+          },
+        );
       }
     } finally {
       await kafka.close();

@@ -5,10 +5,13 @@ export interface Brokers extends AsyncDisposable {
   readonly bootstrapServers: string;
 }
 
+/** Nobody waits for members that might come a moment later. */
+const CONFIG = { "group.initial.rebalance.delay.ms": "0" };
+
 /** The brokers that BOOTSTRAP_SERVERS names, or else one in this process and in memory, which ends with the example. */
 export async function brokers(): Promise<Brokers> {
   const named = process.env["BOOTSTRAP_SERVERS"];
-  if (named === undefined || named === "") return await startBroker({ port: 0, dataDir: "memory" });
+  if (named === undefined || named === "") return await startBroker({ port: 0, dataDir: "memory", properties: CONFIG });
   return { bootstrapServers: named, [Symbol.asyncDispose]: () => Promise.resolve() };
 }
 
