@@ -88,7 +88,10 @@ class Play {
           }
         });
       case "describe":
-        this.#lookups.push(() => ({ kind: "described", topics: new Map([["t", { partitionCount: PARTITIONS.length }]]) }));
+        this.#lookups.push(() => ({
+          kind: "described",
+          topics: new Map([["t", { partitionCount: PARTITIONS.length }]]),
+        }));
         return;
       case "resolve":
         this.#lookups.push(() => ({ kind: "resolved", names: new Map([[TOPIC_ID, "t"]]) }));
@@ -270,7 +273,13 @@ function disturb(play: Play, what: number, number: number): void {
     case 3:
     case 4:
     case 5:
-      return play.answer(content(PARTITIONS.filter((p) => ((number >> p) & 1) === 1), 1 + (number % 40)), number);
+      return play.answer(
+        content(
+          PARTITIONS.filter((p) => ((number >> p) & 1) === 1),
+          1 + (number % 40),
+        ),
+        number,
+      );
     case 6:
       return play.answer((request) => refusal(request, PASSING[number % PASSING.length] ?? 0), number);
     case 7:
@@ -302,7 +311,9 @@ function refusal(request: MemberRequest, errorCode: number): MemberResponse {
       return LeaveGroupResponse.create({ errorCode });
     case "consumer-group-heartbeat": {
       const isClassic = errorCode === ErrorCode.ILLEGAL_GENERATION || errorCode === ErrorCode.REBALANCE_IN_PROGRESS;
-      return ConsumerGroupHeartbeatResponse.create({ errorCode: isClassic ? ErrorCode.FENCED_MEMBER_EPOCH : errorCode });
+      return ConsumerGroupHeartbeatResponse.create({
+        errorCode: isClassic ? ErrorCode.FENCED_MEMBER_EPOCH : errorCode,
+      });
     }
   }
 }
