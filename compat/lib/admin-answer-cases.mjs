@@ -8,6 +8,24 @@ const set = (name, value, configOperation = SET) => ({ name, value, configOperat
 const resource = (resourceType, resourceName, configs) => ({ resourceType, resourceName, configs });
 const change = (resources, more = {}) => ({ resources, validateOnly: true, ...more });
 const topicsOf = (...names) => names.map((name) => ({ name }));
+const ZERO = "AAAAAAAAAAAAAAAAAAAAAA";
+const NOWHERE = "bm8tc3VjaC10b3BpYy1pZA"; // an id that nobody has
+const NEW_VOTER = {
+  clusterId: null,
+  timeoutMs: 3000,
+  voterId: 7,
+  voterDirectoryId: NOWHERE,
+  listeners: [{ name: "CONTROLLER", host: "127.0.0.1", port: 1 }],
+  ackWhenCommitted: true,
+};
+const PUSH = {
+  clientInstanceId: NOWHERE,
+  subscriptionId: 1,
+  terminating: false,
+  compressionType: 0,
+  metrics: new Uint8Array(0),
+};
+const IN_NO_TIME = { name: "in-no-time", numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] };
 const grow = (name, count, assignments = null) => ({ name, count, assignments });
 
 /** What is wrong with single entries, for both ways to change them. */
@@ -420,9 +438,67 @@ export const ADMIN_CASES = [
     ["no name", [{ name: "" }]],
   ].map(([what, users]) => ["DescribeUserScramCredentials", what, () => ({ users })]),
 
+  ...[
+    ["a new one that cannot be reached", {}],
+    ["the only one", { voterId: 1 }],
+    ["of another cluster", { clusterId: "another" }],
+    ["without a directory", { voterDirectoryId: ZERO }],
+    ["without an address", { listeners: [] }],
+    ["with an address for another listener", { listeners: [{ name: "OTHER", host: "localhost", port: 1 }] }],
+    ["with a negative id", { voterId: -1 }],
+  ].map(([what, more]) => ["AddRaftVoter", what, () => ({ ...NEW_VOTER, ...more })]),
+  ...[
+    ["one that is none", {}],
+    ["of another cluster", { clusterId: "another" }],
+    ["without a directory", { voterDirectoryId: ZERO }],
+    ["with a negative id", { voterId: -1 }],
+    ["the only one, with another directory", { voterId: 1 }],
+    ["the only one", { voterId: 1 }, true],
+  ].map(([what, more, isSelf]) => [
+    "RemoveRaftVoter",
+    what,
+    (ids) => ({
+      clusterId: null,
+      voterId: 7,
+      voterDirectoryId: isSelf === true ? ids.$voterDirectory : NOWHERE,
+      ...more,
+    }),
+  ]),
+
+  [
+    "DescribeQuorum",
+    "another topic",
+    () => ({ topics: [{ topicName: "alpha", partitions: [{ partitionIndex: 0 }] }] }),
+  ],
+
+  ["GetTelemetrySubscriptions", "an id that is told", () => ({ clientInstanceId: NOWHERE })],
+  ["GetTelemetrySubscriptions", "the same at once", () => ({ clientInstanceId: NOWHERE })],
+  ...[
+    ["no id", { clientInstanceId: ZERO }],
+    ["another subscription than was told", {}],
+    ["the same at once", {}],
+    ["the last one, of another subscription", { terminating: true }],
+  ].map(([what, more]) => ["PushTelemetry", what, () => ({ ...PUSH, ...more })]),
+
+  ...[0, -1].flatMap((timeoutMs) => [
+    ["CreateTopics", `in ${timeoutMs} ms`, () => ({ timeoutMs, topics: [IN_NO_TIME] })],
+    ["DeleteTopics", `in ${timeoutMs} ms`, (_ids, version) => inNoTime(version, timeoutMs)],
+    [
+      "CreatePartitions",
+      `in ${timeoutMs} ms`,
+      () => ({ timeoutMs, topics: [{ name: "alpha", count: 9, assignments: null }] }),
+    ],
+    ["ElectLeaders", `in ${timeoutMs} ms`, () => ({ timeoutMs, electionType: 0, topicPartitions: null })],
+  ]),
+
   ["UnregisterBroker", "one that is none", () => ({ brokerId: 9 })],
   ["UnregisterBroker", "a negative one", () => ({ brokerId: -1 })],
 ];
+
+function inNoTime(version, timeoutMs) {
+  if (version >= 6) return { timeoutMs, topics: [{ name: "alpha", topicId: ZERO }] };
+  return { timeoutMs, topicNames: ["alpha"] };
+}
 
 function elect(electionType, topicPartitions) {
   return { electionType, topicPartitions, timeoutMs: 9000 };

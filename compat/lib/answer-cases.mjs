@@ -33,9 +33,14 @@ export const API_KEYS = {
   AlterClientQuotas: 49,
   DescribeUserScramCredentials: 50,
   AlterUserScramCredentials: 51,
+  DescribeQuorum: 55,
   UpdateFeatures: 57,
   DescribeCluster: 60,
   DescribeProducers: 61,
+  GetTelemetrySubscriptions: 71,
+  PushTelemetry: 72,
+  AddRaftVoter: 80,
+  RemoveRaftVoter: 81,
   UnregisterBroker: 64,
   ListConfigResources: 74,
   DescribeTopicPartitions: 75,
@@ -123,6 +128,9 @@ export async function prepare(ask) {
   await until(async () => (await askProducerId()).errorCode); // it loads its first block of ids when it is asked for one
   const { results } = await ask("DescribeLogDirs", 5, { topics: null });
   ids.$logDir = results[0].logDir;
+  const quorum = { topics: [{ topicName: "__cluster_metadata", partitions: [{ partitionIndex: 0 }] }] };
+  const { topics: described } = await ask("DescribeQuorum", 2, quorum);
+  ids.$voterDirectory = described[0].partitions[0].currentVoters[0].replicaDirectoryId;
   return ids;
 }
 

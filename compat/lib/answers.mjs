@@ -44,7 +44,9 @@ export async function collectAnswers(port) {
   const ids = await prepare(ask);
   const answers = [];
   for (const [api, what, fieldsOf] of CASES) {
-    const { minVersion, maxVersion } = apiKeys.find(({ apiKey }) => apiKey === API_KEYS[api]);
+    // What is served without being advertised is asked for in every version that there is.
+    const everyVersion = { minVersion: 0, maxVersion: codecs[api].request.highestVersion };
+    const { minVersion, maxVersion } = apiKeys.find(({ apiKey }) => apiKey === API_KEYS[api]) ?? everyVersion;
     const lowest = Math.max(minVersion, codecs[api].request.lowestVersion);
     for (let version = lowest; version <= maxVersion; version++) {
       const fields = fieldsOf(ids, version);
@@ -73,6 +75,7 @@ const CHANGING = new Set([
   "logAppendTimeMs",
   "finalizedFeaturesEpoch",
   "sessionId",
+  "subscriptionId",
 ]);
 const TEXTS = new Set(["errorMessage", "batchIndexErrorMessage", "documentation"]);
 const NO_VALUES = new Set([null, -1, "", "AAAAAAAAAAAAAAAAAAAAAA"]);

@@ -48,6 +48,10 @@ import { alterUserScramCredentials } from "./handlers/alter-user-scram-credentia
 import { describeUserScramCredentials } from "./handlers/describe-user-scram-credentials.ts";
 import { txnOffsetCommit } from "./handlers/txn-offset-commit.ts";
 import { writeTxnMarkers } from "./handlers/write-txn-markers.ts";
+import { addRaftVoter } from "./handlers/add-raft-voter.ts";
+import { removeRaftVoter } from "./handlers/remove-raft-voter.ts";
+import { getTelemetrySubscriptions } from "./handlers/get-telemetry-subscriptions.ts";
+import { pushTelemetry } from "./handlers/push-telemetry.ts";
 import type { ApiEndpoint } from "./request-dispatcher.ts";
 import { endpoint } from "./request-dispatcher.ts";
 
@@ -103,4 +107,8 @@ export const API_ENDPOINTS: readonly ApiEndpoint[] = [
   endpoint(consumerGroupDescribe),
   endpoint(listConfigResources),
   endpoint(describeTopicPartitions),
+  endpoint(addRaftVoter),
+  endpoint(getTelemetrySubscriptions),
+  endpoint(pushTelemetry),
+  endpoint(removeRaftVoter),
 ];

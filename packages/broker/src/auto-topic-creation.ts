@@ -7,10 +7,15 @@ import {
 import type { CreateTopicsResponse } from "@samsa/protocol/messages/create-topics-response";
 import type { BrokerConfig } from "@samsa/metadata";
 
+/** Counts the partitions that are made. @throws KafkaError THROTTLING_QUOTA_EXCEEDED */
+export type PartitionQuota = (partitions: number) => void;
+
 export interface AutoTopicCreationOptions {
   readonly config: BrokerConfig;
-  readonly createTopics: (request: CreateTopicsRequest) => Promise<CreateTopicsResponse>;
+  readonly createTopics: (request: CreateTopicsRequest, quota: PartitionQuota) => Promise<CreateTopicsResponse>;
 }
+
+const AGAIN: ReadonlySet<number> = new Set([ErrorCode.TOPIC_ALREADY_EXISTS, ErrorCode.THROTTLING_QUOTA_EXCEEDED]);
 
 /**
  * Topics made because someone asked for their metadata (`auto.create.topics.enable`). Each name is asked for once at a time, and
@@ -28,11 +33,11 @@ export class AutoTopicCreation {
     return this.#options.config.boolean("auto.create.topics.enable");
   }
 
-  /** Makes the topics that are missing; returns what each name was answered. */
-  async createTopics(names: readonly string[]): Promise<ReadonlyMap<string, ErrorCode>> {
+  /** Makes the topics that are missing, for a client with this quota; returns what each name was answered. */
+  async createTopics(names: readonly string[], quota: PartitionQuota): Promise<ReadonlyMap<string, ErrorCode>> {
     const mine = names.filter((name) => !this.#inFlight.has(name));
     if (mine.length > 0) {
-      const created = this.#create(mine).finally(() => {
+      const created = this.#create(mine, quota).finally(() => {
         for (const name of mine) this.#inFlight.delete(name);
       });
       for (const name of mine) this.#inFlight.set(name, created);
@@ -42,13 +47,14 @@ export class AutoTopicCreation {
     return new Map(answers.flatMap((codes) => [...codes]));
   }
 
-  async #create(names: readonly string[]): Promise<ReadonlyMap<string, ErrorCode>> {
+  async #create(names: readonly string[], quota: PartitionQuota): Promise<ReadonlyMap<string, ErrorCode>> {
     const topics = names.map((name) =>
       createCreateTopicsRequestCreatableTopic({ name, numPartitions: -1, replicationFactor: -1 }),
     );
-    const response = await this.#options.createTopics(CreateTopicsRequestCodec.create({ topics }));
+    const response = await this.#options.createTopics(CreateTopicsRequestCodec.create({ topics }), quota);
     // Someone else was quicker: there is a topic, and that is what was wanted.
-    const codeOf = (code: number) => (code === ErrorCode.TOPIC_ALREADY_EXISTS ? ErrorCode.NONE : code) as ErrorCode;
+    // Who has made too many is told that there is none yet, as in Kafka: clients ask again.
+    const codeOf = (code: number) => (AGAIN.has(code) ? ErrorCode.NONE : code) as ErrorCode;
     return new Map(response.topics.map(({ name, errorCode }) => [name, codeOf(errorCode)]));
   }
 }

@@ -5,6 +5,7 @@ import type { BrokerConfig } from "@samsa/metadata";
 import type { ReplicaManager } from "@samsa/replication";
 import type { AutoTopicCreation } from "./auto-topic-creation.ts";
 import type { InternalTopicCreation } from "./internal-topics.ts";
+import type { ClientMetricsManager } from "./client-telemetry/client-metrics-manager.ts";
 import type { FetchSessionCache } from "./fetch-session/fetch-session-cache.ts";
 import type { Logger } from "./logger.ts";
 import type { BrokerMetrics } from "./metrics/broker-metrics.ts";
@@ -34,12 +35,13 @@ export interface BrokerServices {
   readonly quotas: QuotaManagers;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly clientMetrics: ClientMetricsManager;
   /** Counts what is done. None: nobody asks. */
   readonly metrics?: BrokerMetrics | undefined;
   /** Sees every request before its handler. None: as it should be outside of tests. */
   readonly probe?: RequestProbe | undefined;
   /** What the ApiVersions answer lists. */
-  readonly servedApis: readonly ServedApi[];
+  readonly servedApis: () => readonly ServedApi[];
 }
 
 export interface ServedApi {

@@ -2,10 +2,13 @@ import type { Clock, Connection, ConnectionHandler, InvariantError, Random, Time
 import type { QuorumController } from "@samsa/controller";
 import type { BrokerConfig } from "@samsa/metadata";
 import { isAlive } from "@samsa/metadata";
+import { ApiKey } from "@samsa/protocol";
 import type { ReplicaManager } from "@samsa/replication";
 import { API_ENDPOINTS } from "./api-endpoints.ts";
 import { AutoTopicCreation } from "./auto-topic-creation.ts";
 import { ClientConnection } from "./client-connection.ts";
+import type { ClientMetricsReceiver } from "./client-telemetry/client-metrics-manager.ts";
+import { ClientMetricsManager } from "./client-telemetry/client-metrics-manager.ts";
 import { ConnectionAcceptor } from "./connection-acceptor.ts";
 import { FetchSessionCache } from "./fetch-session/fetch-session-cache.ts";
 import { GroupCoordinatorService } from "./group-coordinator-service.ts";
@@ -24,6 +27,10 @@ import type { RequestProbe } from "./request-probe.ts";
 import { TransactionCoordinatorService } from "./transaction-coordinator-service.ts";
 import { TransactionVerifier } from "./transaction-verification.ts";
 import { writeTxnMarkers } from "./write-txn-markers.ts";
+
+const ALL_APIS = API_ENDPOINTS.map(({ advertised }) => advertised);
+const TELEMETRY: readonly number[] = [ApiKey.GetTelemetrySubscriptions, ApiKey.PushTelemetry];
+const APIS_WITHOUT_TELEMETRY = ALL_APIS.filter(({ apiKey }) => !TELEMETRY.includes(apiKey));
 
 /** How long a stop waits for clients to take their last answers. */
 const DRAIN_TIMEOUT_MS = 2000;
@@ -50,6 +57,8 @@ export interface BrokerOptions {
   readonly mostConnections?: number;
   /** Counts what is done. Default: nothing is counted. */
   readonly metrics?: BrokerMetrics;
+  /** Takes the metrics that clients push. */
+  readonly clientMetricsReceiver?: ClientMetricsReceiver | undefined;
   /** Stands in front of the handlers, for tests. */
   readonly probe?: RequestProbe;
   /** A promise of our own code was broken; the process must stop. */
@@ -70,6 +79,7 @@ export class Broker {
   readonly #memory: RequestMemory;
   #check: Timer | undefined;
   readonly #fetchSessions: FetchSessionCache;
+  readonly clientMetrics: ClientMetricsManager;
   #whenEmpty: (() => void) | undefined;
   #isDraining = false;
 
@@ -100,9 +110,19 @@ export class Broker {
       maxSessions: config.number("max.incremental.fetch.session.cache.slots"),
       random,
     });
+    this.clientMetrics = new ClientMetricsManager({
+      clock,
+      random,
+      configs: () => options.metadata.image.configs,
+      maxBytes: () => config.number("telemetry.max.bytes"),
+      receiver: options.clientMetricsReceiver,
+    });
     this.#dispatcher = new RequestDispatcher(API_ENDPOINTS, {
       ...options,
-      autoTopicCreation: new AutoTopicCreation({ config, createTopics: (request) => controller.createTopics(request) }),
+      autoTopicCreation: new AutoTopicCreation({
+        config,
+        createTopics: (request, quota) => controller.createTopics(request, quota),
+      }),
       internalTopics: new InternalTopicCreation({
         config,
         aliveBrokers: () => [...options.metadata.image.cluster.brokers.values()].filter(isAlive).length,
@@ -114,7 +134,8 @@ export class Broker {
       producerIds,
       fetchSessions: this.#fetchSessions,
       quotas: this.#quotas,
-      servedApis: API_ENDPOINTS.map(({ advertised }) => advertised),
+      clientMetrics: this.clientMetrics,
+      servedApis: () => (this.clientMetrics.isAdvertised ? ALL_APIS : APIS_WITHOUT_TELEMETRY),
     });
   }
 

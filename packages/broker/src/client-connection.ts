@@ -73,6 +73,7 @@ export class ClientConnection implements ConnectionHandler {
     this.#context = {
       listenerName: options.listenerName,
       clientAddress: options.connection.remoteAddress,
+      clientSoftware: { name: "unknown", version: "unknown" },
       user: ANONYMOUS,
       onDisconnect: (callback) => this.#onDisconnect(callback),
     };

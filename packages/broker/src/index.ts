@@ -2,6 +2,7 @@ export { API_ENDPOINTS } from "./api-endpoints.ts";
 export { CloseConnectionError, NO_RESPONSE } from "./api-handler.ts";
 export { Broker } from "./broker.ts";
 export type { BrokerOptions } from "./broker.ts";
+export type { ClientMetricsPayload, ClientMetricsReceiver } from "./client-telemetry/client-metrics-manager.ts";
 export type { Logger } from "./logger.ts";
 export { BrokerMetrics } from "./metrics/broker-metrics.ts";
 export type { ApiMetrics, TopicCounters } from "./metrics/broker-metrics.ts";

@@ -1,6 +1,10 @@
 import type { MetadataBatch, MetadataRecord, Snapshot, SnapshotId } from "@samsa/metadata";
+import type { AddRaftVoterRequest } from "@samsa/protocol/messages/add-raft-voter-request";
+import type { AddRaftVoterResponse } from "@samsa/protocol/messages/add-raft-voter-response";
 import type { DescribeQuorumRequest } from "@samsa/protocol/messages/describe-quorum-request";
 import type { DescribeQuorumResponse } from "@samsa/protocol/messages/describe-quorum-response";
+import type { RemoveRaftVoterRequest } from "@samsa/protocol/messages/remove-raft-voter-request";
+import type { RemoveRaftVoterResponse } from "@samsa/protocol/messages/remove-raft-voter-response";
 
 export interface LeaderAndEpoch {
   /** -1 while there is no leader. */
@@ -51,6 +55,9 @@ export interface MetadataLog {
   createSnapshot(id: SnapshotId, lastContainedLogTimeMs: number, records: Iterable<MetadataRecord>): Promise<void>;
   /** Who votes, who follows, and how far they have come. */
   describeQuorum(request: DescribeQuorumRequest): Promise<DescribeQuorumResponse>;
+  /** Has a node vote that does not yet (KIP-853). */
+  addRaftVoter(request: AddRaftVoterRequest): Promise<AddRaftVoterResponse>;
+  removeRaftVoter(request: RemoveRaftVoterRequest): Promise<RemoveRaftVoterResponse>;
   /** Waits for what was appended. */
   close(): Promise<void>;
 }

@@ -2,6 +2,10 @@ import type { Random, Uuid } from "@samsa/base";
 import { ErrorCode, InvariantError, KafkaError, randomUuid } from "@samsa/base";
 import type { BrokerConfig, Endpoint, MetadataImage, MetadataPublisher, MetadataRecord } from "@samsa/metadata";
 import { MetadataDelta } from "@samsa/metadata";
+import type { AddRaftVoterRequest } from "@samsa/protocol/messages/add-raft-voter-request";
+import type { AddRaftVoterResponse } from "@samsa/protocol/messages/add-raft-voter-response";
+import type { RemoveRaftVoterRequest } from "@samsa/protocol/messages/remove-raft-voter-request";
+import type { RemoveRaftVoterResponse } from "@samsa/protocol/messages/remove-raft-voter-response";
 import type { AlterClientQuotasRequest } from "@samsa/protocol/messages/alter-client-quotas-request";
 import type { AlterClientQuotasResponse } from "@samsa/protocol/messages/alter-client-quotas-response";
 import type { AlterConfigsRequest } from "@samsa/protocol/messages/alter-configs-request";
@@ -115,6 +119,14 @@ export class QuorumController {
   /** Who votes, who follows, and how far they have come. */
   describeQuorum(request: DescribeQuorumRequest): Promise<DescribeQuorumResponse> {
     return this.#options.metadataLog.describeQuorum(request);
+  }
+
+  addRaftVoter(request: AddRaftVoterRequest): Promise<AddRaftVoterResponse> {
+    return this.#options.metadataLog.addRaftVoter(request);
+  }
+
+  removeRaftVoter(request: RemoveRaftVoterRequest): Promise<RemoveRaftVoterResponse> {
+    return this.#options.metadataLog.removeRaftVoter(request);
   }
 
   /** The image that was last published. */

@@ -148,7 +148,8 @@ test("a formatting that was interrupted is begun anew", async () => {
 
 test("a directory of a quorum with other voters is refused in one line", async () => {
   const disk = await kafkasDirectory("stopped");
-  const open = (nodeId: number, directoryId: Uuid) => SingleVoterQuorum.open({ ...ports(disk), nodeId, directoryId });
+  const open = (nodeId: number, directoryId: Uuid) =>
+    SingleVoterQuorum.open({ ...ports(disk), nodeId, directoryId, clusterId: "" });
   await assert.rejects(open(1, uuid(3)), {
     codeName: "INVALID_VOTER_KEY",
     message: /^the quorum of \/data is made of 1 \(/,

@@ -4,9 +4,14 @@ import type { UnifiedLog } from "@samsa/log";
 import type { MetadataBatch, MetadataRecord, SnapshotId } from "@samsa/metadata";
 import { bootstrapRecords, decodeMetadataBatch, encodeSnapshot, serializeMetadataRecord } from "@samsa/metadata";
 import { RecordBatch } from "@samsa/protocol";
+import { ApiVersionsResponse } from "@samsa/protocol/messages/api-versions-response";
+import type { AddRaftVoterRequest } from "@samsa/protocol/messages/add-raft-voter-request";
+import type { AddRaftVoterResponse } from "@samsa/protocol/messages/add-raft-voter-response";
+import type { RemoveRaftVoterRequest } from "@samsa/protocol/messages/remove-raft-voter-request";
+import type { RemoveRaftVoterResponse } from "@samsa/protocol/messages/remove-raft-voter-response";
 import type { DescribeQuorumRequest } from "@samsa/protocol/messages/describe-quorum-request";
 import type { DescribeQuorumResponse } from "@samsa/protocol/messages/describe-quorum-response";
-import type { RaftConfig } from "@samsa/raft";
+import type { RaftConfig, RaftRequest } from "@samsa/raft";
 import { DEFAULT_RAFT_CONFIG, KafkaRaft, RaftDriver, VoterSet } from "@samsa/raft";
 import type { MetadataLog, MetadataLogListener } from "./metadata-log.ts";
 import type { MetadataLogLocation, RecoveredBatch, RecoveredMetadataLog } from "./metadata-log-recovery.ts";
@@ -25,6 +30,8 @@ const CHECKPOINT_INTERVAL_RECORDS = 1000;
 export interface SingleVoterQuorumOptions extends MetadataLogLocation {
   readonly nodeId: number;
   readonly directoryId: Uuid;
+  /** What requests about the quorum are held against. */
+  readonly clusterId: string;
   /** `controller.quorum.*`; Kafka's defaults when left out. */
   readonly raftConfig?: Partial<RaftConfig>;
   /** `metadata.max.retention.bytes`: log and snapshots; the oldest snapshots go beyond. 100 MiB when left out. */
@@ -91,7 +98,7 @@ export class SingleVoterQuorum implements MetadataLog {
       log: this.#replicated,
       writeQuorumState: (bytes) => stateFile.write(bytes),
       // There is nobody else. A quorum of many has a channel here, and nothing else of its own.
-      channel: { send: () => undefined },
+      channel: { send: (correlationId, _destination, request) => this.#refuseToSend(correlationId, request) },
       listener: {
         onAppend: (bytes, _baseOffset, endOffset) => this.#pending.push({ endOffset, bytes, batch: this.#own }),
         onTruncate: () => undefined,
@@ -180,6 +187,18 @@ export class SingleVoterQuorum implements MetadataLog {
     throw new Error("the answer to another question");
   }
 
+  async addRaftVoter(request: AddRaftVoterRequest): Promise<AddRaftVoterResponse> {
+    const response = await this.#driver.request({ api: "AddRaftVoter", message: request });
+    if (response.api === "AddRaftVoter") return response.message;
+    throw new Error("the answer to another question");
+  }
+
+  async removeRaftVoter(request: RemoveRaftVoterRequest): Promise<RemoveRaftVoterResponse> {
+    const response = await this.#driver.request({ api: "RemoveRaftVoter", message: request });
+    if (response.api === "RemoveRaftVoter") return response.message;
+    throw new Error("the answer to another question");
+  }
+
   /** Snapshots are written one after the other; one that is not newer than the last is not. */
   createSnapshot(id: SnapshotId, lastContainedLogTimeMs: number, records: Iterable<MetadataRecord>): Promise<void> {
     if (this.#isClosed || id.endOffset <= (this.#raft.latestSnapshot?.offset ?? 0)) return Promise.resolve();
@@ -206,6 +225,13 @@ export class SingleVoterQuorum implements MetadataLog {
     // What failed before is known to the listener; a stop after it leaves the last checkpoint that was written.
     if (this.#log.failure === undefined && this.#failure === undefined) await this.#checkpoint();
     await this.#log.close();
+  }
+
+  /** Who is to vote as well cannot be reached from here, and Kafka's answer to that is this one. */
+  #refuseToSend(correlationId: number, request: RaftRequest): void {
+    if (request.api !== "ApiVersions") return;
+    const message = ApiVersionsResponse.create({ errorCode: ErrorCode.BROKER_NOT_AVAILABLE });
+    void Promise.resolve().then(() => this.#driver.response(correlationId, { api: "ApiVersions", message }));
   }
 
   /** Resolves when this node leads, and what came before its epoch is committed. */
@@ -285,7 +311,7 @@ export class SingleVoterQuorum implements MetadataLog {
 }
 
 function createRaft(
-  { nodeId, directoryId, clock, random, raftConfig }: SingleVoterQuorumOptions,
+  { nodeId, directoryId, clusterId, clock, random, raftConfig }: SingleVoterQuorumOptions,
   { log, controlRecords, snapshots }: RecoveredMetadataLog,
   quorumState: ConstructorParameters<typeof KafkaRaft>[1]["quorumState"],
 ): KafkaRaft {
@@ -300,7 +326,7 @@ function createRaft(
   return new KafkaRaft(
     {
       localKey: { id: nodeId, directoryId },
-      clusterId: "",
+      clusterId,
       endpoints: [],
       listenerName: "CONTROLLER",
       staticVoters: new VoterSet([self]), // until the log says so itself, from kraft.version 1 on

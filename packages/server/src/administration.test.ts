@@ -1,16 +1,25 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ErrorCode } from "@samsa/base";
+import type { Uuid } from "@samsa/base";
+import { ErrorCode, ZERO_UUID } from "@samsa/base";
+import { AddRaftVoterRequest } from "@samsa/protocol/messages/add-raft-voter-request";
+import { AddRaftVoterResponse } from "@samsa/protocol/messages/add-raft-voter-response";
 import { CreatePartitionsRequest } from "@samsa/protocol/messages/create-partitions-request";
 import { CreatePartitionsResponse } from "@samsa/protocol/messages/create-partitions-response";
+import { CreateTopicsRequest } from "@samsa/protocol/messages/create-topics-request";
+import { CreateTopicsResponse } from "@samsa/protocol/messages/create-topics-response";
 import { DescribeProducersRequest } from "@samsa/protocol/messages/describe-producers-request";
 import { DescribeProducersResponse } from "@samsa/protocol/messages/describe-producers-response";
+import { DescribeQuorumRequest } from "@samsa/protocol/messages/describe-quorum-request";
+import { DescribeQuorumResponse } from "@samsa/protocol/messages/describe-quorum-response";
 import { DescribeTopicPartitionsRequest } from "@samsa/protocol/messages/describe-topic-partitions-request";
 import { DescribeTopicPartitionsResponse } from "@samsa/protocol/messages/describe-topic-partitions-response";
 import { IncrementalAlterConfigsRequest } from "@samsa/protocol/messages/incremental-alter-configs-request";
 import { IncrementalAlterConfigsResponse } from "@samsa/protocol/messages/incremental-alter-configs-response";
 import { ListConfigResourcesRequest } from "@samsa/protocol/messages/list-config-resources-request";
 import { ListConfigResourcesResponse } from "@samsa/protocol/messages/list-config-resources-response";
+import { RemoveRaftVoterRequest } from "@samsa/protocol/messages/remove-raft-voter-request";
+import { RemoveRaftVoterResponse } from "@samsa/protocol/messages/remove-raft-voter-response";
 import { UnregisterBrokerRequest } from "@samsa/protocol/messages/unregister-broker-request";
 import { UnregisterBrokerResponse } from "@samsa/protocol/messages/unregister-broker-response";
 import { fetch, produce } from "./testing/produce-and-fetch.ts";
@@ -37,7 +46,10 @@ async function alter(broker: TestBroker, resourceType: number, resourceName: str
 test("a partition that is added takes records at once", async () => {
   await using broker = await startTestBroker();
   await broker.createTopic("orders");
-  const request = CreatePartitionsRequest.create({ topics: [{ name: "orders", count: 3, assignments: null }] });
+  const request = CreatePartitionsRequest.create({
+    timeoutMs: 30_000,
+    topics: [{ name: "orders", count: 3, assignments: null }],
+  });
   const response = await broker.client.request(CreatePartitionsRequest, CreatePartitionsResponse, 3, request);
   assert.equal(response.results[0]?.errorCode, ErrorCode.NONE);
   const answer = await produce(broker.client, batchOf(["a"]), { topic: "orders", partition: 2 });
@@ -140,4 +152,48 @@ test("a running broker does not forget itself", async () => {
     );
   assert.equal((await ask(1)).errorCode, ErrorCode.INVALID_REQUEST);
   assert.equal((await ask(2)).errorCode, ErrorCode.BROKER_ID_NOT_REGISTERED);
+});
+
+test("a request that has no time is refused before anything is decided", async () => {
+  await using broker = await startTestBroker();
+  const wish = { name: "orders", numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] };
+  const request = CreateTopicsRequest.create({ timeoutMs: 0, topics: [wish] });
+  const { topics } = await broker.client.request(CreateTopicsRequest, CreateTopicsResponse, 7, request);
+  assert.equal(topics[0]?.errorCode, ErrorCode.REQUEST_TIMED_OUT);
+  assert.deepEqual(broker.broker.topics(), []);
+});
+
+const VOTERS_CASES: readonly (readonly [what: string, fields: Partial<AddRaftVoterRequest>, code: number])[] = [
+  ["the only one", { voterId: 1 }, ErrorCode.DUPLICATE_VOTER],
+  ["one of another cluster", { clusterId: "another" }, ErrorCode.INCONSISTENT_CLUSTER_ID],
+  ["one without a directory", { voterDirectoryId: ZERO_UUID }, ErrorCode.INVALID_REQUEST],
+  ["one without an address", { listeners: [] }, ErrorCode.INVALID_REQUEST],
+  ["one that cannot be reached", {}, ErrorCode.REQUEST_TIMED_OUT],
+];
+for (const [what, fields, code] of VOTERS_CASES) {
+  test(`a quorum of one does not take as a voter ${what}`, async () => {
+    await using broker = await startTestBroker();
+    const request = AddRaftVoterRequest.create({
+      clusterId: null,
+      timeoutMs: 1000,
+      voterId: 7,
+      voterDirectoryId: "bm8tc3VjaC10b3BpYy1pZA" as Uuid,
+      listeners: [{ name: "CONTROLLER", host: "localhost", port: 1 }],
+      ...fields,
+    });
+    const answer = await broker.client.request(AddRaftVoterRequest, AddRaftVoterResponse, 1, request);
+    assert.equal(answer.errorCode, code, String(answer.errorMessage));
+  });
+}
+
+test("the last voter cannot be removed", async () => {
+  await using broker = await startTestBroker();
+  const quorum = DescribeQuorumRequest.create({
+    topics: [{ topicName: "__cluster_metadata", partitions: [{ partitionIndex: 0 }] }],
+  });
+  const { topics } = await broker.client.request(DescribeQuorumRequest, DescribeQuorumResponse, 2, quorum);
+  const voterDirectoryId = topics[0]?.partitions[0]?.currentVoters[0]?.replicaDirectoryId ?? ZERO_UUID;
+  const request = RemoveRaftVoterRequest.create({ clusterId: null, voterId: 1, voterDirectoryId });
+  const answer = await broker.client.request(RemoveRaftVoterRequest, RemoveRaftVoterResponse, 0, request);
+  assert.equal(answer.errorCode, ErrorCode.VOTER_NOT_FOUND);
 });

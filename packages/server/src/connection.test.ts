@@ -78,6 +78,10 @@ const SERVED = [
   "TxnOffsetCommit",
   "DescribeTransactions",
   "ListTransactions",
+  "AddRaftVoter",
+  "RemoveRaftVoter",
+  "ConsumerGroupHeartbeat",
+  "ConsumerGroupDescribe",
 ] as const;
 
 async function apiVersions(client: RawClient, version: number, fields: Partial<ApiVersionsRequest> = {}) {

@@ -1,3 +1,4 @@
+export type { ClientMetricsPayload, ClientMetricsReceiver } from "@samsa/broker";
 export { jsonText } from "@samsa/protocol";
 export type { Json } from "@samsa/protocol";
 export { canDump, dumpItemText } from "@samsa/log";

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ErrorCode } from "@samsa/base";
+import { ErrorCode, ZERO_UUID } from "@samsa/base";
+import { MetadataRequest } from "@samsa/protocol/messages/metadata-request";
+import { MetadataResponse } from "@samsa/protocol/messages/metadata-response";
 import { AlterClientQuotasRequest } from "@samsa/protocol/messages/alter-client-quotas-request";
 import { AlterClientQuotasResponse } from "@samsa/protocol/messages/alter-client-quotas-response";
 import {
@@ -117,4 +119,21 @@ test("who makes partitions faster than the quota is refused by version 6 and hel
   broker.clock.advance(5000);
   const older = await create(5, ["c"], 3);
   assert.deepEqual([older.topics[0]?.errorCode, older.throttleTimeMs], [ErrorCode.NONE, 3000]);
+});
+
+test("topics that are made because somebody asks for them count as well", async () => {
+  await using broker = await startTestBroker({ properties: { "auto.create.topics.enable": "true" } });
+  await setQuota(broker, "user", "controller_mutation_rate", 1);
+  const ask = async (...names: readonly string[]) => {
+    const request = MetadataRequest.create({ topics: names.map((name) => ({ name, topicId: ZERO_UUID })) });
+    const { topics } = await broker.client.request(MetadataRequest, MetadataResponse, 12, request);
+    return topics.map(({ errorCode }) => errorCode).sort((a, b) => a - b);
+  };
+  const many = Array.from({ length: 13 }, (_, index) => `topic-${index}`);
+  const { NONE, UNKNOWN_TOPIC_OR_PARTITION } = ErrorCode;
+  // Eleven seconds' worth may be spent at once, and the last of them may overdraw.
+  assert.deepEqual(await ask(...many), [...Array<number>(12).fill(NONE), UNKNOWN_TOPIC_OR_PARTITION]);
+  assert.deepEqual(await ask("later"), [UNKNOWN_TOPIC_OR_PARTITION]);
+  broker.clock.advance(5000);
+  assert.deepEqual(await ask("later"), [NONE]);
 });

@@ -1,6 +1,6 @@
 import type { Clock, Disk, Random, Transport } from "@samsa/base";
 import { InvariantError } from "@samsa/base";
-import type { Logger } from "@samsa/broker";
+import type { ClientMetricsReceiver, Logger } from "@samsa/broker";
 import { BrokerMetrics } from "@samsa/broker";
 import { SystemClock, SystemRandom, TcpTransport } from "@samsa/io";
 import { BrokerConfig } from "@samsa/metadata";
@@ -36,6 +36,8 @@ export interface StartBrokerOptions {
   readonly properties?: Readonly<Record<string, string>>;
   /** Serves `/metrics`, `/health/live` and `/health/ready` over HTTP on this port of 127.0.0.1; 0 takes any free one. Default: not. */
   readonly metricsPort?: number;
+  /** Takes the metrics that clients push (KIP-714); what it throws is answered with INVALID_RECORD. Default: they are counted, and dropped. */
+  readonly onClientMetrics?: ClientMetricsReceiver;
   /** Told what happens. Default: warnings and errors as JSON lines on stderr. */
   readonly logger?: Logger;
   /** `manualClock()` in the hands of a test: retention and time-outs without waiting. Default: the system's. */
@@ -162,7 +164,18 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
       : await startMetrics({ port: options.metricsPort ?? 0, metrics, ...sources }, stack);
   const probe = new EmbeddingProbe(clock, mostLogged(options), (id) => node?.metadata.image.topics.byId.get(id)?.name);
   const { clusterId } = options;
-  const parts = { config, storage, clusterId, listeners, clock, random, logger, mostConnections };
+  const clientMetricsReceiver = options.onClientMetrics;
+  const parts = {
+    config,
+    clientMetricsReceiver,
+    storage,
+    clusterId,
+    listeners,
+    clock,
+    random,
+    logger,
+    mostConnections,
+  };
   let nodeStack = new CloseStack();
   stack.defer(() => nodeStack.close());
   stack.defer(() => endpoint?.stops());

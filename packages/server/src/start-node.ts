@@ -1,6 +1,6 @@
 import type { Clock, Random, Uuid } from "@samsa/base";
 import { ErrorCode, KafkaError, randomUuid } from "@samsa/base";
-import type { BrokerMetrics, Logger, RequestProbe } from "@samsa/broker";
+import type { BrokerMetrics, ClientMetricsReceiver, Logger, RequestProbe } from "@samsa/broker";
 import { Broker, MetadataCache } from "@samsa/broker";
 import { prepareDataDirectories, QuorumController, raftConfigOf, SingleVoterQuorum } from "@samsa/controller";
 import { descriptorLimit } from "@samsa/io";
@@ -24,6 +24,7 @@ export interface NodeOptions {
   readonly logger: Logger;
   readonly mostConnections: number;
   readonly metrics: BrokerMetrics | undefined;
+  readonly clientMetricsReceiver: ClientMetricsReceiver | undefined;
   readonly probe: RequestProbe;
   readonly failure: { readonly hasHappened: boolean };
   readonly onFatal: (error: unknown) => void;
@@ -126,6 +127,7 @@ export async function startNode(options: NodeOptions, stack: CloseStack): Promis
     directory: metadataDirectory,
     nodeId,
     directoryId: metadataDirectoryId,
+    clusterId,
     raftConfig: raftConfigOf(config),
     segmentBytes: config.number("metadata.log.segment.bytes"),
     segmentMs: config.number("metadata.log.segment.ms"),
@@ -172,6 +174,7 @@ export async function startNode(options: NodeOptions, stack: CloseStack): Promis
     mostConnections,
     logger,
     ...(metrics !== undefined && { metrics }),
+    clientMetricsReceiver: options.clientMetricsReceiver,
     probe,
     onFatal,
   });

@@ -15,10 +15,14 @@ export const apiVersions: ApiHandler<ApiVersionsRequest, ApiVersionsResponse> = 
   request: ApiVersionsRequest,
   response: ApiVersionsResponse,
 
-  handle(request, { apiVersion }, services) {
+  handle(request, { apiVersion, clientSoftware }, services) {
     const { clientSoftwareName, clientSoftwareVersion, clusterId, nodeId } = request;
     const isNamed = apiVersion < 3 || (NAME.test(clientSoftwareName) && NAME.test(clientSoftwareVersion));
     if (!isNamed) return ApiVersionsResponse.create({ errorCode: ErrorCode.INVALID_REQUEST });
+    if (apiVersion >= 3) {
+      clientSoftware.name = clientSoftwareName;
+      clientSoftware.version = clientSoftwareVersion;
+    }
     const hasTarget = clusterId !== null && nodeId !== NO_NODE;
     if (!hasTarget && (clusterId !== null || nodeId !== NO_NODE)) {
       return ApiVersionsResponse.create({ errorCode: ErrorCode.INVALID_REQUEST }); // a target is both or none
@@ -28,7 +32,7 @@ export const apiVersions: ApiHandler<ApiVersionsRequest, ApiVersionsResponse> = 
     }
     const { image } = services.metadata;
     return ApiVersionsResponse.create({
-      apiKeys: services.servedApis.map(({ apiKey, lowestVersion, highestVersion }) => ({
+      apiKeys: services.servedApis().map(({ apiKey, lowestVersion, highestVersion }) => ({
         apiKey,
         minVersion: lowestVersion,
         maxVersion: highestVersion,

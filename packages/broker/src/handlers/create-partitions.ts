@@ -4,6 +4,7 @@ import {
   CreatePartitionsResponse,
 } from "@samsa/protocol/messages/create-partitions-response";
 import type { ApiHandler } from "../api-handler.ts";
+import { refusalMessage, withinTimeout } from "../request-deadline.ts";
 
 /** From it on clients know THROTTLING_QUOTA_EXCEEDED (KIP-599); before they are only held back. */
 const FIRST_VERSION_WITH_STRICT_QUOTA = 3;
@@ -12,15 +13,21 @@ const FIRST_VERSION_WITH_STRICT_QUOTA = 3;
 export const createPartitions: ApiHandler<CreatePartitionsRequest, CreatePartitionsResponse> = {
   request: CreatePartitionsRequest,
   response: CreatePartitionsResponse,
-  async handle(request, context, { controller, quotas }) {
+  async handle(request, context, { controller, quotas, clock }) {
     const quota = quotas.controllerMutation.newQuota(context, context.apiVersion >= FIRST_VERSION_WITH_STRICT_QUOTA);
-    const response = await controller.createPartitions(request, quota.record);
+    const response = await withinTimeout(clock, request.timeoutMs, () =>
+      controller.createPartitions(request, quota.record),
+    );
     return { ...response, throttleTimeMs: quota.throttleMs() };
   },
-  refuse: (request, errorCode, errorMessage) =>
+  refuse: (request, errorCode, message) =>
     CreatePartitionsResponse.create({
       results: request.topics.map(({ name }) =>
-        createCreatePartitionsResponseCreatePartitionsTopicResult({ name, errorCode, errorMessage }),
+        createCreatePartitionsResponseCreatePartitionsTopicResult({
+          name,
+          errorCode,
+          errorMessage: refusalMessage(errorCode, message),
+        }),
       ),
     }),
 };

@@ -4,6 +4,7 @@ import {
   CreateTopicsResponse,
 } from "@samsa/protocol/messages/create-topics-response";
 import type { ApiHandler } from "../api-handler.ts";
+import { refusalMessage, withinTimeout } from "../request-deadline.ts";
 
 /** From it on clients know THROTTLING_QUOTA_EXCEEDED (KIP-599); before they are only held back. */
 const FIRST_VERSION_WITH_STRICT_QUOTA = 6;
@@ -15,15 +16,21 @@ const FIRST_VERSION_WITH_STRICT_QUOTA = 6;
 export const createTopics: ApiHandler<CreateTopicsRequest, CreateTopicsResponse> = {
   request: CreateTopicsRequest,
   response: CreateTopicsResponse,
-  async handle(request, context, { controller, quotas }) {
+  async handle(request, context, { controller, quotas, clock }) {
     const quota = quotas.controllerMutation.newQuota(context, context.apiVersion >= FIRST_VERSION_WITH_STRICT_QUOTA);
-    const response = await controller.createTopics(request, quota.record);
+    const response = await withinTimeout(clock, request.timeoutMs, () =>
+      controller.createTopics(request, quota.record),
+    );
     return { ...response, throttleTimeMs: quota.throttleMs() };
   },
-  refuse: (request, errorCode, errorMessage) =>
+  refuse: (request, errorCode, message) =>
     CreateTopicsResponse.create({
       topics: request.topics.map(({ name }) =>
-        createCreateTopicsResponseCreatableTopicResult({ name, errorCode, errorMessage }),
+        createCreateTopicsResponseCreatableTopicResult({
+          name,
+          errorCode,
+          errorMessage: refusalMessage(errorCode, message),
+        }),
       ),
     }),
 };

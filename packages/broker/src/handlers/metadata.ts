@@ -1,3 +1,4 @@
+import type { Uuid } from "@samsa/base";
 import { ErrorCode, KafkaError, ZERO_UUID } from "@samsa/base";
 import type { TopicImage } from "@samsa/metadata";
 import { isInternalTopic } from "@samsa/metadata";
@@ -39,8 +40,9 @@ export const metadata: ApiHandler<MetadataRequest, MetadataResponse> = {
     const mayCreate = request.allowAutoTopicCreation && services.autoTopicCreation.isEnabled;
     const missing = mayCreate ? topicsToCreate(wanted, services) : [];
     if (missing.length === 0) return answerWanted(wanted, request, context, services, new Map());
+    const quota = services.quotas.controllerMutation.newQuota(context, true);
     return services.autoTopicCreation
-      .createTopics(missing)
+      .createTopics(missing, quota.record)
       .then((created) => answerWanted(wanted, request, context, services, created));
   },
 
@@ -71,30 +73,45 @@ function answerWanted(
   created: ReadonlyMap<string, ErrorCode>,
 ): MetadataResponse {
   const found = new Set<TopicImage>();
-  const refused = new Map<string, MetadataResponseTopic>(); // by id and name
-  const refuse = (errorCode: ErrorCode, name: string | null, topicId = ZERO_UUID) =>
-    refused.set(`${topicId}/${name ?? ""}`, createMetadataResponseTopic({ errorCode, name, topicId }));
+  const refused = new Map<string | null, MetadataResponseTopic>();
+  const refusedIds = new Map<Uuid, MetadataResponseTopic>();
   for (const { name, topicId } of wanted) {
     if (topicId !== ZERO_UUID) {
       const topic = services.metadata.image.topics.byId.get(topicId);
-      if (topic === undefined) refuse(ErrorCode.UNKNOWN_TOPIC_ID, null, topicId);
+      if (topic === undefined) refusedIds.set(topicId, refusedTopic(ErrorCode.UNKNOWN_TOPIC_ID, null, topicId));
       else found.add(topic);
       continue;
     }
+    if (refused.has(name)) continue;
     if (name === null) {
-      refuse(ErrorCode.INVALID_REQUEST, null);
+      refused.set(null, refusedTopic(ErrorCode.INVALID_REQUEST, null));
       continue;
     }
     const topic = services.metadata.topic(name);
     if (topic !== undefined) found.add(topic);
-    else if (topicNameProblem(name) !== undefined) refuse(ErrorCode.INVALID_TOPIC_EXCEPTION, name);
-    else {
+    else if (topicNameProblem(name) !== undefined) {
+      refused.set(name, refusedTopic(ErrorCode.INVALID_TOPIC_EXCEPTION, name));
+    } else {
       const code = created.get(name) ?? ErrorCode.NONE;
-      refuse(code === ErrorCode.NONE ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : code, name);
+      refused.set(name, refusedTopic(code === ErrorCode.NONE ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : code, name));
     }
   }
-  return answer(request, context, services, [...found], [...refused.values()]);
+  return answer(request, context, services, [...found], [...refusedIds.values(), ...refused.values()]);
 }
+
+/** Spelled out: a request may name a hundred thousand, and filling in the rest for each takes its time. */
+function refusedTopic(errorCode: ErrorCode, name: string | null, topicId = ZERO_UUID): MetadataResponseTopic {
+  return {
+    errorCode,
+    name,
+    topicId,
+    isInternal: false,
+    partitions: NO_PARTITIONS,
+    topicAuthorizedOperations: NO_AUTHORIZED_OPERATIONS,
+  };
+}
+
+const NO_PARTITIONS: MetadataResponseTopic["partitions"] = [];
 
 function answer(
   request: MetadataRequest,

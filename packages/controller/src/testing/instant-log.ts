@@ -1,5 +1,7 @@
 import type { MetadataRecord } from "@samsa/metadata";
 import { bootstrapRecords } from "@samsa/metadata";
+import { AddRaftVoterResponse } from "@samsa/protocol/messages/add-raft-voter-response";
+import { RemoveRaftVoterResponse } from "@samsa/protocol/messages/remove-raft-voter-response";
 import { DescribeQuorumResponse } from "@samsa/protocol/messages/describe-quorum-response";
 import type { MetadataLog, MetadataLogListener } from "../metadata-log.ts";
 
@@ -39,6 +41,14 @@ export class InstantLog implements MetadataLog {
 
   describeQuorum(): Promise<DescribeQuorumResponse> {
     return Promise.resolve(DescribeQuorumResponse.create());
+  }
+
+  addRaftVoter(): Promise<AddRaftVoterResponse> {
+    return Promise.resolve(AddRaftVoterResponse.create());
+  }
+
+  removeRaftVoter(): Promise<RemoveRaftVoterResponse> {
+    return Promise.resolve(RemoveRaftVoterResponse.create());
   }
 
   close(): Promise<void> {

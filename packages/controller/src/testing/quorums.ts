@@ -40,8 +40,8 @@ export async function startNode({
 }: NodeOptions = {}): Promise<Node> {
   const random = new SeededRandom(seed);
   const shared = { disk, clock, random, directory: DIRECTORY, nodeId: 1 };
-  const { directoryId } = await formatDataDirectory({ ...shared, controllerListener: CONTROLLER_LISTENER });
-  const quorum = await SingleVoterQuorum.open({ ...shared, directoryId, ...log });
+  const { directoryId, clusterId } = await formatDataDirectory({ ...shared, controllerListener: CONTROLLER_LISTENER });
+  const quorum = await SingleVoterQuorum.open({ ...shared, directoryId, clusterId, ...log });
   const failures: unknown[] = [];
   const onFatal = (error: unknown): void => void failures.push(error);
   const controller = await QuorumController.start({

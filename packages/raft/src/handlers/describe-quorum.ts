@@ -34,7 +34,7 @@ function describe(core: RaftCore, request: DescribeQuorumRequest): DescribeQuoru
       );
       return createDescribeQuorumResponseTopicData({ topicName, partitions: refused });
     });
-    return DescribeQuorumResponse.create({ errorMessage: null, topics });
+    return DescribeQuorumResponse.create({ errorMessage: "", topics });
   }
   const { leader } = core;
   const partition =
@@ -42,14 +42,14 @@ function describe(core: RaftCore, request: DescribeQuorumRequest): DescribeQuoru
       ? { ...refusal(ErrorCode.NOT_LEADER_OR_FOLLOWER, METADATA_PARTITION), ...leaderIdAndEpoch(core) }
       : createDescribeQuorumResponsePartitionData({
           partitionIndex: METADATA_PARTITION,
-          errorMessage: null,
+          errorMessage: "",
           ...leaderIdAndEpoch(core),
           highWatermark: leader.highWatermark ?? -1,
           currentVoters: core.voterSet.nodes.map(({ key }) => voterState(core, leader, key)),
           observers: observerStates(core, leader),
         });
   return DescribeQuorumResponse.create({
-    errorMessage: null,
+    errorMessage: "",
     topics: [createDescribeQuorumResponseTopicData({ topicName: CLUSTER_METADATA_TOPIC, partitions: [partition] })],
     nodes:
       leader === undefined

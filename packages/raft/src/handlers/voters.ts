@@ -1,4 +1,4 @@
-import { ErrorCode, ZERO_UUID } from "@samsa/base";
+import { ErrorCode, ERRORS, ZERO_UUID } from "@samsa/base";
 import { ControlRecordType } from "@samsa/protocol";
 import type { ControlRecord } from "@samsa/protocol";
 import {
@@ -24,7 +24,7 @@ import type { RaftCore } from "../raft-core.ts";
 import type { SentRequest } from "../request-manager.ts";
 import type { LeaderState } from "../states/leader-state.ts";
 import type { VoterChange } from "../voter-change.ts";
-import type { Endpoint, VoterNode, VoterSet } from "../voter-set.ts";
+import type { Endpoint, ReplicaKey, VoterNode, VoterSet } from "../voter-set.ts";
 import { isSameReplica } from "../voter-set.ts";
 import { handleCommonResponse } from "./common-response.ts";
 import { checkLeaderEpoch, advanceLeaderHighWatermark } from "./fetch.ts";
@@ -49,12 +49,17 @@ function addVoter(core: RaftCore, requestId: number, request: AddRaftVoterReques
   const refusal = refuseChange(core, request.clusterId);
   if (refusal !== undefined || leader === undefined) return refusal ?? notLeader();
   const key = { id: request.voterId, directoryId: request.voterDirectoryId };
-  if (key.id < 0 || key.directoryId === ZERO_UUID) return invalid("a voter has an id and a directory");
+  if (key.id < 0 || key.directoryId === ZERO_UUID) return invalid("Add voter request didn't include a valid voter");
   const endpoint = endpointNamed(core, request.listeners);
-  if (endpoint === undefined)
-    return invalid(`the voter names no address for the listener ${core.options.listenerName}`);
+  if (endpoint === undefined) {
+    const named = request.listeners.map(({ name, host, port }) => `ListenerName(${name})=${host}/<unresolved>:${port}`);
+    return invalid(
+      `Add voter request didn't include the endpoint (Endpoints(endpoints={${named.join(", ")}})) for the default listener ` +
+        `ListenerName(${core.options.listenerName})`,
+    );
+  }
   if (core.voterSet.hasId(key.id)) {
-    const errorMessage = `The voter id for ${key.id} is already part of the set of voters.`;
+    const errorMessage = `The voter id for ${replicaText(key)} is already part of the set of voters ${votersText(core)}.`;
     return { errorCode: ErrorCode.DUPLICATE_VOTER, errorMessage };
   }
   core.voterChange = {
@@ -93,7 +98,12 @@ export function handleApiVersionsResponse(core: RaftCore, sent: SentRequest, res
     return false;
   };
   if (response.errorCode !== ErrorCode.NONE) {
-    return refuse(ErrorCode.INVALID_REQUEST, `the new voter answered to ApiVersions with error ${response.errorCode}`);
+    const error = ERRORS.get(response.errorCode)?.name ?? String(response.errorCode);
+    // The words are Kafka's.
+    return refuse(
+      ErrorCode.REQUEST_TIMED_OUT,
+      `Aborted add voter operation for since API_VERSIONS returned an error ${error}`,
+    );
   }
   const feature = response.supportedFeatures.find(({ name }) => name === "kraft.version");
   const kraftVersions = { min: feature?.minVersion ?? 0, max: feature?.maxVersion ?? 0 };
@@ -124,11 +134,13 @@ function removeVoter(core: RaftCore, requestId: number, request: RemoveRaftVoter
   const refusal = refuseChange(core, request.clusterId);
   if (refusal !== undefined || leader === undefined) return refusal ?? notLeader();
   const key = { id: request.voterId, directoryId: request.voterDirectoryId };
-  if (!core.voterSet.nodes.some((node) => isSameReplica(node.key, key))) {
-    const errorMessage = `Cannot remove voter ${key.id} (directory ${key.directoryId}): it is not part of the set of voters.`;
+  if (key.id < 0 || key.directoryId === ZERO_UUID) return invalid("Remove voter request didn't include a valid voter");
+  // Kafka refuses to remove the last one as if it were not there.
+  const isRemovable = core.voterSet.size > 1 && core.voterSet.nodes.some((node) => isSameReplica(node.key, key));
+  if (!isRemovable) {
+    const errorMessage = `Cannot remove voter ${replicaText(key)} from the set of voters ${votersText(core)}`;
     return { errorCode: ErrorCode.VOTER_NOT_FOUND, errorMessage };
   }
-  if (core.voterSet.size === 1) return invalid("the last voter cannot be removed");
   const offset = appendVoters(core, leader, core.voterSet.without(key));
   const deadlineMs = core.now + core.config.requestTimeoutMs;
   core.voterChange = { kind: "remove", epoch: leader.epoch, requestId, deadlineMs, voterId: key.id, offset };
@@ -166,7 +178,8 @@ function updateVoter(core: RaftCore, requestId: number, request: UpdateRaftVoter
 function refuseChange(core: RaftCore, clusterId: string | null): Refusal | undefined {
   const { leader, partition } = core;
   if (!isOurCluster(core, clusterId)) {
-    return { errorCode: ErrorCode.INCONSISTENT_CLUSTER_ID, errorMessage: "this is another cluster" };
+    const errorMessage = `The given id "${clusterId}" doesn't match the cluster id "${core.options.clusterId}"`;
+    return { errorCode: ErrorCode.INCONSISTENT_CLUSTER_ID, errorMessage };
   }
   if (leader === undefined || core.shutdown !== undefined) return notLeader();
   if (partition.kraftVersion < 1) {
@@ -263,6 +276,15 @@ function notLeader(): Refusal {
 
 function invalid(errorMessage: string): Refusal {
   return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage };
+}
+
+/** As Kafka's messages name a replica. */
+function replicaText({ id, directoryId }: ReplicaKey): string {
+  return `ReplicaKey(id=${id}, directoryId=${directoryId})`;
+}
+
+function votersText(core: RaftCore): string {
+  return `[${core.voterSet.nodes.map(({ key }) => replicaText(key)).join(", ")}]`;
 }
 
 function endpoints(listeners: readonly Endpoint[]): Endpoint[] {

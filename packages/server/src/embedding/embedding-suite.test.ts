@@ -49,7 +49,7 @@ for (const dataDir of ["memory", "temporary"]) {
         await produce(client, batchOf(["later"]), { topic: "orders" });
         await commit(client, "group", "orders", 2);
         await broker.createTopic("users");
-        const request = DeleteTopicsRequest.create({ topicNames: round === 0 ? ["orders"] : [] });
+        const request = DeleteTopicsRequest.create({ timeoutMs: 30_000, topicNames: round === 0 ? ["orders"] : [] });
         await client.request(DeleteTopicsRequest, DeleteTopicsResponse, 5, request);
         await broker.restore(snapshot);
         await client.closed;

@@ -168,6 +168,20 @@ function exposeClients(exposition: Exposition, { metrics, broker }: BrokerSource
   ] as const) {
     exposition.gauge(`kafka_server_${name}`, help, [], () => [[NOT_LABELLED, read()]]);
   }
+  exposition.gauge("kafka_server_clientmetrics_clientmetricsinstancecount", "Clients that push metrics", [], () => [
+    [NOT_LABELLED, broker()?.clientMetrics.clientInstances ?? 0],
+  ]);
+  for (const [name, help, key] of [
+    ["unknownsubscriptionrequest", "Pushes for what is not asked for any more", "unknownSubscriptionRequests"],
+    ["throttle", "Requests of clients that came before their time", "throttled"],
+    ["pluginexport", "Payloads of metrics that were taken", "pluginExports"],
+    ["pluginerror", "Payloads of metrics that the receiver did not take", "pluginErrors"],
+    ["receivedbytes", "Bytes of metrics that clients have pushed", "receivedBytes"],
+  ] as const) {
+    exposition.counter(`kafka_server_clientmetrics_${name}_total`, help, [], () => [
+      [NOT_LABELLED, broker()?.clientMetrics[key] ?? 0],
+    ]);
+  }
   exposition.counter(
     "kafka_server_socket_server_metrics_connection_creation_total",
     "Connections that clients have made",

@@ -11,7 +11,7 @@ import { CreateTopicsResponse } from "@samsa/protocol/messages/create-topics-res
 import { DeleteTopicsRequest } from "@samsa/protocol/messages/delete-topics-request";
 import { DeleteTopicsResponse } from "@samsa/protocol/messages/delete-topics-response";
 import { VirtualClock } from "@samsa/simulation";
-import type { RunningBroker } from "../start-broker.ts";
+import type { RunningBroker, StartBrokerOptions } from "../start-broker.ts";
 import { startBroker } from "../start-broker.ts";
 import { RawClient } from "./raw-client.ts";
 
@@ -38,6 +38,7 @@ export interface TestBrokerOptions {
   readonly clusterId?: string;
   readonly properties?: Readonly<Record<string, string>>;
   readonly metricsPort?: number;
+  readonly onClientMetrics?: StartBrokerOptions["onClientMetrics"];
   /** Most bytes that arrive at once. */
   readonly readBytes?: number;
 }
@@ -54,6 +55,7 @@ export async function startTestBroker(options: TestBrokerOptions = {}): Promise<
     transport,
     clock,
     logger: recordingLogger(logged),
+    ...(options.onClientMetrics !== undefined && { onClientMetrics: options.onClientMetrics }),
     ...(options.metricsPort !== undefined && { metricsPort: options.metricsPort }),
     ...(options.clusterId !== undefined && { clusterId: options.clusterId }),
     ...(options.properties && { properties: options.properties }),
@@ -82,7 +84,7 @@ export async function startTestBroker(options: TestBrokerOptions = {}): Promise<
       return result.topicId;
     },
     async deleteTopic(name) {
-      const request = DeleteTopicsRequest.create({ topicNames: [name] });
+      const request = DeleteTopicsRequest.create({ topicNames: [name], timeoutMs: 30_000 });
       const response = await client.request(DeleteTopicsRequest, DeleteTopicsResponse, 5, request);
       const result = response.responses[0];
       if (result?.errorCode !== 0) throw new Error(`delete topic ${name}: ${result?.errorCode}`);
