@@ -1,7 +1,8 @@
 import type { ErrorCode, Uuid } from "@samsa/base";
-import { ByteWriter, uuidFromBytes, ZERO_UUID } from "@samsa/base";
+import { ByteReader, ByteWriter, uuidFromBytes, ZERO_UUID } from "@samsa/base";
 import { ConsumerGroupHeartbeatRequest } from "@samsa/protocol/messages/consumer-group-heartbeat-request";
 import type { ConsumerGroupHeartbeatResponse } from "@samsa/protocol/messages/consumer-group-heartbeat-response";
+import { ConsumerProtocolAssignment } from "@samsa/protocol/messages/consumer-protocol-assignment";
 import { ConsumerProtocolSubscription } from "@samsa/protocol/messages/consumer-protocol-subscription";
 import { HeartbeatRequest } from "@samsa/protocol/messages/heartbeat-request";
 import { JoinGroupRequest } from "@samsa/protocol/messages/join-group-request";
@@ -71,6 +72,23 @@ export function subscription(topics: readonly string[]): Uint8Array {
   writer.int16(0);
   ConsumerProtocolSubscription.write(writer, ConsumerProtocolSubscription.create({ topics }), 0);
   return writer.toBytes();
+}
+
+/** What a consumer is to read, as its protocol writes it; a text, as the harness takes assignments. */
+export function assignment(topics: Readonly<Record<string, readonly number[]>>): string {
+  const assignedPartitions = Object.entries(topics).map(([topic, partitions]) => ({ topic, partitions }));
+  const writer = new ByteWriter();
+  writer.int16(0);
+  ConsumerProtocolAssignment.write(writer, ConsumerProtocolAssignment.create({ assignedPartitions }), 0);
+  return text(writer.toBytes());
+}
+
+/** The partitions of a topic in an assignment. */
+export function partitionsIn(assigned: Uint8Array, topic = "orders"): readonly number[] {
+  if (assigned.length === 0) return [];
+  const reader = new ByteReader(assigned);
+  const { assignedPartitions } = ConsumerProtocolAssignment.read(reader, reader.int16());
+  return assignedPartitions.find((each) => each.topic === topic)?.partitions ?? [];
 }
 
 /** Turns of the event loop, until promises that are settled have been heard. */
