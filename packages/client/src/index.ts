@@ -111,6 +111,8 @@ export {
   TimeLimitError,
   UnsupportedVersionError,
 } from "./errors.ts";
+export { ExactlyOnce } from "./exactly-once.ts";
+export type { ExactlyOnceCounters, ExactlyOnceOptions, Produced, ProducedRecord } from "./exactly-once.ts";
 export { Kafka, KAFKA_OPTION_NAMES } from "./kafka.ts";
 export type { KafkaOptions } from "./kafka.ts";
 export { nearestName } from "./options.ts";

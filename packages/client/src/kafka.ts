@@ -10,6 +10,8 @@ import type { ConsumerOptions } from "./consumer/consumer-options.ts";
 import { resolveConsumerOptions } from "./consumer/consumer-options.ts";
 import { Consumer } from "./consumer/consumer.ts";
 import { ClosedError, ConfigurationError } from "./errors.ts";
+import type { ExactlyOnceOptions } from "./exactly-once.ts";
+import { ExactlyOnce } from "./exactly-once.ts";
 import { HoldingClock } from "./holding-clock.ts";
 import type { OpenTelemetryApi } from "./observability/open-telemetry.ts";
 import type { OptionRule } from "./options.ts";
@@ -79,6 +81,9 @@ export interface KafkaOptions {
   readonly random?: Random;
 }
 
+/** Nobody comes back for them, and readers wait until they are aborted. */
+const TIMEOUT_OF_UNNAMED_TRANSACTIONS_MS = 10_000;
+
 /** Waiting requests of others do not delay each other by much, and order within a partition is the producer's care. */
 const MAX_IN_FLIGHT_REQUESTS = 100;
 
@@ -126,6 +131,7 @@ export class Kafka {
   readonly #cluster: Cluster;
   readonly #options: Resolved;
   readonly #parts = new Set<{ close(): Promise<void> }>();
+  readonly #pipelines = new Set<{ close(): Promise<void> }>(); // of a producer and a consumer
   readonly #counters = newConnectionCounters();
   #partCount = 0;
   #isClosed = false;
@@ -230,6 +236,42 @@ export class Kafka {
     return consumer;
   }
 
+  /**
+   * Reads topics, processes each record and writes what comes of it, with an effect of once for each record (KIP-447): offsets and
+   * records are committed together. Runs until it is closed.
+   * @throws ConfigurationError, ClosedError
+   */
+  exactlyOnce<K = Uint8Array, V = Uint8Array, OutKey = Data, OutValue = Data>(
+    options: ExactlyOnceOptions<K, V, OutKey, OutValue>,
+  ): ExactlyOnce<K, V, OutKey, OutValue> {
+    const { groupId, transactionalId, consumer: consumerOptions, producer: producerOptions } = options;
+    const { retryBackoffMs, retryBackoffMaxMs } = this.#options;
+    const { random } = this.#cluster.options;
+    const name = transactionalId ?? `${groupId}-${random.uint32().toString(36)}${random.uint32().toString(36)}`;
+    const producer = this.producer<OutKey, OutValue>({
+      ...(transactionalId === undefined && { transactionTimeoutMs: TIMEOUT_OF_UNNAMED_TRANSACTIONS_MS }),
+      ...producerOptions,
+      transactionalId: name,
+    });
+    const consumer = this.consumer<K, V>({
+      autoOffsetReset: "earliest",
+      ...consumerOptions,
+      groupId,
+      isolationLevel: "read_committed",
+      enableAutoCommit: false,
+    });
+    const pipeline = new ExactlyOnce<K, V, OutKey, OutValue>(options, {
+      consumer,
+      producer,
+      retries: this.#cluster.retries,
+      retryBackoffMs,
+      retryBackoffMaxMs,
+      onClosed: () => void this.#pipelines.delete(pipeline),
+    });
+    this.#pipelines.add(pipeline);
+    return pipeline;
+  }
+
   admin(): Admin {
     this.#checkOpen();
     return new Admin(this.#cluster, this.#timeouts());
@@ -240,6 +282,7 @@ export class Kafka {
     if (this.#isClosed) return;
     this.#isClosed = true;
     try {
+      await Promise.allSettled(Array.from(this.#pipelines, (pipeline) => pipeline.close())); // their `done` tells how it was
       await Promise.all(Array.from(this.#parts, (part) => part.close()));
     } finally {
       this.#cluster.close();

@@ -143,6 +143,21 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncIterable<C
   }
 
   /**
+   * Behind everything that was handed out, in a `run` behind what its handlers have completed: for whoever commits it elsewhere, as
+   * `transaction.commitOffsets` does.
+   * @throws ConfigurationError without `groupId`, and where the consumer commits by itself
+   */
+  consumedOffsets(): readonly OffsetToCommit[] {
+    const group = this.#groupFor("consumedOffsets");
+    if (this.#options.enableAutoCommit) {
+      throw new ConfigurationError(
+        "consumer.consumedOffsets: set enableAutoCommit to false, or they are committed twice",
+      );
+    }
+    return group.consumedOffsets;
+  }
+
+  /**
    * Commits, and tries again until `defaultApiTimeoutMs` is over. Commits happen in the order of the calls.
    *
    * @param offsets when left out: behind everything that was handed out, in a `run` behind what its handlers have completed

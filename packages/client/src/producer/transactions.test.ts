@@ -102,7 +102,7 @@ for (const version of [1, 2]) {
         }),
       );
       assert.deepEqual(await bed.run(committed(kafka)), ["a"]);
-      assert.equal(bed.cluster.transactions.offsets.get("g t-1"), 7);
+      assert.equal(bed.cluster.groups.get("g").offsets.get("t-1")?.offset, 7);
     });
 
     test("commits offsets with its records, or neither", async () => {
@@ -118,7 +118,7 @@ for (const version of [1, 2]) {
         });
       await bed.run(once(5, false));
       await assert.rejects(bed.run(once(9, true)), /mine/);
-      assert.equal(bed.cluster.transactions.offsets.get("g t-0"), 5);
+      assert.equal(bed.cluster.groups.get("g").offsets.get("t-0")?.offset, 5);
       assert.deepEqual(await bed.run(committed(kafka)), ["5"]);
       const [{ request } = { request: undefined }] = bed.cluster.requests("TxnOffsetCommitRequest");
       const { memberId, generationIdOrMemberEpoch } = request as TxnOffsetCommitRequest;
@@ -352,7 +352,7 @@ test("offsets alone make a transaction", async () => {
   const errorCode = ErrorCode.CONCURRENT_TRANSACTIONS;
   bed.cluster.interceptNext("AddOffsetsToTxnRequest", { answer: AddOffsetsToTxnResponse.create({ errorCode }) });
   await bed.run(producer.transaction((tx) => tx.commitOffsets([{ topic: "t", partition: 0, offset: 3 }], "g")));
-  assert.equal(bed.cluster.transactions.offsets.get("g t-0"), 3);
+  assert.equal(bed.cluster.groups.get("g").offsets.get("t-0")?.offset, 3);
 });
 
 test("one transaction at a time, records only within one, and none after its end", async () => {

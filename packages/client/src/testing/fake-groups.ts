@@ -226,7 +226,7 @@ class FakeGroup {
 
   commit(request: OffsetCommitRequest, nameOf: (id: Uuid) => string): OffsetCommitResponse {
     const { memberId, generationIdOrMemberEpoch: epoch, groupInstanceId, topics } = request;
-    const errorCode = this.#checkCommit(memberId, epoch, groupInstanceId);
+    const errorCode = this.checkCommit(memberId, epoch, groupInstanceId);
     return OffsetCommitResponse.create({
       topics: topics.map(({ name, topicId, partitions }) => ({
         name,
@@ -249,7 +249,7 @@ class FakeGroup {
     });
   }
 
-  #checkCommit(memberId: string, epoch: number, groupInstanceId: string | null): ErrorCode {
+  checkCommit(memberId: string, epoch: number, groupInstanceId: string | null): ErrorCode {
     if (epoch < 0 && this.classic.size === 0 && this.consumers.size === 0) return ErrorCode.NONE;
     const consumer = this.consumers.get(memberId);
     if (consumer !== undefined) return consumer.epoch === epoch ? ErrorCode.NONE : ErrorCode.STALE_MEMBER_EPOCH;

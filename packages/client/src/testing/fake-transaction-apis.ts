@@ -82,7 +82,13 @@ function answerTxnOffsetCommit(
   const found = transactions.byId.get(transactionalId);
   const checked = transactions.check(transactionalId, request);
   const isIn = version >= 5 || found?.groups.has(groupId) === true;
-  const errorCode = checked === ErrorCode.NONE && !isIn ? ErrorCode.INVALID_TXN_STATE : checked;
+  const { memberId, generationIdOrMemberEpoch, groupInstanceId } = request;
+  // A producer that knows no members is taken at its word.
+  const group = cluster.groups.get(groupId);
+  const isMember = memberId !== "" && group.classic.size + group.consumers.size > 0;
+  const fencing = isMember ? group.checkCommit(memberId, generationIdOrMemberEpoch, groupInstanceId) : ErrorCode.NONE;
+  const inTransaction = isIn ? fencing : ErrorCode.INVALID_TXN_STATE;
+  const errorCode = checked === ErrorCode.NONE ? inTransaction : checked;
   return TxnOffsetCommitResponse.create({
     topics: request.topics.map(({ name, topicId, partitions }) => ({
       name,
@@ -91,7 +97,7 @@ function answerTxnOffsetCommit(
         const topic = version >= 6 ? cluster.topicName(topicId) : name;
         if (errorCode === ErrorCode.NONE && found !== undefined) {
           found.isOpen = true;
-          found.pendingOffsets.set(`${groupId} ${topic}-${partitionIndex}`, committedOffset);
+          found.pendingOffsets.push({ groupId, partition: `${topic}-${partitionIndex}`, offset: committedOffset });
         }
         return { partitionIndex, errorCode };
       }),

@@ -9,15 +9,19 @@ export interface FakeTransaction {
   /** First offset of each partition that something was written to; undefined where it was only added. */
   readonly partitions: Map<string, number | undefined>;
   readonly groups: Set<string>;
-  readonly pendingOffsets: Map<string, number>;
+  readonly pendingOffsets: PendingOffset[];
+}
+
+interface PendingOffset {
+  readonly groupId: string;
+  readonly partition: string; // `t-0`
+  readonly offset: number;
 }
 
 /** A coordinator of transactions that writes its markers at once. */
 export class FakeTransactions {
   readonly #cluster: FakeCluster;
   readonly byId = new Map<string, FakeTransaction>();
-  /** What was committed in transactions: `group topic-partition`. */
-  readonly offsets = new Map<string, number>();
   /** The level of `transaction.version`. */
   version = 2;
 
@@ -34,7 +38,7 @@ export class FakeTransactions {
         isOpen: false,
         partitions: new Map(),
         groups: new Set<string>(),
-        pendingOffsets: new Map(),
+        pendingOffsets: [],
       };
       this.byId.set(transactionalId, fresh);
       return fresh;
@@ -114,8 +118,12 @@ export class FakeTransactions {
       }
       this.#settleStableOffset(name);
     }
-    for (const [name, offset] of pendingOffsets) if (committed) this.offsets.set(name, offset);
-    pendingOffsets.clear();
+    for (const { groupId, partition, offset } of pendingOffsets.splice(0)) {
+      if (!committed) continue;
+      const group = this.#cluster.groups.get(groupId);
+      group.offsets.set(partition, { offset, leaderEpoch: -1, metadata: "" });
+      group.commits.push(`${partition}=${offset}`);
+    }
     transaction.groups.clear();
     this.#cluster.appended();
   }

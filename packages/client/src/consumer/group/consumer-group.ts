@@ -125,6 +125,10 @@ export class ConsumerGroup {
     this.#membership?.rejoin(reason);
   }
 
+  get consumedOffsets(): readonly OffsetToCommit[] {
+    return this.#offsets.completed;
+  }
+
   async commit(offsets: readonly OffsetToCommit[] | undefined): Promise<void> {
     await this.#offsets.commit(offsets, this.#options.defaultApiTimeoutMs);
   }

@@ -75,6 +75,11 @@ export class GroupOffsets {
     this.#timer?.cancel();
   }
 
+  /** Behind everything that was handed over, in a run behind what handlers have completed. */
+  get completed(): readonly OffsetToCommit[] {
+    return this.#completed(this.#options.partitions.list, true);
+  }
+
   /** @param offsets when left out: behind everything that was handed over, in a run behind what handlers have completed */
   async commit(offsets: readonly OffsetToCommit[] | undefined, timeoutMs: number | undefined): Promise<void> {
     await this.#committer.commit(offsets ?? this.#completed(this.#options.partitions.list, true), timeoutMs);
