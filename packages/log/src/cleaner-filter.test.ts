@@ -107,6 +107,29 @@ describe("a batch that is compacted", () => {
     assert.deepEqual(textOf(filterBatch(batchOf(["-=1", "a=2"]), contextOf({ a: 11 }))), ["11 a=2"]);
   });
 
+  test("may have more keys than the map looks at together", () => {
+    const offsets = new OffsetMap(1 << 20, 10_000, new SeededRandom());
+    const transactions = new CleanedTransactionMetadata();
+    const keys = Array.from({ length: 3000 }, (_, index) => (index % 5 === 0 ? "-" : `k${index}`));
+    const batch = batchOf(keys.map((key) => `${key}=1`));
+    const later = batchOf(
+      keys.filter((_, index) => index % 2 === 0).map((key) => `${key}=2`),
+      { baseOffset: 5000 },
+    );
+    for (const each of [batch, later]) assert.equal(addToOffsetMap(each, 0, offsets, transactions), true);
+    assert.equal(offsets.size, 2400);
+    const context = contextOf({}, { offsets, mapEndOffset: 10_000, firstUncleanableOffset: 10_000 });
+    const kept = keys.flatMap((key, index) => (key === "-" || index % 2 === 0 ? [] : [`${10 + index} ${key}=1`]));
+    assert.deepEqual(textOf(filterBatch(batch, context)), kept);
+  });
+
+  test("counts as far as the map has room, whatever becomes of the rest", () => {
+    const offsets = new OffsetMap(64 * 24, 1e9, new SeededRandom());
+    const batch = batchOf(Array.from({ length: 60 }, (_, index) => `k${index}`));
+    assert.equal(addToOffsetMap(batch, 0, offsets, new CleanedTransactionMetadata()), false);
+    assert.deepEqual([offsets.size, offsets.latestOffset], [54, 10 + 53]);
+  });
+
   test("keeps what lies past the part that was looked at", () => {
     const context = contextOf({ a: 99 }, { mapEndOffset: 11 });
     assert.deepEqual(textOf(filterBatch(batchOf(["a=1", "a=2", "-=3"]), context)), ["11 a=2", "12 -=3"]);

@@ -1,6 +1,6 @@
 import { KafkaError, ProtocolError } from "@samsa/base";
 import { emptyRecordBatch, RecordRetention } from "@samsa/protocol";
-import type { RecordBatch, RecordView } from "@samsa/protocol";
+import type { RecordBatch, RecordCursor, RecordView } from "@samsa/protocol";
 import type { CleanedTransactionMetadata } from "./cleaned-transaction-metadata.ts";
 import type { OffsetMap } from "./offset-map.ts";
 import type { LastRecord } from "./producer-state-manager.ts";
@@ -28,13 +28,34 @@ export function addToOffsetMap(
 
 function addRecords(batch: RecordBatch, startOffset: number, offsets: OffsetMap): boolean {
   const records = batch.records();
-  while (records.advance()) {
-    const { offset, keyLength } = records;
-    if (keyLength < 0 || offset < startOffset) continue;
-    // As in Kafka, not even a key that is known: what the map speaks of ends with the last offset put.
-    if (offsets.isFull) return false;
-    offsets.put(records.source, offset, records.keyStart, records.keyStart + keyLength);
+  const stagedOffsets: number[] = [];
+  offsets.clearStaged();
+  try {
+    while (records.advance()) {
+      const { offset, keyLength, keyStart } = records;
+      if (keyLength < 0 || offset < startOffset) continue;
+      if (!offsets.stage(records.source, keyStart, keyStart + keyLength)) {
+        if (!putStaged(offsets, stagedOffsets)) return false;
+        offsets.stage(records.source, keyStart, keyStart + keyLength);
+      }
+      stagedOffsets.push(offset);
+    }
+  } catch (error) {
+    if (!putStaged(offsets, stagedOffsets)) return false;
+    throw error;
   }
+  return putStaged(offsets, stagedOffsets);
+}
+
+/** As far as there is room: as in Kafka, not even a key that is known, because what the map speaks of ends with the last offset put. */
+function putStaged(offsets: OffsetMap, stagedOffsets: number[]): boolean {
+  offsets.warm();
+  for (const [index, offset] of stagedOffsets.entries()) {
+    if (offsets.isFull) return false;
+    offsets.putStaged(index, offset);
+  }
+  stagedOffsets.length = 0;
+  offsets.clearStaged();
   return true;
 }
 
@@ -58,6 +79,7 @@ export class CleanerFilter {
   #discardsBatch = false;
   #isControlBatch = false;
   #keepsTombstones = false;
+  #nextStaged = 0; // the key that is asked for next
 
   constructor(options: CleanerFilterOptions) {
     this.#options = options;
@@ -93,12 +115,27 @@ export class CleanerFilter {
     if (this.#discardsBatch && !isHeaderKept) return undefined;
 
     const retention = this.#retention;
-    retention.select(batch, this.#isKept);
+    // A pass ahead for the keys alone, so that their places in the map are near when each is looked up.
+    this.#nextStaged = 0;
+    this.#options.offsets.clearStaged();
+    const hasKeys = !this.#discardsBatch && !isControlBatch;
+    retention.select(batch, this.#isKept, hasKeys ? this.#stageKeys : undefined);
     if (retention.keptCount === 0) return isHeaderKept ? emptyRecordBatch(batch) : undefined;
     const needsHorizon = oldHorizonMs === undefined && (retention.keepsTombstone || (isControlBatch && canDiscard));
     if (retention.keptCount === batch.recordCount && !needsHorizon) return batch.bytes;
     return retention.build(batch, needsHorizon ? nowMs + deleteRetentionMs : oldHorizonMs);
   }
+
+  /** The keys that `#isKept` looks up, in the same order, as many as there is room for. */
+  readonly #stageKeys = (records: RecordCursor): void => {
+    const { offsets, mapEndOffset } = this.#options;
+    while (records.advance()) {
+      const { keyStart, keyLength } = records;
+      if (records.offset >= mapEndOffset || keyLength < 0) continue;
+      if (!offsets.stage(records.source, keyStart, keyStart + keyLength)) break;
+    }
+    offsets.warm();
+  };
 
   /** A record that is the latest of its key stays; one without a value until its delete horizon. */
   readonly #isKept = (record: RecordView): boolean => {
@@ -107,7 +144,12 @@ export class CleanerFilter {
     const { offset, keyStart, keyLength, valueLength } = record;
     if (offset >= this.#options.mapEndOffset) return true;
     if (keyLength < 0) return false; // from a time when the topic was not compacted
-    const latest = this.#options.offsets.get(record.source, keyStart, keyStart + keyLength);
+    const { offsets } = this.#options;
+    const index = this.#nextStaged++;
+    const latest =
+      index < offsets.stagedCount
+        ? offsets.getStaged(index)
+        : offsets.get(record.source, keyStart, keyStart + keyLength);
     return offset >= latest && (valueLength >= 0 || this.#keepsTombstones);
   };
 

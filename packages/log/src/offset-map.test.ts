@@ -24,6 +24,28 @@ describe("the offset map", () => {
     );
   });
 
+  test("does the same with keys that are staged, as many at a time as there is room for", () => {
+    const map = new OffsetMap(1 << 20, 5000, new SeededRandom());
+    const plain = new OffsetMap(1 << 20, 5000, new SeededRandom());
+    const keys = Array.from({ length: 5000 }, (_, index) => encoder.encode(`key ${(index * 7919) % 1700}`));
+    let rounds = 0;
+    for (let next = 0; next < keys.length; rounds++) {
+      map.clearStaged();
+      const first = next;
+      for (let key = keys[next]; key !== undefined && map.stage(key, 0, key.length); key = keys[next]) next++;
+      map.warm();
+      assert.equal(map.stagedCount, next - first);
+      for (let index = first; index < next; index++) {
+        const key = keys[index] as Uint8Array;
+        assert.equal(map.getStaged(index - first), plain.get(key));
+        assert.equal(map.putStaged(index - first, index), plain.put(key, index));
+      }
+    }
+    assert.ok(rounds > 1);
+    assert.deepEqual([map.size, map.latestOffset], [plain.size, plain.latestOffset]);
+    for (const key of keys) assert.equal(map.get(key), plain.get(key));
+  });
+
   test("is bounded: it takes no more keys than fit, but later offsets of those it has", () => {
     const map = new OffsetMap(64 * 24, 1e9, new SeededRandom());
     assert.equal(map.capacity, 54);

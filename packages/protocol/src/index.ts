@@ -56,6 +56,6 @@ export { RecordBatchBuilder, recordSizeUpperBound } from "./record/record-batch-
 export type { NewHeader, NewRecord, ProducerState, RecordBatchBuilderOptions } from "./record/record-batch-builder.ts";
 export { recompressBatch } from "./record/recompression.ts";
 export type { RecompressionOptions } from "./record/recompression.ts";
-export type { RecordHeader, RecordView } from "./record/record-cursor.ts";
+export type { RecordCursor, RecordHeader, RecordView } from "./record/record-cursor.ts";
 export { RecordRetention } from "./record/record-retention.ts";
 export { InvalidTopicError, topicNameProblem, validateTopicName } from "./topic-name.ts";

@@ -53,6 +53,7 @@ export class RecordCursor implements RecordView, IterableIterator<RecordView, un
   readonly source: Uint8Array;
   readonly #context: RecordContext;
   readonly #yielded: IteratorYieldResult<RecordView> = { done: false, value: this };
+  readonly #start: number;
   #position: number;
   #remaining: number;
   #valueAt = 0;
@@ -75,6 +76,7 @@ export class RecordCursor implements RecordView, IterableIterator<RecordView, un
   constructor(bytes: Uint8Array, start: number, context: RecordContext) {
     this.source = bytes;
     this.#context = context;
+    this.#start = start;
     this.#position = start;
     this.recordEnd = start;
     this.#remaining = context.recordCount;
@@ -89,6 +91,12 @@ export class RecordCursor implements RecordView, IterableIterator<RecordView, un
 
   next(): IteratorResult<RecordView, undefined> {
     return this.advance() ? this.#yielded : DONE;
+  }
+
+  /** Begins again before the first record. */
+  restart(): void {
+    this.recordEnd = this.#start;
+    this.#remaining = this.#context.recordCount;
   }
 
   /** Steps to the next record; false after the last. */

@@ -16,7 +16,7 @@ import { crc32c } from "./crc32c.ts";
 import { InvalidTimestampError } from "./errors.ts";
 import { setInt64 } from "./int64-view.ts";
 import type { RecordBatch } from "./record-batch.ts";
-import type { RecordView } from "./record-cursor.ts";
+import type { RecordCursor, RecordView } from "./record-cursor.ts";
 
 /** Positions noted of each record that stays: where it begins, where its offset delta does, where it ends. */
 const NOTED = 3;
@@ -47,13 +47,25 @@ export class RecordRetention {
     return this.#keepsTombstone;
   }
 
-  /** Walks the batch. @throws what `RecordBatch.records` does */
-  select(batch: RecordBatch, isKept: (record: RecordView) => boolean): void {
+  /**
+   * Walks the batch.
+   * @param beforehand walks it first, for what `isKept` had better know by then
+   * @throws what `RecordBatch.records` does
+   */
+  select(
+    batch: RecordBatch,
+    isKept: (record: RecordView) => boolean,
+    beforehand?: (records: RecordCursor) => void,
+  ): void {
     this.#keptCount = 0;
     this.#keepsTombstone = false;
     this.#maxTimestamp = NO_TIMESTAMP;
     const cursor = batch.records();
     this.#source = cursor.source;
+    if (beforehand !== undefined) {
+      beforehand(cursor);
+      cursor.restart();
+    }
     while (cursor.advance()) {
       if (!isKept(cursor)) continue;
       const index = this.#keptCount++;
