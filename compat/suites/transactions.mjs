@@ -1,0 +1,255 @@
+// Transactions: Java's producer, KafkaJS and kcat, Kafka's command for transactions, and brokers that are killed in the midst of one;
+// also in a directory that changes hands between Apache Kafka and us while a transaction is open, or decided and not carried out.
+import { cpSync, mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { createBroker } from "../lib/brokers.mjs";
+import { until } from "../lib/bare-client.mjs";
+import { expect } from "../lib/harness.mjs";
+import { createKafkaJs, withAdmin, withProducer } from "../lib/kafkajs.mjs";
+import { runProgram } from "../lib/process.mjs";
+import {
+  countRecords,
+  cutLastBatch,
+  javaTransactions,
+  partitionForKey,
+  transactionsCommand,
+} from "../lib/transactions.mjs";
+
+const LIMIT_MS = 240_000;
+const SETTINGS = {
+  "transaction.abort.timed.out.transaction.cleanup.interval.ms": 500,
+  "transaction.state.log.num.partitions": 5,
+  "offsets.topic.num.partitions": 5,
+  "group.initial.rebalance.delay.ms": 0,
+};
+const OTHER = { samsa: "apache", apache: "samsa" };
+
+export const suite = {
+  title: "transactions",
+  needs: ["kcat", "java"],
+
+  async run({ check, startBroker, scratch, target }) {
+    const broker = await startBroker(SETTINGS);
+    const kafka = createKafkaJs(broker.bootstrap);
+    const createTopics = (...topics) =>
+      withAdmin(kafka, (admin) => admin.createTopics({ topics: topics.map((topic) => ({ topic, numPartitions: 2 })) }));
+    const kcatCommitted = async (topic) => {
+      const read = ["-C", "-b", broker.bootstrap, "-t", topic, "-e", "-q", "-X", "isolation.level=read_committed"];
+      return (await runProgram("kcat", read)).stdout.split("\n").filter(Boolean);
+    };
+
+    const told = await javaTransactions("scenarios", broker).catch((error) => [`FAILED Java's scenarios: ${error}`]);
+    for (const line of told) {
+      const [, outcome, sentence, why] = /^(ok|FAILED) ([^:]*)(?:: (.*))?$/.exec(line) ?? [];
+      if (outcome === undefined) continue;
+      await check(`Java: ${sentence}`, async () => expect(outcome === "ok", why));
+    }
+    await check("Java has run all of its scenarios", async () => {
+      const ok = told.filter((line) => line.startsWith("ok ")).length;
+      expect(ok === 9, told.join("\n"));
+    });
+
+    await check("kcat commits what it sends in one transaction, twice under one id", async () => {
+      await createTopics("txn-kcat");
+      for (const input of ["one\ntwo\n", "three\n"]) {
+        const send = ["-P", "-b", broker.bootstrap, "-t", "txn-kcat", "-p", "0", "-X", "transactional.id=kcat"];
+        await runProgram("kcat", send, { input });
+      }
+      const lines = await kcatCommitted("txn-kcat");
+      expect(lines.join() === "one,two,three", lines.join());
+    });
+
+    await check("KafkaJS commits, aborts, and sends offsets with a transaction", async () => {
+      await createTopics("txn-js");
+      const options = { transactionalId: "js", maxInFlightRequests: 1, idempotent: true };
+      const offsets = {
+        consumerGroupId: "txn-js",
+        topics: [{ topic: "txn-js", partitions: [{ partition: 0, offset: "5" }] }],
+      };
+      const send = (transaction, ...values) =>
+        transaction.send({ topic: "txn-js", messages: values.map((value) => ({ value, partition: 0 })) });
+      await withProducer(
+        kafka,
+        async (producer) => {
+          const first = await producer.transaction();
+          await send(first, "a", "b");
+          await first.commit();
+          const second = await producer.transaction();
+          await send(second, "lost");
+          await second.sendOffsets(offsets);
+          await second.abort();
+          const third = await producer.transaction();
+          await send(third, "c");
+          await third.sendOffsets({
+            ...offsets,
+            topics: [{ topic: "txn-js", partitions: [{ partition: 0, offset: "3" }] }],
+          });
+          await third.commit();
+        },
+        options,
+      );
+      const lines = await kcatCommitted("txn-js");
+      expect(lines.join() === "a,b,c", lines.join());
+      const [found] = await withAdmin(kafka, (admin) => admin.fetchOffsets({ groupId: "txn-js", topics: ["txn-js"] }));
+      const offset = found.partitions.find(({ partition }) => partition === 0)?.offset;
+      expect(offset === "3", `offset ${offset}`);
+    });
+
+    await check(
+      "a transaction that a client left open is listed, described, found and aborted by TransactionsCommand",
+      async () => {
+        await createTopics("txn-left");
+        await javaTransactions("open", broker, "txn-left", "left", "10");
+        const list = await transactionsCommand(broker, "list");
+        expect(/^left\s+1\s+\d+\s+Ongoing/m.test(list), list);
+        const described = await transactionsCommand(broker, "describe", "--transactional-id", "left");
+        expect(/\sleft\s+\d+\s+\d+\s+Ongoing\s+60000\s.*txn-left-\d/.test(described), described);
+        const producers = await transactionsCommand(
+          broker,
+          "describe-producers",
+          "--topic",
+          "txn-left",
+          "--partition",
+          "0",
+        );
+        const [producerId, , , , , start] = producers.trim().split("\n").at(-1).trim().split(/\s+/);
+        const found = await transactionsCommand(
+          broker,
+          "find-hanging",
+          "--broker-id",
+          "1",
+          "--max-transaction-timeout",
+          "0",
+        );
+        expect(!found.includes("txn-left"), `it hangs not, its coordinator knows it: ${found}`);
+        expect((await countRecords(broker, "txn-left", "read_committed")) === 0, "it is read");
+        await transactionsCommand(broker, "abort", "--topic", "txn-left", "--partition", "0", "--start-offset", start);
+        const after = await transactionsCommand(
+          broker,
+          "describe-producers",
+          "--topic",
+          "txn-left",
+          "--partition",
+          "0",
+        );
+        const row = after.trim().split("\n").at(-1).trim().split(/\s+/);
+        expect(row[0] === producerId && row[5] === "None", after);
+      },
+      LIMIT_MS,
+    );
+
+    await check(
+      "a transaction that was open when the broker was killed is open after it, and the next producer of its id ends it",
+      async () => {
+        await createTopics("txn-killed");
+        await javaTransactions("open", broker, "txn-killed", "killed", "10");
+        await broker.kill();
+        await broker.start();
+        await listed(broker, "killed", "Ongoing");
+        await javaTransactions("commit", broker, "txn-killed", "killed", "3");
+        expect((await countRecords(broker, "txn-killed", "read_committed")) === 3, "records");
+      },
+      LIMIT_MS,
+    );
+
+    await check(
+      "ten transactions whose commit was answered, each with a SIGKILL after it, are all there",
+      async () => {
+        await createTopics("txn-kills");
+        for (let round = 0; round < 10; round++) {
+          const producer = kafka.producer({ transactionalId: "kills", maxInFlightRequests: 1, idempotent: true });
+          await producer.connect();
+          const transaction = await producer.transaction();
+          const messages = [0, 1].map((partition) => ({ partition, value: `round ${round}` }));
+          await transaction.send({ topic: "txn-kills", messages });
+          await transaction.commit();
+          await broker.kill();
+          await producer.disconnect().catch(() => {});
+          await broker.start();
+        }
+        await until(
+          async () => {
+            const lines = await kcatCommitted("txn-kills");
+            expect(lines.length === 20, lines.join());
+          },
+          { limitMs: 20_000, pauseMs: 300 },
+        );
+      },
+      LIMIT_MS,
+    );
+
+    let copies = 0;
+    /** A broker of a kind on a copy of what another one has left. */
+    const onCopy = async (kind, from, use) => {
+      const dir = join(scratch, `${kind}-${copies++}`);
+      mkdirSync(dir);
+      const other = await createBroker(kind, dir, SETTINGS);
+      rmSync(other.dataDir, { recursive: true, force: true });
+      cpSync(from, other.dataDir, { recursive: true });
+      try {
+        await other.start();
+        return await use(other);
+      } catch (error) {
+        throw new Error(`${error.message}\n${kind} said last:\n${other.lastWords()}`, { cause: error });
+      } finally {
+        await other.kill();
+      }
+    };
+
+    for (const first of [target, OTHER[target]]) {
+      const dir = join(scratch, `first-${first}`);
+      mkdirSync(dir);
+      const writer = await createBroker(first, dir, SETTINGS);
+      await check(
+        `${first} is killed with one transaction open and one decided but not carried out`,
+        async () => {
+          try {
+            await writer.start();
+            const js = createKafkaJs(writer.bootstrap);
+            const topics = ["txn-open", "txn-decided"].map((topic) => ({ topic, numPartitions: 1 }));
+            await withAdmin(js, (admin) => admin.createTopics({ topics }));
+            await javaTransactions("open", writer, "txn-open", "open", "8");
+            await javaTransactions("commit", writer, "txn-decided", "decided", "5");
+            await listed(writer, "decided", "CompleteCommit");
+          } finally {
+            await writer.kill();
+          }
+          const log = `__transaction_state-${partitionForKey("decided", SETTINGS["transaction.state.log.num.partitions"])}`;
+          for (const folder of [log, "txn-decided-0"]) cutLastBatch(writer.dataDir, folder);
+        },
+        LIMIT_MS,
+      );
+      for (const second of [first, OTHER[first]]) {
+        await check(
+          `${second} carries out what ${first} had decided, and ends what it had open`,
+          () =>
+            onCopy(second, writer.dataDir, async (reader) => {
+              await listed(reader, "open", "Ongoing");
+              expect((await countRecords(reader, "txn-open", "read_committed")) === 0, "the open one is read");
+              await listed(reader, "decided", "CompleteCommit");
+              expect((await countRecords(reader, "txn-decided", "read_committed")) === 5, "the decided one");
+              await javaTransactions("commit", reader, "txn-open", "open", "3");
+              expect((await countRecords(reader, "txn-open", "read_committed")) === 3, "records after it was ended");
+              expect((await countRecords(reader, "txn-open", "read_uncommitted")) === 11, "all records");
+            }),
+          LIMIT_MS,
+        );
+      }
+    }
+  },
+};
+
+/** Waits until TransactionsCommand shows the id in the state. */
+function listed(broker, id, state) {
+  const row = new RegExp(`^${id}\\s+1\\s+\\d+\\s+${state}\\b`, "m");
+  return until(
+    async () => {
+      const list = await transactionsCommand(broker, "list");
+      expect(row.test(list), list);
+    },
+    {
+      limitMs: 30_000,
+      pauseMs: 300,
+    },
+  );
+}
