@@ -27,7 +27,7 @@ public class Transactions {
         switch (args[0]) {
             case "scenarios" -> scenarios();
             case "open" -> {
-                var producer = begin(args[3], Map.of());
+                var producer = begin(args[3], Map.of("transaction.timeout.ms", "900000"));
                 send(producer, args[2], Integer.parseInt(args[4]));
                 producer.flush();
                 System.out.println("open");

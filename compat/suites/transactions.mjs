@@ -103,7 +103,7 @@ export const suite = {
         const list = await transactionsCommand(broker, "list");
         expect(/^left\s+1\s+\d+\s+Ongoing/m.test(list), list);
         const described = await transactionsCommand(broker, "describe", "--transactional-id", "left");
-        expect(/\sleft\s+\d+\s+\d+\s+Ongoing\s+60000\s.*txn-left-\d/.test(described), described);
+        expect(/\sleft\s+\d+\s+\d+\s+Ongoing\s+900000\s.*txn-left-\d/.test(described), described);
         const producers = await transactionsCommand(
           broker,
           "describe-producers",
@@ -227,7 +227,13 @@ export const suite = {
               await listed(reader, "open", "Ongoing");
               expect((await countRecords(reader, "txn-open", "read_committed")) === 0, "the open one is read");
               await listed(reader, "decided", "CompleteCommit");
-              expect((await countRecords(reader, "txn-decided", "read_committed")) === 5, "the decided one");
+              await until(
+                async () => {
+                  const count = await countRecords(reader, "txn-decided", "read_committed");
+                  expect(count === 5, `${count} records of the decided one`);
+                },
+                { limitMs: 20_000, pauseMs: 300 },
+              );
               await javaTransactions("commit", reader, "txn-open", "open", "3");
               expect((await countRecords(reader, "txn-open", "read_committed")) === 3, "records after it was ended");
               expect((await countRecords(reader, "txn-open", "read_uncommitted")) === 11, "all records");

@@ -1,0 +1,425 @@
+import { ByteWriter, ErrorCode } from "@samsa/base";
+import type { ApiMessageCodec } from "@samsa/protocol";
+import {
+  ControlRecordType,
+  controlRecordType,
+  encodeRequest,
+  RecordBatchBuilder,
+  recordBatches,
+} from "@samsa/protocol";
+import {
+  createCreateTopicsRequestCreatableTopic,
+  CreateTopicsRequest,
+} from "@samsa/protocol/messages/create-topics-request";
+import { CreateTopicsResponse } from "@samsa/protocol/messages/create-topics-response";
+import { DescribeTransactionsRequest } from "@samsa/protocol/messages/describe-transactions-request";
+import { DescribeTransactionsResponse } from "@samsa/protocol/messages/describe-transactions-response";
+import { FetchRequest } from "@samsa/protocol/messages/fetch-request";
+import { FetchResponse } from "@samsa/protocol/messages/fetch-response";
+import { FindCoordinatorRequest } from "@samsa/protocol/messages/find-coordinator-request";
+import { FindCoordinatorResponse } from "@samsa/protocol/messages/find-coordinator-response";
+import { InitProducerIdRequest } from "@samsa/protocol/messages/init-producer-id-request";
+import { InitProducerIdResponse } from "@samsa/protocol/messages/init-producer-id-response";
+import { ListTransactionsRequest } from "@samsa/protocol/messages/list-transactions-request";
+import { ListTransactionsResponse } from "@samsa/protocol/messages/list-transactions-response";
+import { ProduceRequest } from "@samsa/protocol/messages/produce-request";
+import { TransactionLogKey } from "@samsa/protocol/messages/transaction-log-key";
+import { TransactionLogValue } from "@samsa/protocol/messages/transaction-log-value";
+import type { DiskOperation, HistoryEvent } from "@samsa/simulation";
+import { checkHistory, SeededRandom, SimulatedDisk, VirtualClock } from "@samsa/simulation";
+import { fetchRequest, produceRequest } from "./produce-and-fetch.ts";
+import type { RawClient } from "./raw-client.ts";
+import { BrokerLife, turns } from "./simulated-broker.ts";
+import type { World } from "./transaction-processes.ts";
+import { PARTITIONS, ReadingProcess, TOPIC, TransactionalProcess } from "./transaction-processes.ts";
+
+const STATE_TOPIC = "__transaction_state";
+const PROPERTIES = {
+  "transaction.state.log.num.partitions": "1",
+  "offsets.topic.num.partitions": "1",
+  "log.segment.bytes": "1048576",
+};
+/** Where the epochs of the ids begin, so that they are used up while the run lasts. */
+const FIRST_EPOCHS: ReadonlyMap<string, number> = new Map([
+  ["a", 32_763],
+  ["b", 32_765],
+  ["c", 0],
+]);
+const IDS = [...FIRST_EPOCHS.keys()];
+const MOST_PROCESSES = 4;
+const ANSWER_TIMEOUT_MS = 3000;
+/** Turns of the event loop in which a request is sent, handled and answered. */
+const TURNS_OF_A_STEP = 12;
+const NEVER = new Promise<never>(() => undefined);
+const ADMIN = -1; // the process of the simulation itself
+
+/** How often a run came by a place: one that never does tests less than it says. */
+export type Marks = Map<string, number>;
+
+export interface TransactionSimulationReport {
+  readonly steps: number;
+  readonly events: number; // of the history that was judged
+  readonly requests: number;
+}
+
+/** A broker that has the topic, and the ids with the epochs they begin with, as the files of its disk. Made once. */
+let prototype: Promise<ReadonlyMap<string, Uint8Array>> | undefined;
+
+/**
+ * Transactional producers, readers of committed records and a whole broker under a seed: its disk stops in the middle of any operation, and the
+ * broker starts again on what is there; requests are lost, answered to nobody, come twice, and come long after their senders have
+ * gone on; producers die, take too long, and share their transactional ids, so that they fence each other at any moment. Half of
+ * them are of transactions V2, whose requests may be late by any time; the others get every request through or see it lost, because
+ * for them a late EndTxn ends what it was not meant for (KIP-890 says so).
+ *
+ * At the end, when all faults have ceased and every time-out is over: no anomaly in what the clients saw (checkHistory), nothing
+ * open, no last stable offset behind its high watermark, and the markers of one epoch of a producer agree in all partitions.
+ * @throws Error when one of these is untrue
+ */
+export async function simulateTransactions(
+  seed: number,
+  steps: number,
+  marks: Marks = new Map(),
+): Promise<TransactionSimulationReport> {
+  prototype ??= makePrototype();
+  const simulation = new TransactionSimulation(seed, marks, await prototype);
+  return simulation.run(steps);
+}
+
+class TransactionSimulation implements World {
+  readonly #random: SeededRandom;
+  readonly #clock = new VirtualClock();
+  readonly #marks: Marks;
+  readonly #history: HistoryEvent[] = [];
+  #disk: SimulatedDisk;
+  #life: BrokerLife;
+  readonly #clients = new Map<number, { readonly life: BrokerLife; readonly client: Promise<RawClient> }>();
+  readonly #producers = new Set<TransactionalProcess>();
+  readonly #gone = new Set<number>();
+  readonly #sharedEpochs = new Set<string>();
+  #nextProcess = 0;
+  #requests = 0;
+  #isCalm = false;
+  #failure: unknown;
+
+  constructor(seed: number, marks: Marks, files: ReadonlyMap<string, Uint8Array>) {
+    this.#random = new SeededRandom(seed);
+    this.#marks = marks;
+    const timing = new SeededRandom(this.#random.uint32());
+    const mostDelayMs = this.chance(2) ? 0 : 1 + this.below(150);
+    const delayMs = ({ kind }: DiskOperation): number =>
+      kind === "write" && mostDelayMs > 0 ? timing.uint32() % mostDelayMs : 0;
+    this.#disk = new SimulatedDisk({
+      seed: this.#random.uint32(),
+      mostTurns: this.below(4),
+      ...(mostDelayMs > 0 && { slowness: { clock: this.#clock, delayMs } }),
+    });
+    for (const [path, bytes] of files) this.#disk.put(path, bytes.slice());
+    this.#life = new BrokerLife(this.#disk, this.#clock);
+    this.#life.end();
+  }
+
+  async run(steps: number): Promise<TransactionSimulationReport> {
+    await this.#startBroker();
+    const readers = [this.#newReader(), this.#newReader()];
+    for (const reader of readers) this.#watch(reader.run());
+    for (let step = 0; step < steps; step++) await this.#step();
+    await this.#calmDown();
+    for (const reader of readers) this.#gone.add(reader.process);
+    await this.#judge();
+    return { steps, events: this.#history.length, requests: this.#requests };
+  }
+
+  nowMs(): number {
+    return this.#clock.monotonicMs();
+  }
+
+  chance(count: number): boolean {
+    return this.below(count) === 0;
+  }
+
+  below(count: number): number {
+    return this.#random.uint32() % count;
+  }
+
+  mark(name: string): void {
+    this.#marks.set(name, (this.#marks.get(name) ?? 0) + 1);
+  }
+
+  noteSharedEpoch(producerId: number, producerEpoch: number): void {
+    this.#sharedEpochs.add(`${producerId}/${producerEpoch}`);
+  }
+
+  note(event: HistoryEvent): void {
+    this.#history.push(event);
+  }
+
+  async sleep(process: number, ms: number): Promise<void> {
+    await new Promise<void>((resolve) => this.#clock.setTimer(ms, resolve));
+    if (this.#gone.has(process)) await NEVER;
+  }
+
+  async ask<Request, Response>(
+    process: number,
+    request: ApiMessageCodec<Request>,
+    response: ApiMessageCodec<Response>,
+    version: number,
+    body: Request,
+    mayBeLate: boolean,
+  ): Promise<Response | undefined> {
+    const fate = this.#isCalm ? "heard" : this.#fateOf(mayBeLate);
+    if (fate === "late" || fate === "twice") {
+      this.mark(`requests that came ${fate}`);
+      this.#clock.setTimer(this.below(this.chance(3) ? 90_000 : 3000), () => this.#sendLate(request, version, body));
+    }
+    let answer: Response | undefined;
+    if (fate !== "late" && fate !== "lost") answer = await this.#send(process, request, response, version, body);
+    if (fate === "unheard") this.mark("answers that nobody heard");
+    if (fate === "unheard" || fate === "late" || fate === "lost") {
+      this.#clients.delete(process); // it gives the connection up
+      await this.sleep(process, ANSWER_TIMEOUT_MS);
+      answer = undefined;
+    }
+    if (this.#gone.has(process)) await NEVER;
+    return answer;
+  }
+
+  #fateOf(mayBeLate: boolean): "heard" | "unheard" | "lost" | "late" | "twice" {
+    const throwOf = this.below(60);
+    if (throwOf === 0) return "lost";
+    if (throwOf === 1) return "unheard";
+    if (!mayBeLate || throwOf > 5) return "heard";
+    return throwOf % 2 === 0 ? "late" : "twice";
+  }
+
+  /** Undefined when the broker dies or says nothing. */
+  async #send<Request, Response>(
+    process: number,
+    request: ApiMessageCodec<Request>,
+    response: ApiMessageCodec<Response>,
+    version: number,
+    body: Request,
+  ): Promise<Response | undefined> {
+    const life = this.#life;
+    this.#requests++;
+    let isTimedOut = false;
+    const timeout = new Promise<undefined>((resolve) => {
+      this.#clock.setTimer(ANSWER_TIMEOUT_MS, () => {
+        isTimedOut = true;
+        resolve(undefined);
+      });
+    });
+    try {
+      if (life.isOver) return await timeout;
+      const client = await Promise.race([this.#clientOf(process, life), timeout]);
+      if (client === undefined) return undefined;
+      const answer = await Promise.race([client.request(request, response, version, body), timeout]);
+      if (isTimedOut) this.#clients.delete(process);
+      // What a process says after its disk has stopped, it has not said.
+      return life.isOver ? await timeout : answer;
+    } catch {
+      this.#clients.delete(process);
+      return undefined;
+    }
+  }
+
+  #clientOf(process: number, life: BrokerLife): Promise<RawClient> {
+    const known = this.#clients.get(process);
+    if (known?.life === life) return known.client;
+    const client = life.connect();
+    this.#clients.set(process, { life, client });
+    return client;
+  }
+
+  /** By a connection of its own, to whichever broker runs by then. */
+  #sendLate<Request>(request: ApiMessageCodec<Request>, version: number, body: Request): void {
+    const life = this.#life;
+    if (life.isOver || this.#isCalm) return;
+    this.#requests++;
+    // To a broker that is not there yet it comes in vain.
+    life.connect().then(
+      (client) => void client.send(request, version, body),
+      () => undefined,
+    );
+  }
+
+  #watch(running: Promise<unknown>): void {
+    running.catch((error: unknown) => (this.#failure ??= error));
+  }
+
+  async #step(): Promise<void> {
+    if (this.#producers.size < MOST_PROCESSES && this.chance(6)) await this.#begin();
+    if (this.chance(60)) this.#kill();
+    if (this.chance(40)) this.#disk.crashAt(1 + this.below(this.chance(2) ? 6 : 40));
+    if (this.#life.isOver && this.chance(4)) await this.#startBroker();
+    this.#clock.advance(this.below(300));
+    await turns(TURNS_OF_A_STEP);
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** A producer, perhaps beside one that has the same id. */
+  async #begin(): Promise<void> {
+    const id = IDS[this.below(IDS.length)] ?? "a";
+    const state = await this.#stateOf(id);
+    if (state !== undefined) this.mark(`a producer begins in ${state}`);
+    const producer = new TransactionalProcess(this, this.#nextProcess++, id, this.chance(2));
+    this.#producers.add(producer);
+    this.#watch(producer.run().finally(() => this.#producers.delete(producer)));
+  }
+
+  #kill(): void {
+    const [producer] = this.#producers;
+    if (producer === undefined) return;
+    this.mark("producers that died");
+    this.#gone.add(producer.process);
+    producer.end();
+    this.#producers.delete(producer);
+  }
+
+  #newReader(): ReadingProcess {
+    return new ReadingProcess(this, this.#nextProcess++);
+  }
+
+  /** What the coordinator says of an id, if it says anything at once. */
+  async #stateOf(id: string): Promise<string | undefined> {
+    if (this.#life.isOver) return undefined;
+    const body = DescribeTransactionsRequest.create({ transactionalIds: [id] });
+    const asked = this.#send(ADMIN, DescribeTransactionsRequest, DescribeTransactionsResponse, 0, body);
+    const answer = await Promise.race([asked, turns(TURNS_OF_A_STEP)]);
+    const found = answer?.transactionStates[0];
+    return found?.errorCode === ErrorCode.NONE ? found.transactionState : undefined;
+  }
+
+  async #startBroker(): Promise<void> {
+    for (;;) {
+      this.#disk = this.#disk.crash({ power: "kept" });
+      this.#life = new BrokerLife(this.#disk, this.#clock);
+      this.#clients.clear();
+      if (!this.#isCalm && this.chance(5)) this.#disk.crashAt(1 + this.below(60));
+      if (await this.#life.start(new SeededRandom(this.#random.uint32()), PROPERTIES)) break;
+      this.mark("brokers that died while they started");
+    }
+    this.mark("starts of a broker");
+  }
+
+  /** No more faults, nobody begins anything, and every time-out passes. */
+  async #calmDown(): Promise<void> {
+    this.#isCalm = true;
+    this.#disk.crashAt(Infinity);
+    for (const producer of this.#producers) {
+      this.#gone.add(producer.process);
+      producer.end();
+    }
+    if (this.#life.isOver) await this.#startBroker();
+    for (let second = 0; second < 60; second++) {
+      this.#clock.advance(1000);
+      await turns(TURNS_OF_A_STEP);
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  async #judge(): Promise<void> {
+    const states = await this.#inTime(
+      this.#send(ADMIN, ListTransactionsRequest, ListTransactionsResponse, 1, ListTransactionsRequest.create()),
+    );
+    const open = states.transactionStates.filter(({ transactionState }) => !/^(Empty|Complete)/.test(transactionState));
+    if (open.length > 0) throw new Error(`not at rest: ${JSON.stringify(open)}`);
+    const last = this.#newReader();
+    for (let partition = 0; partition < PARTITIONS; partition++) await this.#readToTheEnd(last, partition);
+    await this.#judgeMarkers();
+    const anomalies = checkHistory(this.#history);
+    if (anomalies.length > 0) throw new Error(`anomalies: ${JSON.stringify(anomalies.slice(0, 5))}`);
+  }
+
+  async #readToTheEnd(reader: ReadingProcess, partition: number): Promise<void> {
+    const log = `${TOPIC}-${partition}`;
+    for (let end = -1; ;) {
+      const read = await this.#inTime(reader.poll(partition));
+      const { lastStableOffset, highWatermark, nextOffset } = read;
+      this.note({ kind: "offsets-seen", log, lastStableOffset, highWatermark, openTransactions: 0 });
+      if (nextOffset === end || nextOffset >= highWatermark) break;
+      end = nextOffset;
+    }
+    this.note({ kind: "drained", log });
+  }
+
+  /** The markers of one epoch of a producer say the same wherever they are; V1 keeps its epoch, and may say both in turn. */
+  async #judgeMarkers(): Promise<void> {
+    const byTransaction = new Map<string, Set<string>>();
+    for (let partition = 0; partition < PARTITIONS; partition++) {
+      for (let offset = 0; ;) {
+        const request = fetchRequest({ topic: TOPIC, partition, offset });
+        const answer = await this.#inTime(this.#send(ADMIN, FetchRequest, FetchResponse, 12, request));
+        const bytes = answer.responses[0]?.partitions[0]?.records ?? new Uint8Array(0);
+        const before = offset;
+        for (const batch of recordBatches(bytes)) {
+          offset = batch.lastOffset + 1;
+          if (!batch.isControlBatch) continue;
+          const [record] = batch.records();
+          const type = record === undefined ? undefined : controlRecordType(record.key);
+          const name = `${batch.producerId}/${batch.producerEpoch}`;
+          const types = byTransaction.get(name) ?? new Set<string>();
+          byTransaction.set(name, types.add(type === ControlRecordType.COMMIT ? "commit" : "abort"));
+          this.mark("markers");
+        }
+        if (offset === before || offset >= (answer.responses[0]?.partitions[0]?.highWatermark ?? 0)) break;
+      }
+    }
+    for (const [name, types] of byTransaction) {
+      if (types.size > 1 && !this.#sharedEpochs.has(name)) throw new Error(`${name} has been committed and aborted`);
+    }
+  }
+
+  async #inTime<T>(asked: Promise<T | undefined>): Promise<T> {
+    let isOver = false;
+    const answered = asked.finally(() => (isOver = true));
+    for (let turn = 0; turn < 200 && !isOver; turn++) {
+      await turns(10);
+      if (!isOver && turn > 100) this.#clock.advance(10);
+    }
+    const answer = isOver ? await answered : undefined;
+    if (answer === undefined) throw new Error("a broker that is well does not answer");
+    return answer;
+  }
+}
+
+async function makePrototype(): Promise<ReadonlyMap<string, Uint8Array>> {
+  const disk = new SimulatedDisk();
+  const life = new BrokerLife(disk, new VirtualClock());
+  await life.start(new SeededRandom(1), PROPERTIES);
+  const client = await life.connect();
+  const topics = [
+    createCreateTopicsRequestCreatableTopic({ name: TOPIC, numPartitions: PARTITIONS, replicationFactor: 1 }),
+  ];
+  await client.request(CreateTopicsRequest, CreateTopicsResponse, 7, CreateTopicsRequest.create({ topics }));
+  const find = FindCoordinatorRequest.create({ keyType: 1, coordinatorKeys: ["a"] });
+  await client.request(FindCoordinatorRequest, FindCoordinatorResponse, 6, find);
+  for (const [id, producerEpoch] of FIRST_EPOCHS) {
+    const producerId = await newProducerId(client);
+    const request = produceRequest(stateRecord(id, producerId, producerEpoch), { topic: STATE_TOPIC });
+    client.sendBytes(...encodeRequest(ProduceRequest, request, 12, 0, "__admin_client"));
+    await client.nextFrame();
+  }
+  await life.close();
+  return disk.files();
+}
+
+async function newProducerId(client: RawClient): Promise<number> {
+  const body = InitProducerIdRequest.create({ transactionalId: null });
+  return (await client.request(InitProducerIdRequest, InitProducerIdResponse, 5, body)).producerId;
+}
+
+/** As Kafka writes it: an id that has had so many epochs. */
+function stateRecord(transactionalId: string, producerId: number, producerEpoch: number): Uint8Array {
+  const key = new ByteWriter();
+  key.int16(0);
+  TransactionLogKey.write(key, { transactionalId }, 0);
+  const value = new ByteWriter();
+  value.int16(1);
+  const state = { producerId, producerEpoch, transactionTimeoutMs: 60_000, transactionPartitions: null };
+  const times = { transactionLastUpdateTimestampMs: 1_700_000_000_000, transactionStartTimestampMs: -1 };
+  TransactionLogValue.write(value, TransactionLogValue.create({ ...state, ...times }), 1);
+  const batch = new RecordBatchBuilder();
+  batch.append({ timestamp: 1_700_000_000_000, key: key.toBytes(), value: value.toBytes() });
+  return batch.build();
+}

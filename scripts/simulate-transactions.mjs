@@ -1,0 +1,52 @@
+#!/usr/bin/env node
+// Whole brokers and transactional producers under seeds (packages/server, testing/transaction-simulation.ts), for as long as one likes.
+import { parseArgs } from "node:util";
+import { simulateTransactions } from "../packages/server/dist/testing/transaction-simulation.js";
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: "string", default: "200" },
+    from: { type: "string", default: "1" },
+    steps: { type: "string", default: "200" },
+    help: { type: "boolean", default: false },
+  },
+});
+
+if (values.help) {
+  console.log(`node scripts/simulate-transactions.mjs [--seeds 200] [--from 1] [--steps 200]
+
+  --seeds   runs, each from its own seed
+  --from    the first seed
+  --steps   of each run with faults, up to 0.3 s each; then it has to come to rest
+
+After a build (npm run build). A seed that fails is printed, and fails again; the exit status is 1.`);
+  process.exit(0);
+}
+
+const first = Number(values.from);
+const last = first + Number(values.seeds);
+const total = { seeds: 0, steps: 0, requests: 0, events: 0, failures: 0 };
+/** @type {Map<string, number>} */
+const marks = new Map();
+const startedMs = performance.now();
+for (let seed = first; seed < last; seed++) {
+  total.seeds++;
+  try {
+    const { steps, requests, events } = await simulateTransactions(seed, Number(values.steps), marks);
+    total.steps += steps;
+    total.requests += requests;
+    total.events += events;
+  } catch (error) {
+    total.failures++;
+    process.exitCode = 1;
+    console.log(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+console.log(
+  Object.entries(total)
+    .map(([what, count]) => `${what} ${count}`)
+    .join(", "),
+  `in ${seconds} s`,
+);
+for (const [mark, count] of [...marks].sort()) console.log(`  ${mark}: ${count}`);
