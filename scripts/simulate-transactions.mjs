@@ -49,4 +49,4 @@ console.log(
     .join(", "),
   `in ${seconds} s`,
 );
-for (const [mark, count] of [...marks].sort()) console.log(`  ${mark}: ${count}`);
+for (const [mark, count] of [...marks].sort(([a], [b]) => (a < b ? -1 : 1))) console.log(`  ${mark}: ${count}`);

@@ -1,6 +1,8 @@
 import type { ErrorCode as Code } from "@samsa/base";
 import { ErrorCode, ZERO_UUID } from "@samsa/base";
 import { recordBatches } from "@samsa/protocol";
+import { AddOffsetsToTxnRequest } from "@samsa/protocol/messages/add-offsets-to-txn-request";
+import { AddOffsetsToTxnResponse } from "@samsa/protocol/messages/add-offsets-to-txn-response";
 import { AddPartitionsToTxnRequest } from "@samsa/protocol/messages/add-partitions-to-txn-request";
 import { AddPartitionsToTxnResponse } from "@samsa/protocol/messages/add-partitions-to-txn-response";
 import { EndTxnRequest } from "@samsa/protocol/messages/end-txn-request";
@@ -11,8 +13,10 @@ import { InitProducerIdRequest } from "@samsa/protocol/messages/init-producer-id
 import { InitProducerIdResponse } from "@samsa/protocol/messages/init-producer-id-response";
 import { ProduceRequest } from "@samsa/protocol/messages/produce-request";
 import { ProduceResponse } from "@samsa/protocol/messages/produce-response";
+import { TxnOffsetCommitRequest } from "@samsa/protocol/messages/txn-offset-commit-request";
+import { TxnOffsetCommitResponse } from "@samsa/protocol/messages/txn-offset-commit-response";
 import type { ApiMessageCodec } from "@samsa/protocol";
-import type { HistoryEvent, PolledRecord, SendStep } from "@samsa/simulation";
+import type { HistoryEvent, Outcome, PolledRecord, SendStep } from "@samsa/simulation";
 import { fetchRequest } from "./produce-and-fetch.ts";
 import { batchOf } from "./test-broker.ts";
 
@@ -41,6 +45,9 @@ export interface World {
   below(count: number): number;
   mark(name: string): void;
   note(event: HistoryEvent): void;
+  noteTransaction(transaction: EndedTransaction): void;
+  /** Above all before it. */
+  nextOffset(): number;
   /** This epoch has more than one transaction. */
   noteSharedEpoch(producerId: number, producerEpoch: number): void;
 }
@@ -72,6 +79,21 @@ interface OpenTransaction {
   readonly begin: number;
   readonly steps: SendStep[];
   isCommitSent: boolean;
+  /** Of the group that is named as the transactional id, in partition 0; undefined when there is none in the transaction. */
+  offset: number | undefined;
+}
+
+/** A transaction that is over, as far as its process knows. */
+export interface EndedTransaction extends Omit<OpenTransaction, "isCommitSent"> {
+  readonly process: number;
+  readonly transactionalId: string;
+  readonly end: number;
+  readonly outcome: Outcome;
+}
+
+/** For the history; nothing when nothing was sent. */
+export function operationOf({ process, begin, end, outcome, steps }: EndedTransaction): HistoryEvent[] {
+  return steps.length === 0 ? [] : [{ kind: "operation", process, begin, end, outcome, transactional: true, steps }];
 }
 
 /** A producer of one transactional id: it begins, sends, ends, and again, until it is fenced or gone. */
@@ -128,7 +150,7 @@ export class TransactionalProcess {
 
   async #transact(): Promise<void> {
     const world = this.#world;
-    const open: OpenTransaction = { begin: world.nowMs(), steps: [], isCommitSent: false };
+    const open: OpenTransaction = { begin: world.nowMs(), steps: [], isCommitSent: false, offset: undefined };
     this.#open = open;
     this.#number++;
     let isWhole = true;
@@ -140,7 +162,8 @@ export class TransactionalProcess {
       world.mark("producers that take too long");
       await world.sleep(this.process, TIMEOUT_MS + world.below(20_000));
     }
-    const hasSent = open.steps.length > 0;
+    if (isWhole && world.chance(3)) isWhole = await this.#commitOffset(open);
+    const hasSent = open.steps.length > 0 || open.offset !== undefined;
     const isCommit = isWhole && hasSent && !world.chance(4);
     if (hasSent || this.isV2) await this.#endTransaction(isCommit, open);
     this.#finish(isCommit ? "ok" : "failed");
@@ -187,6 +210,50 @@ export class TransactionalProcess {
     return false;
   }
 
+  /** False when it may not go on as it was. */
+  async #commitOffset(open: OpenTransaction): Promise<boolean> {
+    const { transactionalId } = this;
+    const producer = { producerId: this.#producerId, producerEpoch: this.#producerEpoch };
+    open.offset = this.#world.nextOffset();
+    if (!this.isV2) {
+      const body = AddOffsetsToTxnRequest.create({ transactionalId, groupId: transactionalId, ...producer });
+      const isAdded = await this.#untilTaken(async () => {
+        const answer = await this.#ask(AddOffsetsToTxnRequest, AddOffsetsToTxnResponse, 3, body, false);
+        return answer?.errorCode;
+      });
+      if (!isAdded) return false;
+    }
+    const partition = {
+      partitionIndex: 0,
+      committedOffset: open.offset,
+      committedLeaderEpoch: -1,
+      committedMetadata: "",
+    };
+    const body = TxnOffsetCommitRequest.create({
+      transactionalId,
+      groupId: transactionalId,
+      ...producer,
+      topics: [{ name: TOPIC, topicId: ZERO_UUID, partitions: [partition] }],
+    });
+    return this.#untilTaken(async () => {
+      const version = this.isV2 ? 5 : 3;
+      const answer = await this.#ask(TxnOffsetCommitRequest, TxnOffsetCommitResponse, version, body, this.isV2);
+      return answer?.topics[0]?.partitions[0]?.errorCode;
+    });
+  }
+
+  /** False when it may not go on as it was. */
+  async #untilTaken(attempt: () => Promise<number | undefined>): Promise<boolean> {
+    for (let attempts = 0; attempts < MOST_ATTEMPTS_OF_A_SEND; attempts++) {
+      const code = (await attempt()) as Code | undefined;
+      if (code === ErrorCode.NONE) return true;
+      if (code !== undefined && ABORTED.has(code)) return false;
+      if (code !== undefined && !RETRIED.has(code)) throw new Fatal();
+      await this.#pause();
+    }
+    return false;
+  }
+
   async #addPartition(partition: number): Promise<boolean> {
     const body = AddPartitionsToTxnRequest.create({
       v3AndBelowTransactionalId: this.transactionalId,
@@ -194,17 +261,12 @@ export class TransactionalProcess {
       v3AndBelowProducerEpoch: this.#producerEpoch,
       v3AndBelowTopics: [{ name: TOPIC, partitions: [partition] }],
     });
-    for (;;) {
+    const isAdded = await this.#untilTaken(async () => {
       const answer = await this.#ask(AddPartitionsToTxnRequest, AddPartitionsToTxnResponse, 3, body, false);
-      const code = answer?.resultsByTopicV3AndBelow[0]?.resultsByPartition[0]?.partitionErrorCode as Code | undefined;
-      if (code === ErrorCode.NONE) {
-        this.#added.add(partition);
-        return true;
-      }
-      if (code !== undefined && ABORTED.has(code)) return false;
-      if (code !== undefined && !RETRIED.has(code)) throw new Fatal();
-      await this.#pause();
-    }
+      return answer?.resultsByTopicV3AndBelow[0]?.resultsByPartition[0]?.partitionErrorCode;
+    });
+    if (isAdded) this.#added.add(partition);
+    return isAdded;
   }
 
   async #endTransaction(isCommit: boolean, open: OpenTransaction): Promise<void> {
@@ -231,14 +293,13 @@ export class TransactionalProcess {
     }
   }
 
-  #finish(outcome: "ok" | "failed" | "unknown"): void {
+  #finish(outcome: Outcome): void {
     if (this.#open === undefined) return;
-    const { begin, steps } = this.#open;
+    const { begin, steps, offset } = this.#open;
     this.#open = undefined;
-    const { process } = this;
-    if (steps.length === 0) return;
+    const { process, transactionalId } = this;
     const end = outcome === "unknown" ? Infinity : this.#world.nowMs();
-    this.#world.note({ kind: "operation", process, begin, end, outcome, transactional: true, steps });
+    this.#world.noteTransaction({ process, transactionalId, begin, end, outcome, steps, offset });
   }
 
   #become({ producerId, producerEpoch }: { readonly producerId: number; readonly producerEpoch: number }): void {

@@ -22,6 +22,8 @@ import { InitProducerIdRequest } from "@samsa/protocol/messages/init-producer-id
 import { InitProducerIdResponse } from "@samsa/protocol/messages/init-producer-id-response";
 import { ListTransactionsRequest } from "@samsa/protocol/messages/list-transactions-request";
 import { ListTransactionsResponse } from "@samsa/protocol/messages/list-transactions-response";
+import { OffsetFetchRequest } from "@samsa/protocol/messages/offset-fetch-request";
+import { OffsetFetchResponse } from "@samsa/protocol/messages/offset-fetch-response";
 import { ProduceRequest } from "@samsa/protocol/messages/produce-request";
 import { TransactionLogKey } from "@samsa/protocol/messages/transaction-log-key";
 import { TransactionLogValue } from "@samsa/protocol/messages/transaction-log-value";
@@ -30,8 +32,8 @@ import { checkHistory, SeededRandom, SimulatedDisk, VirtualClock } from "@samsa/
 import { fetchRequest, produceRequest } from "./produce-and-fetch.ts";
 import type { RawClient } from "./raw-client.ts";
 import { BrokerLife, turns } from "./simulated-broker.ts";
-import type { World } from "./transaction-processes.ts";
-import { PARTITIONS, ReadingProcess, TOPIC, TransactionalProcess } from "./transaction-processes.ts";
+import type { EndedTransaction, World } from "./transaction-processes.ts";
+import { operationOf, PARTITIONS, ReadingProcess, TOPIC, TransactionalProcess } from "./transaction-processes.ts";
 
 const STATE_TOPIC = "__transaction_state";
 const PROPERTIES = {
@@ -96,6 +98,8 @@ class TransactionSimulation implements World {
   readonly #clients = new Map<number, { readonly life: BrokerLife; readonly client: Promise<RawClient> }>();
   readonly #producers = new Set<TransactionalProcess>();
   readonly #gone = new Set<number>();
+  readonly #transactions: EndedTransaction[] = [];
+  #nextOffset = 1;
   readonly #sharedEpochs = new Set<string>();
   #nextProcess = 0;
   #requests = 0;
@@ -127,7 +131,7 @@ class TransactionSimulation implements World {
     await this.#calmDown();
     for (const reader of readers) this.#gone.add(reader.process);
     await this.#judge();
-    return { steps, events: this.#history.length, requests: this.#requests };
+    return { steps, events: this.#history.length + this.#transactions.length, requests: this.#requests };
   }
 
   nowMs(): number {
@@ -152,6 +156,14 @@ class TransactionSimulation implements World {
 
   note(event: HistoryEvent): void {
     this.#history.push(event);
+  }
+
+  nextOffset(): number {
+    return this.#nextOffset++;
+  }
+
+  noteTransaction(transaction: EndedTransaction): void {
+    this.#transactions.push(transaction);
   }
 
   async sleep(process: number, ms: number): Promise<void> {
@@ -251,6 +263,10 @@ class TransactionSimulation implements World {
     if (this.#producers.size < MOST_PROCESSES && this.chance(6)) await this.#begin();
     if (this.chance(60)) this.#kill();
     if (this.chance(40)) this.#disk.crashAt(1 + this.below(this.chance(2) ? 6 : 40));
+    if (this.chance(80) && !this.#life.isOver) {
+      this.mark("brokers killed between two operations");
+      this.#life.end();
+    }
     if (this.#life.isOver && this.chance(4)) await this.#startBroker();
     this.#clock.advance(this.below(300));
     await turns(TURNS_OF_A_STEP);
@@ -327,7 +343,8 @@ class TransactionSimulation implements World {
     const last = this.#newReader();
     for (let partition = 0; partition < PARTITIONS; partition++) await this.#readToTheEnd(last, partition);
     await this.#judgeMarkers();
-    const anomalies = checkHistory(this.#history);
+    await this.#judgeOffsets();
+    const anomalies = checkHistory([...this.#history, ...this.#transactions.flatMap(operationOf)]);
     if (anomalies.length > 0) throw new Error(`anomalies: ${JSON.stringify(anomalies.slice(0, 5))}`);
   }
 
@@ -341,6 +358,31 @@ class TransactionSimulation implements World {
       end = nextOffset;
     }
     this.note({ kind: "drained", log });
+  }
+
+  /** Of each group, the offset of the last transaction that has committed one: its records must be there, too. */
+  async #judgeOffsets(): Promise<void> {
+    for (const groupId of IDS) {
+      const body = OffsetFetchRequest.create({
+        groupId,
+        topics: [{ name: TOPIC, partitionIndexes: [0] }],
+        requireStable: true,
+      });
+      const asked = this.#send(ADMIN, OffsetFetchRequest, OffsetFetchResponse, 7, body);
+      const found = (await this.#inTime(asked)).topics[0]?.partitions[0];
+      if (found?.errorCode !== ErrorCode.NONE) throw new Error(`the offsets of ${groupId}: ${found?.errorCode}`);
+      const { committedOffset } = found;
+      const own = this.#transactions.filter((each) => each.transactionalId === groupId && each.offset !== undefined);
+      const newest = own.findLast(({ outcome }) => outcome === "ok")?.offset ?? -1;
+      const writer = own.find(({ offset }) => offset === committedOffset);
+      if (committedOffset < newest) throw new Error(`the offset of ${groupId} is ${committedOffset}, not ${newest}`);
+      if (committedOffset < 0) continue;
+      if (writer === undefined || writer.outcome === "failed") {
+        throw new Error(`the offset ${committedOffset} of ${groupId} was ${writer?.outcome ?? "never"} committed`);
+      }
+      this.mark("offsets of groups");
+      this.#transactions[this.#transactions.indexOf(writer)] = { ...writer, outcome: "ok" };
+    }
   }
 
   /** The markers of one epoch of a producer say the same wherever they are; V1 keeps its epoch, and may say both in turn. */
@@ -370,14 +412,15 @@ class TransactionSimulation implements World {
     }
   }
 
+  /** The answer to a question that has one. */
   async #inTime<T>(asked: Promise<T | undefined>): Promise<T> {
-    let isOver = false;
-    const answered = asked.finally(() => (isOver = true));
-    for (let turn = 0; turn < 200 && !isOver; turn++) {
+    const answers: (T | undefined)[] = [];
+    this.#watch(asked.then((answer) => answers.push(answer)));
+    for (let turn = 0; turn < 200 && answers.length === 0; turn++) {
       await turns(10);
-      if (!isOver && turn > 100) this.#clock.advance(10);
+      if (turn > 20) this.#clock.advance(10); // a slow disk
     }
-    const answer = isOver ? await answered : undefined;
+    const [answer] = answers;
     if (answer === undefined) throw new Error("a broker that is well does not answer");
     return answer;
   }
@@ -392,8 +435,10 @@ async function makePrototype(): Promise<ReadonlyMap<string, Uint8Array>> {
     createCreateTopicsRequestCreatableTopic({ name: TOPIC, numPartitions: PARTITIONS, replicationFactor: 1 }),
   ];
   await client.request(CreateTopicsRequest, CreateTopicsResponse, 7, CreateTopicsRequest.create({ topics }));
-  const find = FindCoordinatorRequest.create({ keyType: 1, coordinatorKeys: ["a"] });
-  await client.request(FindCoordinatorRequest, FindCoordinatorResponse, 6, find);
+  for (const keyType of [0, 1]) {
+    const find = FindCoordinatorRequest.create({ keyType, coordinatorKeys: ["a"] });
+    await client.request(FindCoordinatorRequest, FindCoordinatorResponse, 6, find);
+  }
   for (const [id, producerEpoch] of FIRST_EPOCHS) {
     const producerId = await newProducerId(client);
     const request = produceRequest(stateRecord(id, producerId, producerEpoch), { topic: STATE_TOPIC });
