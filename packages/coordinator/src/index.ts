@@ -45,5 +45,6 @@ export type { TransactionAnswer } from "./transaction/transaction-coordinator-sh
 export type { AddPartitions, EndTxn, InitProducerId, ProducerIdAndEpoch } from "./transaction/transaction-decisions.ts";
 export type { TransactionMetadata } from "./transaction/transaction-metadata.ts";
 export type { MarkerResults, TransactionPorts } from "./transaction/transaction-ports.ts";
+export { transactionalIdPattern } from "./transaction/transactional-id-pattern.ts";
 export type { TransactionState } from "./transaction/transaction-state.ts";
 export { isTransactionState } from "./transaction/transaction-state.ts";

@@ -294,6 +294,18 @@ test("transactions are listed by state, producer and duration", async () => {
   assert.deepEqual(await ids({ producerIdFilters: [producer.producerId] }), ["x"]);
   assert.deepEqual(await ids({ durationFilter: 4999, stateFilters: ["Ongoing"] }), ["x"]);
   assert.deepEqual(await ids({ durationFilter: 5000, stateFilters: ["Ongoing"] }), []);
+  for (const { pattern, expected, why } of [
+    { pattern: "o.*", expected: ["other"], why: "a pattern means whole ids" },
+    { pattern: "o", expected: [], why: "and no parts of them" },
+    { pattern: "", expected: ["other", "x"], why: "an empty one means all" },
+  ]) {
+    const answer = await list(client, { transactionalIdPattern: pattern });
+    assert.deepEqual(answer.transactionStates.map(({ transactionalId }) => transactionalId).sort(), expected, why);
+  }
+  for (const pattern of ["(", `${"(a|b|c)?".repeat(100)}x`]) {
+    const { errorCode } = await list(client, { transactionalIdPattern: pattern });
+    assert.equal(errorCode, ErrorCode.INVALID_REGULAR_EXPRESSION, pattern);
+  }
   const strange = await list(client, { stateFilters: ["Sleeping"] }, 1);
   assert.deepEqual(strange.unknownStateFilters, ["Sleeping"]);
   assert.deepEqual(strange.transactionStates, []);

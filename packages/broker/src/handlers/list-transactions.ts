@@ -1,21 +1,23 @@
 import type { DescribedTransaction } from "@samsa/coordinator";
-import { isTransactionState } from "@samsa/coordinator";
+import { isTransactionState, transactionalIdPattern } from "@samsa/coordinator";
 import { ListTransactionsRequest } from "@samsa/protocol/messages/list-transactions-request";
 import { ListTransactionsResponse } from "@samsa/protocol/messages/list-transactions-response";
 import type { ApiHandler } from "../api-handler.ts";
 
 /**
- * ListTransactions 0-1 (KIP-664): the transactional ids that this broker coordinates. v1 filters by how long a transaction has been
- * open (KIP-994).
+ * ListTransactions 0-2 (KIP-664): the transactional ids that this broker coordinates. v1 filters by how long a transaction has been
+ * open (KIP-994), v2 by a pattern of the id (KIP-1152).
  */
 export const listTransactions: ApiHandler<ListTransactionsRequest, ListTransactionsResponse> = {
   request: ListTransactionsRequest,
   response: ListTransactionsResponse,
-  highestVersion: 1,
 
   async handle(request, _context, { transactions, clock }) {
     const nowMs = clock.wallMs();
-    const found = (await transactions.listTransactions()).filter((transaction) => isMeant(transaction, request, nowMs));
+    const isIdMeant = transactionalIdPattern(request.transactionalIdPattern);
+    const found = (await transactions.listTransactions()).filter(
+      (transaction) => isMeant(transaction, request, nowMs) && isIdMeant(transaction.transactionalId),
+    );
     return ListTransactionsResponse.create({
       unknownStateFilters: request.stateFilters.filter((name) => !isTransactionState(name)),
       transactionStates: found.map(({ transactionalId, producerId, state }) => ({
