@@ -1,5 +1,5 @@
 import type { ErrorCode } from "@samsa/base";
-import { KafkaError, ZERO_UUID } from "@samsa/base";
+import { ZERO_UUID } from "@samsa/base";
 import {
   createOffsetCommitRequestPartition,
   OffsetCommitRequest,
@@ -137,8 +137,4 @@ export async function fetchOffsets(
 
 function hasId(cluster: Cluster, topic: string): boolean {
   return (cluster.metadata.topic(topic)?.topicId ?? ZERO_UUID) !== ZERO_UUID;
-}
-
-export function isRetriable(error: unknown): boolean {
-  return error instanceof KafkaError && error.isRetriable;
 }

@@ -13,7 +13,3 @@ export function without(
   const names = new Set(others.map((one) => partitionName(one)));
   return partitions.filter((one) => !names.has(partitionName(one)));
 }
-
-export function isSameSet(a: readonly TopicPartition[], b: readonly TopicPartition[]): boolean {
-  return a.length === b.length && without(a, b).length === 0;
-}
