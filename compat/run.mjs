@@ -1,12 +1,13 @@
 #!/usr/bin/env node
 // Other people's clients and tools against a broker of ours.
 //
-//   node compat/run.mjs [--only SUITE,...] [--full] [--seed N] [--target samsa|apache] [--keep]
+//   node compat/run.mjs [--only SUITE,...] [--full] [--seed N] [--target samsa|apache|apache-VERSION] [--keep]
 //
 // --only     the suites named, by the names of the files in compat/suites
 // --full     the long form: 200,000 hostile requests, 300 kills
 // --seed     for the hostile requests; printed with them, so that a failure can be played again
-// --target   what the suites are run against; "apache" shows that a suite asks for nothing Apache Kafka does not do
+// --target   what the suites are run against; "apache" shows that a suite asks for nothing Apache Kafka does not do, and
+//            "apache-3.9.1" or "apache-2.8.2" that our client still speaks with an older one
 // --keep     leaves the working directory, with the data and the log of each broker
 //
 // A suite is a file in compat/suites that exports `suite`: { title, needs, run }. It runs when what it needs is here. In CI
@@ -18,7 +19,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { fetchApacheKafka, missingForApacheKafka } from "./apache-kafka/kafka.mjs";
+import { fetchApacheKafka, missingForApacheKafka, OLD_VERSIONS } from "./apache-kafka/kafka.mjs";
 import { createBroker } from "./lib/brokers.mjs";
 import { buildCorpus } from "./lib/corpus.mjs";
 import { Tally, readAllowList, say } from "./lib/harness.mjs";
@@ -34,6 +35,7 @@ const NEEDS = {
   kcat: () =>
     hasProgram("kcat", ["-V"]) ? undefined : "no kcat: install it (Debian and Ubuntu: kcat; Homebrew: kcat)",
   java: () => missingForApacheKafka(),
+  "old java": () => missingForApacheKafka(OLD_VERSIONS),
 };
 
 /** The clients from npm are pinned in a lock file of their own and are no part of what users install. */
@@ -67,10 +69,10 @@ async function runSuite(name, { tally, target, corpus, work, full, seed, isCi })
   const scratch = join(work, name);
   mkdirSync(scratch, { recursive: true });
   const brokers = [];
-  const startBroker = async (settings) => {
+  const startBroker = async (settings, wanted = target) => {
     const dir = join(scratch, `broker-${brokers.length}`);
     mkdirSync(dir, { recursive: true });
-    const broker = await createBroker(target, dir, settings);
+    const broker = await createBroker(wanted, dir, settings);
     brokers.push(broker);
     running.add(broker);
     await broker.start();
@@ -79,6 +81,7 @@ async function runSuite(name, { tally, target, corpus, work, full, seed, isCi })
   const check = (...args) => tally.check(suite.title, ...args);
   try {
     if (suite.needs.includes("java")) fetchApacheKafka();
+    if (suite.needs.includes("old java")) fetchApacheKafka(OLD_VERSIONS);
     await suite.run({ check, startBroker, corpus, scratch, full, seed, target });
     const gone = brokers.find((broker) => !broker.isRunning);
     await check("the broker still runs at the end", async () => {
@@ -111,6 +114,7 @@ async function main() {
   const suites = chosenSuites(values.only);
   installClients();
   if (values.target === "apache") fetchApacheKafka();
+  else if (values.target.startsWith("apache-")) fetchApacheKafka([values.target.slice("apache-".length)]);
   const work = mkdtempSync(join(tmpdir(), "samsa-compat-"));
   for (const signal of ["SIGINT", "SIGTERM"]) {
     process.once(signal, () => void Promise.all([...running].map((b) => b.kill())).then(() => process.exit(130)));

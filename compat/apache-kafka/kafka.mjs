@@ -16,15 +16,19 @@ import { fileURLToPath } from "node:url";
 
 export const SERVER_VERSION = "4.4.0";
 export const TOOLS_VERSION = "4.3.1";
+/** Brokers of days gone by, for what a client must still speak: the last with ZooKeeper's protocol versions, and the first with KRaft. */
+export const OLD_VERSIONS = ["3.9.1", "2.8.2"];
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const CACHE =
   process.env.SAMSA_COMPAT_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "samsa-compat");
 const PARTS = { server: SERVER_VERSION, tools: TOOLS_VERSION };
+const OLD_PARTS = Object.fromEntries(OLD_VERSIONS.map((version) => [version, version]));
+const NEEDED = Object.keys(PARTS);
 
 /** Where the jars of one part lie. The version is in the name, so a new version is fetched beside the old one. */
 function folderOf(part) {
-  return join(CACHE, `apache-kafka-${part}-${PARTS[part]}`);
+  return join(CACHE, `apache-kafka-${part in OLD_PARTS ? "old" : part}-${PARTS[part] ?? OLD_PARTS[part]}`);
 }
 
 /** A classpath entry of Java's wildcard form; the parts named first win where both hold a class. */
@@ -37,24 +41,25 @@ function answers(command, args) {
 }
 
 /** What keeps this machine from running Apache Kafka, as a sentence; undefined when nothing does. */
-export function missingForApacheKafka() {
+export function missingForApacheKafka(parts = NEEDED) {
   if (!answers("java", ["-version"])) return "no java: install a Java runtime, 17 or later";
-  if (Object.keys(PARTS).every((part) => existsSync(join(folderOf(part), "complete")))) return undefined;
+  if (parts.every((part) => existsSync(join(folderOf(part), "complete")))) return undefined;
   if (!answers("mvn", ["-v"])) return "no mvn: install Maven, which fetches Apache Kafka's jars";
   return undefined;
 }
 
-/** Fetches what is not here yet. Throws with Maven's own words when that fails. */
-export function fetchApacheKafka() {
-  const missing = missingForApacheKafka();
+/** Fetches what is not here yet: a server and its tools, or old versions of the server. Throws with Maven's own words when that fails. */
+export function fetchApacheKafka(parts = NEEDED) {
+  const missing = missingForApacheKafka(parts);
   if (missing !== undefined) throw new Error(missing);
-  for (const part of Object.keys(PARTS)) {
+  for (const part of parts) {
     const folder = folderOf(part);
     if (existsSync(join(folder, "complete"))) continue;
     mkdirSync(folder, { recursive: true });
-    process.stderr.write(`fetching Apache Kafka ${PARTS[part]} (${part})\n`);
-    const goal = ["dependency:copy-dependencies", `-DoutputDirectory=${folder}`];
-    const run = spawnSync("mvn", ["-q", "-B", "-f", join(HERE, `${part}.pom.xml`), ...goal], { encoding: "utf8" });
+    process.stderr.write(`fetching Apache Kafka ${PARTS[part] ?? part} (${part in PARTS ? part : "server"})\n`);
+    const goal = ["dependency:copy-dependencies", `-DoutputDirectory=${folder}`, `-Dkafka.version=${part}`];
+    const pom = join(HERE, `${part in PARTS ? part : "old"}.pom.xml`);
+    const run = spawnSync("mvn", ["-q", "-B", "-f", pom, ...goal], { encoding: "utf8" });
     if (run.status !== 0) throw new Error(`Maven could not fetch Apache Kafka:\n${run.stdout}${run.stderr}`);
     writeFileSync(join(folder, "complete"), "");
   }
@@ -74,8 +79,9 @@ const SERVER_JVM = [
   "-Djava.awt.headless=true",
 ];
 
-export function serverArguments(propertiesFile, jvm = SERVER_JVM) {
-  return [...jvm, ...logging(), "-cp", classpath("server"), "kafka.Kafka", propertiesFile];
+/** @param part "server", or one of OLD_VERSIONS */
+export function serverArguments(propertiesFile, jvm = SERVER_JVM, part = "server") {
+  return [...jvm, ...logging(), "-cp", classpath(part), "kafka.Kafka", propertiesFile];
 }
 
 /** The properties of a cluster of one node: internal topics with one replica, loopback listeners. */
@@ -92,6 +98,13 @@ export function singleNodeProperties(dir, port, overrides = {}) {
     ...internalTopicsOfOneReplica(),
     ...overrides,
   };
+}
+
+/** The same for versions before dynamic quorums: who votes stands in the configuration. */
+export function oldSingleNodeProperties(dir, port, overrides = {}) {
+  const { "controller.quorum.bootstrap.servers": voter, ...rest } = singleNodeProperties(dir, port, overrides);
+  const map = { "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT" }; // which 2.8 does not know by itself
+  return { ...map, ...rest, "controller.quorum.voters": `1@${voter}` };
 }
 
 export function internalTopicsOfOneReplica() {
@@ -115,9 +128,9 @@ export function writeProperties(dir, properties) {
 }
 
 /** Formats the log directories named in the properties. `how` is for instance `["--standalone"]`. */
-export function formatStorage(propertiesFile, how) {
+export function formatStorage(propertiesFile, how, part = "server") {
   const tool = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", propertiesFile, "--ignore-formatted"];
-  const run = spawnSync("java", ["-Xmx256m", ...logging(), "-cp", classpath("server"), ...tool, ...how], {
+  const run = spawnSync("java", ["-Xmx256m", ...logging(), "-cp", classpath(part), ...tool, ...how], {
     encoding: "utf8",
   });
   if (run.status !== 0) throw new Error(`StorageTool refused to format:\n${run.stdout}${run.stderr}`);

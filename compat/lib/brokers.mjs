@@ -5,7 +5,14 @@ import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { formatStorage, serverArguments, singleNodeProperties, writeProperties } from "../apache-kafka/kafka.mjs";
+import {
+  formatStorage,
+  OLD_VERSIONS,
+  oldSingleNodeProperties,
+  serverArguments,
+  singleNodeProperties,
+  writeProperties,
+} from "../apache-kafka/kafka.mjs";
 import { BareClient, until } from "./bare-client.mjs";
 
 const CLI = join(dirname(fileURLToPath(import.meta.url)), "../../packages/cli/dist/main.js");
@@ -60,6 +67,22 @@ const TARGETS = {
     },
   },
 };
+
+/** An older Apache Kafka, as `apache-3.9.1`. */
+function oldTarget(version) {
+  return {
+    async prepare(dir, settings, dataDir) {
+      const port = await freePortWithNext();
+      const file = writeProperties(dir, oldSingleNodeProperties(dir, port, { "log.dirs": dataDir, ...settings }));
+      formatStorage(file, [], version);
+      return { port, dataDir, file };
+    },
+    command({ file }) {
+      return ["java", serverArguments(file, ["-Xmx512m"], version)];
+    },
+  };
+}
+for (const version of OLD_VERSIONS) TARGETS[`apache-${version}`] = oldTarget(version);
 
 export class Broker {
   /** Makes another command of the one that starts the broker, `[program, arguments]`: for strace and its like. */

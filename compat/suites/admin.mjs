@@ -21,14 +21,14 @@ export const suite = {
     );
     const kafka = new Kafka({ bootstrapServers: broker.bootstrap, defaultApiTimeoutMs: 10_000 });
     try {
-      await calls({ check, target }, kafka);
+      await calls({ check, target, broker }, kafka);
     } finally {
       await kafka.close();
     }
   },
 };
 
-async function calls({ check, target }, kafka) {
+async function calls({ check, target, broker }, kafka) {
   const admin = kafka.admin();
   /** Apache Kafka serves them all. */
   const served = (name, call) =>
@@ -190,6 +190,86 @@ async function calls({ check, target }, kafka) {
       (some) => some.length > 0,
     );
     expect(found[0].name === "admin-metrics", JSON.stringify(found));
+  });
+  await served("what brokers serve is told", async () => {
+    const apis = (await admin.describeApiVersions([brokerId])).get(String(brokerId));
+    expect(apis.find(({ name }) => name === "Fetch")?.usedVersion >= 16, JSON.stringify(apis));
+  });
+  await served("everything with a configuration of its own is listed", async () => {
+    const resources = await admin.listConfigResources();
+    expect(
+      resources.some(({ type, name }) => type === "topic" && name === TOPIC),
+      JSON.stringify(resources),
+    );
+  });
+  await served("features are lowered and raised again", async () => {
+    const level = (await admin.describeFeatures()).finalized.get("share.version");
+    await admin.updateFeatures([{ feature: "share.version", maxVersionLevel: 0, upgradeType: "safe_downgrade" }]);
+    await admin.updateFeatures([{ feature: "share.version", maxVersionLevel: level }]);
+  });
+  await served("a replica may be told to lie where it lies", async () => {
+    const [{ path }] = (await admin.describeLogDirs([brokerId])).get(String(brokerId));
+    await admin.alterReplicaLogDirs([{ ...T0, brokerId, path }]);
+  });
+  await served("a partition may be told to be where it is, and all may elect", async () => {
+    await admin.alterPartitionReassignments([{ ...T0, replicas: [brokerId] }]);
+    expect((await admin.electLeaders("preferred")).errors.size === 0, "an election failed");
+  });
+  await served("a transactional id is fenced, listed and described", async () => {
+    const transactionalId = "admin-fenced";
+    const { producerId } = (await admin.fenceProducers([transactionalId])).get(transactionalId);
+    const listed = (await admin.listTransactions({ transactionalIdPattern: "admin-.*" })).all().flat();
+    expect(listed.length === 1 && listed[0].producerId === producerId, JSON.stringify(listed));
+    const { state, partitions } = (await admin.describeTransactions([transactionalId])).get(transactionalId);
+    expect(state === "Empty" && partitions.length === 0, state);
+  });
+  await served("a transaction that a partition holds open is aborted without its coordinator", async () => {
+    const producer = kafka.producer({ transactionalId: "admin-hanging", lingerMs: 0 });
+    await producer.initTransactions();
+    await producer.beginTransaction();
+    await producer.send({ ...T0, value: "open" });
+    const open = async () =>
+      (await admin.describeProducers([T0]))
+        .get(`${TOPIC}-0`)
+        .find(({ currentTransactionStartOffset: offset }) => offset !== undefined);
+    const { producerId, producerEpoch, coordinatorEpoch = 0 } = await open();
+    await admin.abortTransaction({ ...T0, producerId, producerEpoch, coordinatorEpoch });
+    expect((await open()) === undefined, "it is still open");
+    await producer.close().catch(() => {});
+  });
+  await served("members of a group are described and removed", async () => {
+    const groupId = "admin-members";
+    const consumer = kafka.consumer({ groupId, groupProtocol: "classic" });
+    await consumer.subscribe([TOPIC]);
+    const reading = consumer[Symbol.asyncIterator]()
+      .next()
+      .catch(() => {}); // joins
+    const members = async () => (await admin.describeClassicGroups([groupId])).found.get(groupId)?.members ?? [];
+    const [member] = await until(members, (some) => some.length > 0);
+    expect(member.memberId !== "", JSON.stringify(member));
+    await admin.removeGroupMembers(groupId, [{ memberId: member.memberId }]);
+    await consumer.close().catch(() => {});
+    await reading;
+  });
+  await served("offsets of a share group are set, listed and deleted", async () => {
+    const groupId = "admin-share";
+    await admin.alterShareGroupOffsets(groupId, [{ ...T0, offset: 2 }]);
+    const read = async () => (await admin.listShareGroupOffsets([{ groupId }])).get(groupId).get(`${TOPIC}-0`);
+    const found = await until(read, (one) => one !== undefined);
+    expect(found.startOffset === 2, JSON.stringify(found));
+    await admin.deleteShareGroupOffsets(groupId, [TOPIC]);
+    await admin.deleteGroups([groupId]);
+  });
+  await served("brokers and voters that do not exist are not taken out", async () => {
+    await rejects(admin.unregisterBroker(99), "BROKER_ID_NOT_REGISTERED");
+    const voter = { voterId: 99, voterDirectoryId: "AAAAAAAAAAAAAAAAAAAABA" };
+    await rejects(admin.removeRaftVoter(voter), "VOTER_NOT_FOUND", "INVALID_REQUEST");
+  });
+  await served("a voter that is one already is not added", async () => {
+    const { voters } = await admin.describeMetadataQuorum();
+    const { replicaId: voterId, replicaDirectoryId: voterDirectoryId } = voters[0];
+    const listeners = [{ name: "CONTROLLER", host: "127.0.0.1", port: broker.port + 1 }];
+    await rejects(admin.addRaftVoter({ voterId, voterDirectoryId, listeners }), "DUPLICATE_VOTER", "INVALID_REQUEST");
   });
   await served("delegation tokens are refused without SASL", () =>
     rejects(admin.createDelegationToken(), "DELEGATION_TOKEN_AUTH_DISABLED", "DELEGATION_TOKEN_REQUEST_NOT_ALLOWED"),

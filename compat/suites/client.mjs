@@ -7,6 +7,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { formatStorage, serverArguments, singleNodeProperties, writeProperties } from "../apache-kafka/kafka.mjs";
 import { BareClient, until } from "../lib/bare-client.mjs";
 import { FaultProxy } from "../lib/fault-proxy.mjs";
+import {
+  everyCompression,
+  groupGoesOn,
+  ourDigest,
+  readAll,
+  sameAsJava,
+  seeksByTime,
+  withKafka,
+} from "../lib/client-checks.mjs";
+import { digest, expectSameDigest, writeWithJava } from "../lib/directories.mjs";
 import { expect } from "../lib/harness.mjs";
 import { hasProgram } from "../lib/process.mjs";
 import { Kafka } from "../../packages/client/dist/index.js";
@@ -15,6 +25,8 @@ import { TcpTransport } from "../../packages/io/dist/index.js";
 const SCRAM = ["SCRAM-SHA-256", "SCRAM-SHA-512"];
 const PASSWORD = "of-no-use";
 const PARTITIONS = 3;
+/** Connections that are cut under one producer. */
+const CUTS = 40;
 
 export const suite = {
   title: "@samsa/client",
@@ -25,6 +37,11 @@ export const suite = {
     const plain = { bootstrapServers: broker.bootstrap };
     await check("what is produced in every compression is read back", () => withKafka(plain, everyCompression));
     await check("keys go where Java's producer sends them", () => withKafka(plain, sameAsJava));
+    await check("reading begins at a time", () => withKafka(plain, seeksByTime));
+    await check("a group goes on where it was", () => withKafka(plain, groupGoesOn));
+    await check("what Java wrote in every codec, with transactions, we read as Java reads it", () =>
+      withKafka(plain, (kafka) => sameReading(kafka, broker)),
+    );
     await check("cut, stalled and delayed connections lose, double and reorder nothing", () =>
       throughFaults(broker, full ? 1_000_000 : 60_000),
     );
@@ -35,41 +52,15 @@ export const suite = {
   },
 };
 
-async function withKafka(options, work) {
-  const kafka = new Kafka(options);
-  try {
-    return await work(kafka);
-  } finally {
-    await kafka.close();
-  }
-}
-
-async function everyCompression(kafka) {
-  const topic = "client-compression";
-  await kafka.admin().createTopics([{ name: topic, numPartitions: 1 }]);
-  const sent = [];
-  for (const compressionType of ["none", "gzip", "snappy", "lz4", "zstd"]) {
-    const producer = kafka.producer({ compressionType });
-    const values = Array.from({ length: 500 }, (_, i) => `${compressionType} ${i} ${"abc".repeat(i % 50)}`);
-    await producer.sendBatch(
-      values.map((value) => ({ topic, key: `k${value.length}`, value, headers: [{ key: "h", value }] })),
-    );
-    sent.push(...values);
-  }
-  const read = (await readAll(kafka, topic, 1)).get(0);
-  expect(JSON.stringify(read) === JSON.stringify(sent), "the values differ");
-}
-
-async function sameAsJava(kafka) {
-  const topic = "client-keys";
-  await kafka.admin().createTopics([{ name: topic, numPartitions: 7 }]);
-  const producer = kafka.producer();
-  const keys = ["user100", "user108", "user110", "user123", "user456", "ключ", ""];
-  const sent = await producer.sendBatch(keys.map((key) => ({ topic, key, value: key })));
-  for (const [i, key] of keys.entries()) {
-    const explained = await producer.explainPartition({ topic, key, value: "" });
-    expect(explained.partition === sent[i].partition, `${key}: ${explained.arithmetic}, sent to ${sent[i].partition}`);
-  }
+/** Committed and aborted transactions, one that is open, compaction, deleted records: every record of every partition, twice. */
+async function sameReading(kafka, broker) {
+  const prefix = "client-java-";
+  await writeWithJava(broker, prefix);
+  // What is compacted may be cleaned between the two readings.
+  const comparable = (lines) => lines.filter((line) => !line.includes("compacted"));
+  const theirs = comparable(await digest(broker, prefix));
+  expect(theirs.length > 0, "there is nothing to read");
+  expectSameDigest(theirs, comparable(await ourDigest(kafka, prefix)));
 }
 
 /** A client whose every connection goes through the proxy, whatever address the broker announces. */
@@ -88,29 +79,34 @@ async function throughFaults(broker, count) {
   let random = 12_345;
   const draw = (below) => {
     random = (random * 1_103_515_245 + 12_345) % 2 ** 31;
-    return random % below;
+    return Math.floor((random / 2 ** 31) * below); // the lowest bits repeat
   };
-  proxy.plan = (index) => {
-    switch (index < 40 ? draw(6) : 6) {
+  const kinds = new Set();
+  /** Every connection has its fault, until so many were cut that the rest may come through. */
+  proxy.plan = () => {
+    if (proxy.cuts >= CUTS) return {};
+    const kind = draw(6);
+    kinds.add(kind);
+    switch (kind) {
       case 0:
-        return { cutAfterBytesUp: 2000 + draw(60_000) };
+        return { cutAfterBytesUp: 2000 + draw(30_000) };
       case 1:
         return { cutAfterBytesUp: 100 + draw(3000) };
       case 2:
       case 3:
-        return { cutAfterBytesDown: 600 + draw(4000) };
+        return { cutAfterBytesDown: 600 + draw(2000) };
       case 4:
-        return { stallAfterBytesDown: 600 + draw(4000) };
-      case 5:
-        return { delayMs: 5, cutAfterBytesDown: 3000 };
+        return { stallAfterBytesDown: 600 + draw(2000) };
       default:
-        return {};
+        return { delayMs: 2, cutAfterBytesDown: 1500 };
     }
   };
   await proxy.start();
   try {
-    await produceNumbered(kafkaThrough(proxy), broker, "client-faults", count, () => {});
-    expect(proxy.cuts >= 2, `only ${proxy.cuts} connections were cut`);
+    const kafka = kafkaThrough(proxy, { requestTimeoutMs: 500 });
+    await produceNumbered(kafka, broker, "client-faults", count, () => {}, { batchSize: 1000 });
+    expect(proxy.cuts >= CUTS, `only ${proxy.cuts} connections were cut`);
+    expect(kinds.size === 6, `only ${kinds.size} kinds of faults came up`);
   } finally {
     await proxy.close();
   }
@@ -128,12 +124,13 @@ async function throughKills(broker, { records, kills }) {
 }
 
 /** Numbers, each to the partition of its remainder; in the end every partition must have its own, once and in order. */
-async function produceNumbered(kafka, broker, topic, count, meanwhile) {
+async function produceNumbered(kafka, broker, topic, count, meanwhile, options = {}) {
   const progress = { delivered: 0 };
   const plain = { bootstrapServers: broker.bootstrap };
   await withKafka(plain, (direct) => direct.admin().createTopics([{ name: topic, numPartitions: PARTITIONS }]));
   try {
-    const producer = kafka.producer({ lingerMs: 2, bufferMemory: 1_000_000, deliveryTimeoutMs: 300_000 });
+    const tuning = { lingerMs: 2, bufferMemory: 1_000_000, deliveryTimeoutMs: 300_000, ...options };
+    const producer = kafka.producer(tuning);
     let failure;
     const onDelivery = (error) => {
       failure ??= error;
@@ -157,14 +154,6 @@ async function produceNumbered(kafka, broker, topic, count, meanwhile) {
     const wrong = values.findIndex((value, index) => value !== String(index * PARTITIONS + partition));
     expect(wrong < 0, `partition ${partition} has ${values[wrong]} at ${wrong}`);
   }
-}
-
-async function readAll(kafka, topic, partitions) {
-  const consumer = kafka.consumer();
-  await consumer.assign([{ topic, offset: "earliest", endOffset: "latest" }]);
-  const found = new Map(Array.from({ length: partitions }, (_, partition) => [partition, []]));
-  for await (const { partition, value } of consumer) found.get(partition).push(Buffer.from(value).toString());
-  return found;
 }
 
 /** Every mechanism over TLS, and what a wrong password is told. Apache Kafka alone for now; our broker asks nobody who he is. */

@@ -1,0 +1,144 @@
+// What our own client is asked to do against brokers of every kind.
+import { createHash } from "node:crypto";
+import { expect } from "./harness.mjs";
+import { Kafka } from "../../packages/client/dist/index.js";
+
+export async function withKafka(options, work) {
+  const kafka = new Kafka(options);
+  try {
+    return await work(kafka);
+  } finally {
+    await kafka.close();
+  }
+}
+
+/** @param options of the producers beside the codec */
+export async function everyCompression(kafka, options = {}) {
+  const topic = "client-compression";
+  await kafka.admin().createTopics([{ name: topic, numPartitions: 1 }]);
+  const sent = [];
+  for (const compressionType of ["none", "gzip", "snappy", "lz4", "zstd"]) {
+    const producer = kafka.producer({ ...options, compressionType });
+    const values = Array.from({ length: 500 }, (_, i) => `${compressionType} ${i} ${"abc".repeat(i % 50)}`);
+    await producer.sendBatch(
+      values.map((value) => ({ topic, key: `k${value.length}`, value, headers: [{ key: "h", value }] })),
+    );
+    sent.push(...values);
+  }
+  const read = (await readAll(kafka, topic, 1)).get(0);
+  expect(JSON.stringify(read) === JSON.stringify(sent), "the values differ");
+}
+
+export async function sameAsJava(kafka, options = {}) {
+  const topic = "client-keys";
+  await kafka.admin().createTopics([{ name: topic, numPartitions: 7 }]);
+  const producer = kafka.producer(options);
+  const keys = ["user100", "user108", "user110", "user123", "user456", "ключ", ""];
+  const sent = await producer.sendBatch(keys.map((key) => ({ topic, key, value: key })));
+  for (const [i, key] of keys.entries()) {
+    const explained = await producer.explainPartition({ topic, key, value: "" });
+    expect(explained.partition === sent[i].partition, `${key}: ${explained.arithmetic}, sent to ${sent[i].partition}`);
+  }
+}
+
+/** Assigned by a time, reading begins at the first record that is not older. */
+export async function seeksByTime(kafka, options = {}) {
+  const topic = "client-times";
+  await kafka.admin().createTopics([{ name: topic, numPartitions: 1 }]);
+  const beganMs = Date.now() - 1_000_000;
+  const records = Array.from({ length: 100 }, (_, i) => ({ topic, value: String(i), timestamp: beganMs + i * 1000 }));
+  await kafka.producer({ ...options, batchSize: 1000 }).sendBatch(records);
+  const consumer = kafka.consumer();
+  await consumer.assign([{ topic, partition: 0, offset: { timestampMs: beganMs + 41_500 }, endOffset: "latest" }]);
+  const values = [];
+  for await (const { value } of consumer) values.push(Number(Buffer.from(value).toString()));
+  expect(values.length === 58 && values[0] === 42, `${values.length} records from ${values[0]}`);
+}
+
+/** Offsets that a group commits are where it goes on. */
+export async function groupGoesOn(kafka, options = {}) {
+  const topic = "client-group";
+  await kafka.admin().createTopics([{ name: topic, numPartitions: 2 }]);
+  await kafka
+    .producer(options)
+    .sendBatch(Array.from({ length: 40 }, (_, i) => ({ topic, partition: i % 2, value: `${i}` })));
+  const seen = new Set();
+  for (let round = 0; round < 2; round++) {
+    const consumer = kafka.consumer({ groupId: "client-group", autoOffsetReset: "earliest" });
+    await consumer.subscribe([topic]);
+    let taken = 0;
+    for await (const { partition, offset } of consumer) {
+      if (round === 0 && taken++ === 20) break; // which leaves this record to the next
+      const name = `${partition}@${offset}`;
+      expect(!seen.has(name), `${name} came twice`);
+      seen.add(name);
+      if (seen.size === 40) break;
+    }
+    await consumer.close(); // commits
+  }
+  expect(seen.size === 40, `${seen.size} records`);
+}
+
+export async function readAll(kafka, topic, partitions) {
+  const consumer = kafka.consumer();
+  await consumer.assign([{ topic, offset: "earliest", endOffset: "latest" }]);
+  const found = new Map(Array.from({ length: partitions }, (_, partition) => [partition, []]));
+  for await (const { partition, value } of consumer) found.get(partition).push(Buffer.from(value).toString());
+  return found;
+}
+
+/** What `digest` of java/Directories.java prints, computed by our consumer: a line for each isolation level and partition. */
+export async function ourDigest(kafka, prefix) {
+  const admin = kafka.admin();
+  const topics = (await admin.listTopics()).filter(({ name }) => name.startsWith(prefix));
+  const partitions = topics
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap(({ name: topic, partitions: some }) => some.map(({ partition }) => ({ topic, partition })));
+  const lines = [];
+  for (const isolationLevel of ["read_uncommitted", "read_committed"]) {
+    const offsets = async (at) =>
+      (
+        await admin.listOffsets(
+          partitions.map((one) => ({ ...one, at })),
+          { isolationLevel },
+        )
+      ).map(({ offset }) => offset);
+    const [begins, ends] = [await offsets("earliest"), await offsets("latest")];
+    const found = new Map(
+      partitions.map(({ topic, partition }) => [`${topic}-${partition}`, { count: 0, hash: createHash("sha256") }]),
+    );
+    const consumer = kafka.consumer({ isolationLevel, maxPartitionFetchBytes: 20_000 });
+    await consumer.assign(partitions.map((one) => ({ ...one, offset: "earliest", endOffset: "latest" })));
+    for await (const record of consumer) {
+      const one = found.get(`${record.topic}-${record.partition}`);
+      one.count++;
+      updateWithRecord(one.hash, record);
+    }
+    await consumer.close();
+    for (const [index, [name, { count, hash }]] of [...found].entries()) {
+      lines.push(`${isolationLevel} ${name} ${begins[index]} ${ends[index]} ${count} ${hash.digest("hex")}`);
+    }
+  }
+  return lines;
+}
+
+function updateWithRecord(hash, { offset, timestamp, timestampType, key, value, headers }) {
+  const head = Buffer.alloc(17);
+  head.writeBigInt64BE(BigInt(offset), 0);
+  head.writeBigInt64BE(BigInt(timestamp), 8);
+  head.writeInt8(timestampType === "log-append-time" || timestampType === 1 ? 1 : 0, 16);
+  hash.update(head);
+  updateWithBytes(hash, key);
+  updateWithBytes(hash, value);
+  for (const header of headers) {
+    updateWithBytes(hash, Buffer.from(header.key));
+    updateWithBytes(hash, header.value);
+  }
+}
+
+function updateWithBytes(hash, bytes) {
+  const length = Buffer.alloc(4);
+  length.writeInt32BE(bytes === null ? -1 : bytes.length);
+  hash.update(length);
+  if (bytes !== null) hash.update(bytes);
+}
