@@ -27,8 +27,9 @@ export const describeGroups: ApiHandler<DescribeGroupsRequest, DescribeGroupsRes
     });
   },
 
-  refuse: ({ groups }, errorCode, errorMessage) =>
-    DescribeGroupsResponse.create({ groups: groups.map((groupId) => refused(groupId, errorCode, errorMessage)) }),
+  // Only version 6 has room for a message.
+  refuse: ({ groups }, errorCode) =>
+    DescribeGroupsResponse.create({ groups: groups.map((groupId) => refused(groupId, errorCode, null)) }),
 };
 
 async function describe(
@@ -56,7 +57,8 @@ async function describe(
       })),
     });
   } catch (error) {
-    return refused(groupId, errorCodeOf(error), error instanceof Error ? error.message : null);
+    const hasMessage = apiVersion >= FIRST_VERSION_WITH_NOT_FOUND && error instanceof Error;
+    return refused(groupId, errorCodeOf(error), hasMessage ? error.message : null);
   }
 }
 
