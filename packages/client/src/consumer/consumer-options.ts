@@ -89,6 +89,7 @@ const DEFAULTS: ResolvedConsumerOptions = {
   maxPollIntervalMs: 300_000,
   enableAutoCommit: true,
   autoCommitIntervalMs: 5000,
+  allowAutoCreateTopics: true,
   excludeInternalTopics: true,
 };
 
@@ -136,6 +137,7 @@ const RULES: { readonly [Name in keyof ResolvedConsumerOptions]: OptionRule } = 
   maxPollIntervalMs: whole(1, INT32_MAX),
   enableAutoCommit: boolean,
   autoCommitIntervalMs: whole(1, INT32_MAX),
+  allowAutoCreateTopics: boolean,
   excludeInternalTopics: boolean,
 };
 

@@ -6,22 +6,20 @@ import { FetchRequest } from "@samsa/protocol/messages/fetch-request";
 import type { FetchResponsePartitionData } from "@samsa/protocol/messages/fetch-response";
 import { FetchResponse } from "@samsa/protocol/messages/fetch-response";
 import type { Cluster } from "../cluster/cluster.ts";
-import { listOffsets, NO_OFFSET } from "../cluster/list-offsets.ts";
 import { NO_LEADER_EPOCH } from "../cluster/topic-metadata.ts";
 import { api } from "../connection/api.ts";
 import { BrokerError, toKafkaError } from "../errors.ts";
-import { backoffDelayMs } from "../retry.ts";
 import { AbortedTransactions } from "./aborted-transactions.ts";
 import type { AssignedPartition } from "./assigned-partition.ts";
 import { NO_REPLICA } from "./assigned-partition.ts";
 import type { ConsumerCounters } from "./consumer-counters.ts";
 import type { ResolvedConsumerOptions } from "./consumer-options.ts";
-import { resetSpec } from "./consumer-options.ts";
-import { epochEnds } from "./epoch-validation.ts";
+import type { Asked } from "./fetch-failures.ts";
+import { FetchFailures } from "./fetch-failures.ts";
 import { Fetched } from "./fetched.ts";
 import type { Wanted } from "./fetch-session.ts";
 import { FetchSession, isSessionError } from "./fetch-session.ts";
-import { LogTruncationError } from "./log-truncation-error.ts";
+import { PositionFinder } from "./position-finder.ts";
 
 const FETCH = api(FetchRequest, FetchResponse);
 /** From version 13 on topics have ids alone, which brokers before 2.8 have not given them. */
@@ -38,11 +36,6 @@ export interface FetcherOptions extends ResolvedConsumerOptions {
   readonly onRetry: (error: KafkaError) => void;
 }
 
-interface Asked {
-  readonly partition: AssignedPartition;
-  readonly epoch: number;
-}
-
 /**
  * Keeps one fetch under way to each broker while there is room for the answer, so that the next records are on their way
  * while the last are worked on. What has come waits in a queue until it is handed out.
@@ -55,7 +48,8 @@ export class Fetcher {
   readonly #sessions = new Map<number, FetchSession>();
   #queue: Fetched[] = [];
   #awaitedBytes = 0; // of answers that are under way
-  #failure: KafkaError | undefined;
+  readonly #failures: FetchFailures;
+  readonly #finder: PositionFinder;
   #isAwake = false;
   #isClosed = false;
   #timer: Timer | undefined;
@@ -63,6 +57,9 @@ export class Fetcher {
   constructor(cluster: Cluster, options: FetcherOptions) {
     this.#cluster = cluster;
     this.#options = options;
+    const wake = (): void => this.wake();
+    this.#failures = new FetchFailures(cluster, options, wake);
+    this.#finder = new PositionFinder(cluster, options, this.#failures, wake);
   }
 
   assign(partitions: readonly AssignedPartition[]): void {
@@ -70,7 +67,7 @@ export class Fetcher {
       if (!partitions.includes(partition)) partition.epoch++; // what is under way for it is dropped
     }
     this.#partitions = partitions;
-    this.#failure = undefined;
+    this.#failures.take();
     this.#sweep();
     this.wake();
   }
@@ -85,8 +82,7 @@ export class Fetcher {
       if (partition.epoch !== fetched.epoch) this.remove(fetched);
       else if (!partition.isPaused && !partition.isHeld) return fetched;
     }
-    const failure = this.#failure;
-    this.#failure = undefined;
+    const failure = this.#failures.take();
     if (failure !== undefined) throw failure;
     return undefined;
   }
@@ -108,6 +104,7 @@ export class Fetcher {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#failures.isClosed = true;
     this.#timer?.cancel();
     this.#queue = [];
     this.#partitions = [];
@@ -144,7 +141,7 @@ export class Fetcher {
       const leader = this.#cluster.leaderOf(partition.topic, partition.partition);
       if (leader === undefined) {
         leaderless.add(partition.topic);
-        nextMs = Math.min(nextMs, this.#backOff(partition, nowMs));
+        nextMs = Math.min(nextMs, this.#failures.backOff(partition, nowMs));
         continue;
       }
       if (partition.fetchEpoch !== NO_LEADER_EPOCH && leader.leaderEpoch > partition.validatedEpoch) {
@@ -154,9 +151,9 @@ export class Fetcher {
       partition.validatedEpoch = leader.leaderEpoch;
       push(toFetch, this.#nodeFor(partition, leader.leaderId, nowMs), partition);
     }
-    if (toReset.length > 0) void this.#reset(toReset);
-    if (leaderless.size > 0) this.#refreshMetadata(leaderless);
-    for (const [nodeId, partitions] of toValidate) void this.#validate(nodeId, partitions);
+    if (toReset.length > 0) void this.#finder.reset(toReset);
+    if (leaderless.size > 0) this.#failures.refreshMetadata(leaderless);
+    for (const [nodeId, partitions] of toValidate) void this.#finder.validate(nodeId, partitions);
     for (const [nodeId, partitions] of toFetch) {
       if (this.#fetching.has(nodeId)) continue;
       const maxBytes = this.#answerBytes(partitions.length, toFetch.size);
@@ -201,102 +198,6 @@ export class Fetcher {
     return leaderId;
   }
 
-  /** Finds the positions that were asked for by name or time. */
-  async #reset(partitions: readonly AssignedPartition[]): Promise<void> {
-    const asked = partitions.map((partition) => {
-      partition.isLocating = true;
-      const at = partition.sought;
-      return { partition, epoch: partition.epoch, at: at === undefined || at === "committed" ? "latest" : at };
-    });
-    const { isolationLevel, defaultApiTimeoutMs } = this.#options;
-    const queries = asked.map(({ partition: { topic, partition }, at }) => ({ topic, partition, at }));
-    try {
-      const found = await listOffsets(this.#cluster, queries, isolationLevel, defaultApiTimeoutMs);
-      for (const [index, { partition, epoch }] of asked.entries()) {
-        if (partition.epoch !== epoch) continue;
-        const offset = found[index]?.offset ?? NO_OFFSET;
-        partition.isLocating = false;
-        if (offset === NO_OFFSET) {
-          partition.sought = "latest"; // no record is that young: what comes next is
-          continue;
-        }
-        partition.position = offset;
-        partition.fetchOffset = offset;
-        partition.sought = undefined;
-      }
-    } catch (thrown) {
-      const error = toKafkaError(thrown);
-      if (this.#isClosed) return;
-      for (const { partition, epoch } of asked) if (partition.epoch === epoch) this.#stop(partition);
-      this.#fail(error);
-    }
-    this.#options.onProgress();
-    this.wake();
-  }
-
-  /** Another leader has come: does its log hold what was read from the one before? (KIP-320) */
-  async #validate(nodeId: number, partitions: readonly AssignedPartition[]): Promise<void> {
-    const asked: Asked[] = partitions.map((partition) => {
-      partition.isLocating = true;
-      return { partition, epoch: partition.epoch };
-    });
-    const epochs = partitions.map(
-      ({ topic, partition }) => this.#cluster.metadata.topic(topic)?.partitions[partition]?.leaderEpoch ?? -1,
-    );
-    try {
-      const ends = await epochEnds(this.#cluster, nodeId, this.#options.purpose, partitions);
-      if (this.#isClosed) return;
-      const stale = new Set<string>();
-      for (const [index, { partition, epoch }] of asked.entries()) {
-        if (partition.epoch !== epoch) continue;
-        partition.isLocating = false;
-        const end = ends?.get(partition.name);
-        if (end === undefined || end.errorCode === ErrorCode.NONE) {
-          partition.failures = 0;
-          partition.validatedEpoch = epochs[index] ?? NO_LEADER_EPOCH;
-          if (end !== undefined && !isHeld(partition, end)) this.#onDivergence(partition, end);
-          continue;
-        }
-        const error = new BrokerError(end.errorCode as ErrorCode, `OffsetForLeaderEpoch of ${partition.name}`);
-        if (error.isRetriable || end.errorCode === ErrorCode.UNKNOWN_SERVER_ERROR) {
-          this.#backOff(partition, this.#cluster.options.clock.monotonicMs());
-          this.#options.onRetry(error);
-          stale.add(partition.topic);
-        } else {
-          this.#stop(partition);
-          this.#fail(error);
-        }
-      }
-      if (stale.size > 0) this.#refreshMetadata(stale);
-    } catch (thrown) {
-      if (this.#isClosed) return;
-      for (const { partition, epoch } of asked) if (partition.epoch === epoch) partition.isLocating = false;
-      this.#onFailure(asked, toKafkaError(thrown));
-    }
-    this.#options.onProgress();
-    this.wake();
-  }
-
-  /** The leader's log is another from somewhere before `fetchOffset` on. */
-  #onDivergence(partition: AssignedPartition, end: { readonly leaderEpoch: number; readonly endOffset: number }): void {
-    const { autoOffsetReset, counters } = this.#options;
-    const position = partition.position ?? partition.fetchOffset ?? 0;
-    const isKnown = end.endOffset >= 0 && end.leaderEpoch >= 0;
-    counters.resets++;
-    if (isKnown && end.endOffset >= position) {
-      // What was handed out is there; what is buffered may not be.
-      partition.seek(position, Math.min(partition.positionEpoch, end.leaderEpoch));
-    } else if (autoOffsetReset === "none") {
-      const divergent = isKnown ? end.endOffset : undefined;
-      this.#stop(partition);
-      this.#fail(new LogTruncationError(partition.topic, partition.partition, position, divergent));
-    } else if (isKnown) {
-      partition.seek(end.endOffset, end.leaderEpoch);
-    } else {
-      this.#seekByPolicy(partition);
-    }
-  }
-
   async #fetch(nodeId: number, partitions: readonly AssignedPartition[], maxBytes: number): Promise<void> {
     this.#fetching.add(nodeId);
     this.#awaitedBytes += maxBytes;
@@ -318,7 +219,7 @@ export class Fetcher {
       if (!this.#isClosed) this.#onResponse(nodeId, session, asked, response);
     } catch (error) {
       session.onFailure();
-      if (!this.#isClosed) this.#onFailure(asked, toKafkaError(error));
+      if (!this.#isClosed) this.#failures.failAll(asked, toKafkaError(error));
     } finally {
       this.#fetching.delete(nodeId);
       this.#awaitedBytes -= maxBytes;
@@ -371,7 +272,7 @@ export class Fetcher {
     const mustWait = session.onResponse(errorCode, response.sessionId);
     if (errorCode !== ErrorCode.NONE) {
       if (isSessionError(errorCode) && !mustWait) return; // at once, with a session of its own
-      return this.#onFailure(asked, new BrokerError(errorCode as ErrorCode, "Fetch"));
+      return this.#failures.failAll(asked, new BrokerError(errorCode as ErrorCode, "Fetch"));
     }
     const answers = new Map<string, FetchResponsePartitionData>();
     const namesById = new Map<Uuid, string>();
@@ -400,7 +301,7 @@ export class Fetcher {
       if (isStale && !this.#cluster.updateLeader(topic, partition.partition, leaderId, leaderEpoch, nodes))
         stale.add(topic);
     }
-    if (stale.size > 0) this.#refreshMetadata(stale);
+    if (stale.size > 0) this.#failures.refreshMetadata(stale);
     this.#rotate(asked);
   }
 
@@ -416,7 +317,10 @@ export class Fetcher {
     const { divergingEpoch, preferredReadReplica, records } = data;
     partition.failures = 0;
     if (divergingEpoch.endOffset >= 0) {
-      return this.#onDivergence(partition, { leaderEpoch: divergingEpoch.epoch, endOffset: divergingEpoch.endOffset });
+      return this.#finder.onDivergence(partition, {
+        leaderEpoch: divergingEpoch.epoch,
+        endOffset: divergingEpoch.endOffset,
+      });
     }
     partition.highWatermark = data.highWatermark;
     partition.lastStableOffset = data.lastStableOffset;
@@ -430,8 +334,8 @@ export class Fetcher {
     try {
       for (const batch of recordBatches(records)) batches.push(batch);
     } catch (error) {
-      this.#stop(partition); // after the batches before it
-      this.#fail(toKafkaError(error));
+      this.#failures.stop(partition); // after the batches before it
+      this.#failures.fail(toKafkaError(error));
     }
     const last = batches.at(-1);
     if (last === undefined) return;
@@ -458,67 +362,19 @@ export class Fetcher {
         const hasBuffered = this.#queue.some(
           (fetched) => fetched.partition === partition && fetched.epoch === partition.epoch,
         );
-        if (hasBuffered) this.#backOff(partition, nowMs);
-        else this.#seekByPolicy(partition);
+        if (hasBuffered) this.#failures.backOff(partition, nowMs);
+        else this.#finder.seekByPolicy(partition);
         return false;
       }
     }
     if (error.isRetriable || code === ErrorCode.UNKNOWN_SERVER_ERROR) {
-      this.#backOff(partition, nowMs);
+      this.#failures.backOff(partition, nowMs);
       this.#options.onRetry(error);
     } else {
-      this.#stop(partition);
-      this.#fail(error);
+      this.#failures.stop(partition);
+      this.#failures.fail(error);
     }
     return ERRORS.get(code)?.isInvalidMetadata ?? false;
-  }
-
-  #seekByPolicy(partition: AssignedPartition): void {
-    const at = resetSpec(this.#options.autoOffsetReset, this.#cluster.options.clock.wallMs());
-    this.#options.counters.resets++;
-    if (at !== undefined) partition.seek(at);
-  }
-
-  #onFailure(asked: readonly Asked[], error: KafkaError): void {
-    this.#options.counters.fetchFailures++;
-    if (!error.isRetriable) {
-      for (const { partition, epoch } of asked) if (partition.epoch === epoch) this.#stop(partition);
-      return this.#fail(error);
-    }
-    const nowMs = this.#cluster.options.clock.monotonicMs();
-    for (const { partition, epoch } of asked) {
-      if (partition.epoch !== epoch) continue;
-      partition.preferredReplica = NO_REPLICA;
-      this.#backOff(partition, nowMs);
-    }
-    this.#options.onRetry(error);
-    this.#refreshMetadata(new Set(asked.map(({ partition }) => partition.topic)));
-  }
-
-  #stop(partition: AssignedPartition): void {
-    partition.isLocating = false;
-    partition.hasFailed = true;
-  }
-
-  #fail(error: KafkaError): void {
-    this.#failure ??= error;
-  }
-
-  /** @returns when the partition may be tried again */
-  #backOff(partition: AssignedPartition, nowMs: number): number {
-    const { retryBackoffMs, retryBackoffMaxMs, random } = this.#cluster.options;
-    const backoff = { backoffMs: retryBackoffMs, backoffMaxMs: retryBackoffMaxMs };
-    partition.retryAtMs = nowMs + backoffDelayMs(backoff, partition.failures++, random);
-    return partition.retryAtMs;
-  }
-
-  #refreshMetadata(topics: Iterable<string>): void {
-    this.#cluster.refreshMetadata(topics).then(
-      () => this.wake(),
-      (error: unknown) => {
-        if (!this.#isClosed) this.#options.onRetry(toKafkaError(error));
-      },
-    );
   }
 
   #armTimer(atMs: number): void {
@@ -528,13 +384,6 @@ export class Fetcher {
     const { clock } = this.#cluster.options;
     this.#timer = clock.setTimer(Math.max(0, atMs - clock.monotonicMs()), () => this.wake());
   }
-}
-
-function isHeld(
-  { fetchOffset = 0, fetchEpoch }: AssignedPartition,
-  end: { leaderEpoch: number; endOffset: number },
-): boolean {
-  return end.leaderEpoch >= fetchEpoch && end.endOffset >= fetchOffset;
 }
 
 function push<T>(map: Map<number, T[]>, key: number, value: T): void {

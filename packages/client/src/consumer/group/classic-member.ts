@@ -1,22 +1,18 @@
-import type { KafkaError, Random } from "@samsa/base";
+import type { KafkaError } from "@samsa/base";
 import { assert, ErrorCode } from "@samsa/base";
 import { HeartbeatRequest } from "@samsa/protocol/messages/heartbeat-request";
 import type { HeartbeatResponse } from "@samsa/protocol/messages/heartbeat-response";
-import { createJoinGroupRequestProtocol, JoinGroupRequest } from "@samsa/protocol/messages/join-group-request";
 import type { JoinGroupResponse } from "@samsa/protocol/messages/join-group-response";
-import { createLeaveGroupRequestMemberIdentity, LeaveGroupRequest } from "@samsa/protocol/messages/leave-group-request";
 import { createSyncGroupRequestAssignment, SyncGroupRequest } from "@samsa/protocol/messages/sync-group-request";
 import type { SyncGroupResponse } from "@samsa/protocol/messages/sync-group-response";
 import type { TopicPartition } from "../../cluster/topic-metadata.ts";
 import { BrokerError, toKafkaError } from "../../errors.ts";
-import type { BackoffOptions } from "../../retry.ts";
 import { backoffDelayMs } from "../../retry.ts";
 import {
   CONSUMER_PROTOCOL_TYPE,
   decodeAssignment,
   decodeSubscription,
   encodeAssignment,
-  encodeSubscription,
 } from "../assignors/consumer-protocol.ts";
 import type {
   AssignorTopic,
@@ -25,23 +21,12 @@ import type {
   PartitionAssignor,
   RebalanceProtocol,
 } from "../assignors/partition-assignor.ts";
+import type { ClassicMemberOptions } from "./classic-requests.ts";
+import { joinGroupRequest, leaveGroupRequest } from "./classic-requests.ts";
 import { rebalanceProtocolOf } from "./group-options.ts";
 import type { GroupMembershipOperation, Member, MemberEffect, MemberInput, MemberRequest } from "./member.ts";
 import { NO_GENERATION, NO_MEMBER_ID } from "./member.ts";
 import { without } from "./partition-sets.ts";
-
-export interface ClassicMemberOptions {
-  readonly groupId: string;
-  readonly groupInstanceId: string | null;
-  readonly rackId: string | null;
-  readonly assignors: readonly PartitionAssignor[];
-  readonly sessionTimeoutMs: number;
-  readonly heartbeatIntervalMs: number;
-  readonly rebalanceTimeoutMs: number;
-  readonly requestTimeoutMs: number;
-  readonly backoff: BackoffOptions;
-  readonly random: Random;
-}
 
 /*
  *   idle ──subscribed──► preparing ──released──► joining ──► describing ──► syncing ──► adopting ──► stable
@@ -97,7 +82,8 @@ export class ClassicMember implements Member {
   #joinAtMs = Number.POSITIVE_INFINITY;
   #failures = 0; // in a row
   #watched: readonly string[] = [];
-  #counts: ReadonlyMap<string, number> = new Map(); // by which the leader assigned
+  /** By which the leader assigned; undefined when it is leader again and did not. */
+  #counts: ReadonlyMap<string, number> | undefined;
   #joinReason = "the first time";
 
   constructor(options: ClassicMemberOptions) {
@@ -224,25 +210,15 @@ export class ClassicMember implements Member {
 
   #join(): void {
     this.#become("joining");
-    const { groupId, groupInstanceId, sessionTimeoutMs, rebalanceTimeoutMs, rackId, assignors } = this.#options;
-    const topics = this.#topics;
-    const protocols = assignors.map((assignor) => {
-      const userData = assignor.subscriptionUserData?.(topics, this.#last) ?? null;
-      const generationId = this.#generationId;
-      const subscription = { topics, userData, ownedPartitions: this.#owned, generationId, rackId };
-      return createJoinGroupRequestProtocol({ name: assignor.name, metadata: encodeSubscription(subscription) });
-    });
     this.#rejoinReason = undefined;
     this.#ask({
       api: "join-group",
-      body: JoinGroupRequest.create({
-        groupId,
-        sessionTimeoutMs,
-        rebalanceTimeoutMs,
+      body: joinGroupRequest(this.#options, {
         memberId: this.#memberId,
-        groupInstanceId,
-        protocolType: CONSUMER_PROTOCOL_TYPE,
-        protocols,
+        generationId: this.#generationId,
+        topics: this.#topics,
+        owned: this.#owned,
+        last: this.#last,
         reason: this.#joinReason,
       }),
       timeoutMs: this.#patienceMs,
@@ -384,7 +360,10 @@ export class ClassicMember implements Member {
       return this.#fail(toKafkaError(error));
     }
     this.#watched = [...new Set(this.#members.flatMap(({ topics }) => topics))];
-    if (skipAssignment) return this.#sync([]); // a static leader that came back: all goes on as it was (KIP-814)
+    if (skipAssignment) {
+      this.#counts = undefined;
+      return this.#sync([]); // a static leader that came back: all goes on as it was (KIP-814)
+    }
     this.#become("describing");
     this.#do({ kind: "describe", topics: this.#watched });
   }
@@ -541,7 +520,9 @@ export class ClassicMember implements Member {
   /** The partitions of what is subscribed to, by anyone if we are the leader, changed since the assignment. */
   #onPartitionCounts(counts: ReadonlyMap<string, number>): void {
     if (!this.#isLeader || this.#state !== "stable") return;
-    const changed = this.#watched.find((topic) => counts.get(topic) !== this.#counts.get(topic));
+    const before = this.#counts;
+    this.#counts = before ?? counts;
+    const changed = before && this.#watched.find((topic) => counts.get(topic) !== before.get(topic));
     if (changed !== undefined) this.#prepare(`topic ${changed} has other partitions`);
   }
 
@@ -573,16 +554,10 @@ export class ClassicMember implements Member {
   }
 
   #leaveRequest(reason: string): MemberRequest {
-    const { groupId, groupInstanceId, requestTimeoutMs } = this.#options;
-    const memberId = this.#memberId;
     return {
       api: "leave-group",
-      body: LeaveGroupRequest.create({
-        groupId,
-        memberId,
-        members: [createLeaveGroupRequestMemberIdentity({ memberId, groupInstanceId, reason })],
-      }),
-      timeoutMs: requestTimeoutMs,
+      body: leaveGroupRequest(this.#options, this.#memberId, reason),
+      timeoutMs: this.#options.requestTimeoutMs,
     };
   }
 }

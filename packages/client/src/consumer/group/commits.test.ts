@@ -3,6 +3,8 @@ import { test } from "node:test";
 import { ErrorCode } from "@samsa/base";
 import type { OffsetCommitRequest } from "@samsa/protocol/messages/offset-commit-request";
 import { OffsetCommitResponse } from "@samsa/protocol/messages/offset-commit-response";
+import type { OffsetFetchRequest } from "@samsa/protocol/messages/offset-fetch-request";
+import { OffsetFetchResponse } from "@samsa/protocol/messages/offset-fetch-response";
 import { BrokerError, ConfigurationError } from "../../errors.ts";
 import { serializers } from "../../serialisers/serialisers.ts";
 import { appendValues, bedOfValues } from "../../testing/appended.ts";
@@ -284,6 +286,56 @@ test("partitions that were assigned by hand begin where the group has stopped, a
   await bed.run(consumer.commit());
   assert.deepEqual(bed.cluster.groups.get("g").commits, ["t-0=1", "t-0=3"]);
   assert.equal(bed.cluster.requests("JoinGroupRequest").length, 0);
+});
+
+test("consumedOffsets are what commit would commit, for who keeps them elsewhere", async () => {
+  const bed = await bedOfValues(["a", "b"], ["c"]);
+  await using kafka = bed.kafka();
+  const consumer = kafka.consumer(manual);
+  consumer.subscribe("t");
+  const reader = new GroupReader(consumer);
+  await bed.clock.advance(1000);
+  const offsets = consumer.consumedOffsets().map(({ partition, offset }) => [partition, offset]);
+  assert.deepEqual(
+    new Map(offsets as [number, number][]),
+    new Map([
+      [0, 2],
+      [1, 1],
+    ]),
+  );
+  await bed.run(reader.stop());
+});
+
+test("read_committed waits for transactions that are about to commit offsets", async () => {
+  const bed = await bedOfValues(["a"]);
+  await using kafka = bed.kafka();
+  let refusals = 0;
+  bed.cluster.interceptNext(
+    "OffsetFetchRequest",
+    ({ request }) => {
+      const { groups } = request as OffsetFetchRequest;
+      refusals++;
+      assert.equal((request as OffsetFetchRequest).requireStable, true);
+      const partition = { partitionIndex: 0, committedOffset: -1, committedLeaderEpoch: -1, metadata: "" };
+      const partitions = [{ ...partition, errorCode: ErrorCode.UNSTABLE_OFFSET_COMMIT }];
+      return {
+        answer: OffsetFetchResponse.create({
+          groups: groups.map(({ groupId, topics }) => ({
+            groupId,
+            errorCode: 0,
+            topics: (topics ?? []).map(({ name, topicId }) => ({ name, topicId, partitions })),
+          })),
+        }),
+      };
+    },
+    3,
+  );
+  const consumer = kafka.consumer({ ...manual, isolationLevel: "read_committed" });
+  consumer.subscribe("t");
+  const reader = new GroupReader(consumer);
+  await bed.clock.advance(5000);
+  assert.deepEqual([refusals, reader.values], [3, ["a"]]);
+  await bed.run(reader.stop());
 });
 
 test("an old broker is asked by name and without what it does not know", async () => {

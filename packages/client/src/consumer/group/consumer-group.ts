@@ -225,9 +225,8 @@ export class ConsumerGroup {
 
   /** The classic protocol has no patterns on the broker: they are matched here. */
   #watched(selection: Wanted["selection"]): [SubscribedTopics, string | undefined] {
-    const { excludeInternalTopics, onRetry } = this.#options;
     const watch = (wanted: readonly string[] | RegExp): SubscribedTopics =>
-      new SubscribedTopics(this.#cluster, wanted, excludeInternalTopics, onRetry);
+      new SubscribedTopics(this.#cluster, wanted, this.#options);
     if (!("pattern" in selection)) return [watch(selection), undefined];
     if (this.#protocol === "consumer") return [watch([]), selection.pattern];
     return [watch(wholeName(selection.pattern)), undefined];

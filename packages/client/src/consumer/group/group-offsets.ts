@@ -82,7 +82,7 @@ export class GroupOffsets {
 
   /** @param offsets when left out: behind everything that was handed over, in a run behind what handlers have completed */
   async commit(offsets: readonly OffsetToCommit[] | undefined, timeoutMs: number | undefined): Promise<void> {
-    await this.#committer.commit(offsets ?? this.#completed(this.#options.partitions.list, true), timeoutMs);
+    await this.#committer.commit(offsets ?? this.completed, timeoutMs);
   }
 
   /** What is completed of these, before they are given up. What fails is told of, and read again by who gets them. */

@@ -31,6 +31,8 @@ export interface GroupOptions {
   readonly enableAutoCommit?: boolean;
   /** Default 5000. */
   readonly autoCommitIntervalMs?: number;
+  /** Whether subscribing to a topic that does not exist makes it, where the brokers do such things. Default true. */
+  readonly allowAutoCreateTopics?: boolean;
   /** Whether a pattern leaves Kafka's own topics out. Default true. */
   readonly excludeInternalTopics?: boolean;
 }

@@ -246,6 +246,23 @@ for (const [name, make] of Object.entries(MEMBERS)) {
   });
 }
 
+test("a static leader that came back does not assign, and sees later that a topic has grown (KIP-814)", () => {
+  const play = new Play(classicMember(rangeAssignor, "i"));
+  play.step(SUBSCRIBED);
+  play.settle((request) => {
+    const response = content([0])(request);
+    return request.api === "join-group" ? { ...(response as JoinGroupResponse), skipAssignment: true } : response;
+  });
+  assert.ok(play.member.isStable);
+  const { log } = play;
+  log.length = 0;
+  play.step({ kind: "partition-counts", counts: new Map([["t", 4]]) });
+  assert.deepEqual(log, [], "what it is told first is what it is");
+  play.step({ kind: "partition-counts", counts: new Map([["t", 5]]) });
+  play.settle(content([0, 4], 2));
+  assert.deepEqual(log, ["released", "join-group", "sync-group", "assigned"]);
+});
+
 const RESTING: Record<string, string> = {
   "classic, eager": "stable",
   "classic, cooperative": "stable",

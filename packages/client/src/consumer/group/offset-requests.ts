@@ -37,7 +37,7 @@ const OFFSET_COMMIT_BY_NAME = api(OffsetCommitRequest, OffsetCommitResponse, { h
 const OFFSET_FETCH = api(OffsetFetchRequest, OffsetFetchResponse);
 const OFFSET_FETCH_BY_NAME = api(OffsetFetchRequest, OffsetFetchResponse, { highestVersion: 9 });
 const FIRST_FETCH_VERSION_WITH_GROUPS = 8;
-/** From here on a broker can be asked to wait for open transactions (KIP-447). */
+/** From here on a broker can be asked to wait for open transactions (KIP-447); brokers before 2.5 are asked for what they have, as Java does. */
 const FIRST_STABLE_FETCH_VERSION = 7;
 /** … and to know static members (KIP-345). */
 const FIRST_COMMIT_VERSION_WITH_INSTANCE = 7;
@@ -101,16 +101,19 @@ export async function fetchOffsets(
 ): Promise<ReadonlyMap<string, CommittedPosition>> {
   const hasIds = partitions.every(({ topic }) => hasId(cluster, topic));
   const which = hasIds ? OFFSET_FETCH : OFFSET_FETCH_BY_NAME;
-  const lowestVersion = requireStable ? FIRST_STABLE_FETCH_VERSION : which.lowestVersion;
   const topics = groupedByTopic(partitions).map(({ topic, partitions: partitionIndexes }) => ({
     name: topic,
     topicId: cluster.metadata.topic(topic)?.topicId ?? ZERO_UUID,
     partitionIndexes,
   }));
-  const response = await connection.send({ ...which, lowestVersion }, (version) =>
+  const response = await connection.send(which, (version) =>
     version >= FIRST_FETCH_VERSION_WITH_GROUPS
       ? OffsetFetchRequest.create({ groups: [{ groupId, memberId: null, memberEpoch: -1, topics }], requireStable })
-      : OffsetFetchRequest.create({ groupId, topics, requireStable }),
+      : OffsetFetchRequest.create({
+          groupId,
+          topics,
+          requireStable: requireStable && version >= FIRST_STABLE_FETCH_VERSION,
+        }),
   );
   const [group = { topics: response.topics, errorCode: response.errorCode }] = response.groups;
   const what = `committed offsets of group ${groupId}`;

@@ -3,27 +3,27 @@ import type { Cluster } from "../../cluster/cluster.ts";
 import type { TopicMetadata } from "../../cluster/topic-metadata.ts";
 import type { AssignorTopic } from "../assignors/partition-assignor.ts";
 
+export interface SubscribedTopicsOptions {
+  readonly excludeInternalTopics: boolean;
+  /** Whether asking for a topic by name makes it, where the brokers have `auto.create.topics.enable`. */
+  readonly allowAutoCreateTopics: boolean;
+  readonly onRetry: (error: KafkaError) => void;
+}
+
 /** What a subscription comes to: the topics it names, or those that match now. */
 export class SubscribedTopics {
   readonly #cluster: Cluster;
   readonly #wanted: readonly string[] | RegExp;
-  readonly #excludesInternal: boolean;
-  readonly #onRetry: (error: KafkaError) => void;
+  readonly #options: SubscribedTopicsOptions;
   #told = new Set<string>(); // topics whose errors were told of
   topics: readonly string[];
   /** Whether a topic that is named does not exist: it is looked for more often then. */
   isIncomplete = false;
 
-  constructor(
-    cluster: Cluster,
-    wanted: readonly string[] | RegExp,
-    excludesInternal: boolean,
-    onRetry: (error: KafkaError) => void,
-  ) {
+  constructor(cluster: Cluster, wanted: readonly string[] | RegExp, options: SubscribedTopicsOptions) {
     this.#cluster = cluster;
     this.#wanted = wanted instanceof RegExp ? new RegExp(wanted.source, wanted.flags.replaceAll(/[gy]/gu, "")) : wanted;
-    this.#excludesInternal = excludesInternal;
-    this.#onRetry = onRetry;
+    this.#options = options;
     this.topics = wanted instanceof RegExp ? [] : [...new Set(wanted)];
   }
 
@@ -33,7 +33,7 @@ export class SubscribedTopics {
     if (!(wanted instanceof RegExp)) {
       const asked = new Set([...this.topics, ...alsoWanted]);
       if (asked.size === 0) return false;
-      const errors = await this.#cluster.refreshMetadata(asked);
+      const errors = await this.#cluster.refreshMetadata(asked, this.#options.allowAutoCreateTopics);
       this.isIncomplete = this.topics.some((topic) => errors.has(topic));
       for (const [topic, error] of errors) this.#tell(topic, error);
       return false;
@@ -49,11 +49,11 @@ export class SubscribedTopics {
   #tell(topic: string, error: KafkaError): void {
     if (this.#told.has(topic)) return;
     this.#told.add(topic);
-    this.#onRetry(error);
+    this.#options.onRetry(error);
   }
 
   #matches({ name, isInternal }: TopicMetadata, pattern: RegExp): boolean {
-    return pattern.test(name) && !(this.#excludesInternal && isInternal);
+    return pattern.test(name) && !(this.#options.excludeInternalTopics && isInternal);
   }
 }
 
