@@ -21,6 +21,11 @@ describe("NodeDisk on a disk that misbehaves", () => {
   });
   after(() => folder.remove());
 
+  /** No write takes any time, and the last slow one is long ago: on a busy machine nothing would be written at once. */
+  function stoppedTime(): { restore: () => void } {
+    return mock.method(performance, "now", () => Number.MAX_SAFE_INTEGER).mock;
+  }
+
   type Writev = (fd: number, chunks: readonly Uint8Array[], position: number, done: WritevDone) => void;
   type WritevSync = (fd: number, chunks: readonly Uint8Array[], position: number) => number;
   type WritevDone = (error: NodeJS.ErrnoException | null, bytesWritten: number) => void;
@@ -41,6 +46,7 @@ describe("NodeDisk on a disk that misbehaves", () => {
 
   test("goes on where a short write at once stopped, and gives up on one that does not get on", async () => {
     const file = await disk.open("prompt", { create: true });
+    const time = stoppedTime();
     const { writevSync } = fs;
     const short = mock.method(fs, "writevSync", ((fd, chunks, position) =>
       writevSync(fd, [(chunks[0] as Uint8Array).subarray(0, 2)], position)) as WritevSync as typeof writevSync);
@@ -51,11 +57,13 @@ describe("NodeDisk on a disk that misbehaves", () => {
     const stuck = mock.method(fs, "writevSync", (() => 0) as WritevSync as typeof writevSync);
     assert.throws(() => file.writeNow?.(0, [bytesOf("x")]), { name: "DiskError", code: "EIO" });
     stuck.mock.restore();
+    time.restore();
     await file.close();
   });
 
   test("writes nothing at once that is large, or while the file is synced or closed", async () => {
     const file = await disk.open("patient", { create: true });
+    const time = stoppedTime();
     const writevSync = mock.method(fs, "writevSync");
     assert.equal(file.writeNow?.(0, [new Uint8Array(100_000), new Uint8Array(100_000)]), false);
     const syncing = file.sync();
@@ -66,6 +74,7 @@ describe("NodeDisk on a disk that misbehaves", () => {
     assert.equal(file.writeNow?.(1, [bytesOf("y")]), false);
     await closing;
     writevSync.mock.restore();
+    time.restore();
     assert.equal(writevSync.mock.callCount(), 1);
     assert.equal(await disk.fileSize("patient"), 1);
   });
