@@ -109,7 +109,12 @@ export interface Address {
  * after `onClose`. One that throws destroys its connection, and no other.
  */
 export interface ConnectionHandler {
-  /** The next bytes of the stream; they belong to the receiver. */
+  /**
+   * The bytes of `onData` are copied before it returns, so a connection may read the next ones into the same memory. Of one that
+   * was made, not accepted; asked once, when it is.
+   */
+  readonly copiesData?: boolean;
+  /** The next bytes of the stream; they belong to the receiver, save to one that `copiesData`. */
   onData(bytes: Uint8Array): void;
   /** What was buffered has left, after a `write` that returned false. */
   onDrain(): void;

@@ -3,19 +3,22 @@ import { type Socket } from "node:net";
 import { type Address, type Connection, type ConnectionHandler, type Timer, TransportError } from "@samsa/base";
 
 import { type ConnectionSettings, runHandler } from "./connection-options.ts";
+import { type SharedRead } from "./shared-read.ts";
 import { formatAddress, toTransportError } from "./transport-errors.ts";
 
 /**
  * One socket. It must be connected and made with `allowHalfOpen: false`: a peer that says FIN has closed, as Kafka sees it.
  * What is queued for it still leaves, within the linger time, and nothing is added.
  *
- * Each read of Node comes in memory of its own, so what `onData` gets belongs to the receiver without a copy.
+ * Each read of Node comes in memory of its own, so what `onData` gets belongs to the receiver without a copy; unless the socket
+ * was made to share its reads, for a handler that copies.
  */
 export class TcpConnection implements Connection {
   readonly remoteAddress: Address;
   readonly localAddress: Address;
   readonly #socket: Socket;
   readonly #settings: ConnectionSettings;
+  readonly #read: SharedRead | undefined;
   #handler: ConnectionHandler | undefined;
   #error: Error | undefined;
   /** We ended, or the peer did. */
@@ -25,9 +28,10 @@ export class TcpConnection implements Connection {
   #owesDrain = false;
   #linger: Timer | undefined;
 
-  constructor(socket: Socket, settings: ConnectionSettings) {
+  constructor(socket: Socket, settings: ConnectionSettings, read?: SharedRead) {
     this.#socket = socket;
     this.#settings = settings;
+    this.#read = read;
     this.remoteAddress = { host: plainHost(socket.remoteAddress), port: socket.remotePort ?? 0 };
     this.localAddress = { host: plainHost(socket.localAddress), port: socket.localPort ?? 0 };
     socket.on("error", (error) => {
@@ -39,10 +43,12 @@ export class TcpConnection implements Connection {
   /** Starts reading. Called in the same tick as the constructor, before anything can arrive. */
   attach(handler: ConnectionHandler): void {
     this.#handler = handler;
-    this.#socket.on("data", (bytes: Uint8Array) => {
+    const onBytes = (bytes: Uint8Array): void => {
       if (this.#ended || this.#socket.destroyed) return;
       runHandler(this.#settings, this, () => handler.onData(bytes));
-    });
+    };
+    if (this.#read === undefined) this.#socket.on("data", onBytes);
+    else this.#read.onBytes = onBytes;
     this.#socket.on("end", () => this.#startLinger());
   }
 

@@ -2,6 +2,7 @@ import net, { type Socket } from "node:net";
 
 import { type Clock, type Timer, TransportError } from "@samsa/base";
 
+import { SharedRead } from "./shared-read.ts";
 import { formatAddress, toTransportError } from "./transport-errors.ts";
 
 /** How long one address may be silent before the next is tried beside it (RFC 8305). */
@@ -22,7 +23,8 @@ export const SOCKET_OPTIONS = {
 } as const;
 
 export interface DialOutcome {
-  readonly connected: (socket: Socket) => void;
+  /** @param read where the socket reads to, when that is shared memory */
+  readonly connected: (socket: Socket, read: SharedRead | undefined) => void;
   readonly failed: (error: TransportError) => void;
 }
 
@@ -32,9 +34,16 @@ export interface DialOutcome {
  * Node's own `autoSelectFamily` gives an attempt up after its 250 ms, and so never reaches a far host over any address but the
  * last. Here the earlier attempts go on.
  *
+ * @param options.sharesReads whether the socket reads into memory that others read into as well
  * @returns gives up; neither callback comes after it
  */
-export function dial(addresses: readonly string[], port: number, clock: Clock, outcome: DialOutcome): () => void {
+export function dial(
+  addresses: readonly string[],
+  port: number,
+  options: { readonly clock: Clock; readonly sharesReads: boolean },
+  outcome: DialOutcome,
+): () => void {
+  const { clock, sharesReads } = options;
   const attempts = new Set<Socket>();
   const errors: TransportError[] = [];
   let next = 0;
@@ -51,7 +60,9 @@ export function dial(addresses: readonly string[], port: number, clock: Clock, o
     timer?.cancel();
     const host = addresses[next++];
     if (host === undefined) return;
-    const socket = net.connect({ ...SOCKET_OPTIONS, host, port, autoSelectFamily: false });
+    const read = sharesReads ? new SharedRead() : undefined;
+    const reading = read === undefined ? {} : { onread: read.onread };
+    const socket = net.connect({ ...SOCKET_OPTIONS, ...reading, host, port, autoSelectFamily: false });
     attempts.add(socket);
     const onError = (error: Error): void => {
       if (!attempts.delete(socket)) return;
@@ -64,7 +75,7 @@ export function dial(addresses: readonly string[], port: number, clock: Clock, o
       if (!attempts.delete(socket)) return;
       socket.off("error", onError);
       cancel();
-      outcome.connected(socket);
+      outcome.connected(socket, read);
     });
     if (next < addresses.length) timer = clock.setTimer(ATTEMPT_DELAY_MS, tryNext);
   };

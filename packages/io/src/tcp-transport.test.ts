@@ -10,6 +10,9 @@ import { TcpTransport, type TcpTransportOptions } from "./tcp-transport.ts";
 import { deferred, rejectsWith, TestEnd, transportSuite } from "./transport.test.suite.ts";
 
 transportSuite("TcpTransport", (options) => new TcpTransport(options));
+transportSuite("TcpTransport that reads into shared memory", (options) => new TcpTransport(options), {
+  copiesData: true,
+});
 
 describe("TcpTransport", () => {
   test("sends a frame of several chunks, and all frames of one tick, in one writev", async () => {

@@ -18,6 +18,7 @@ import {
   warn,
 } from "./connection-options.ts";
 import { TcpConnection } from "./tcp-connection.ts";
+import { type SharedRead } from "./shared-read.ts";
 import { dial, SOCKET_OPTIONS } from "./tcp-dial.ts";
 import { secure, type TlsClientOptions } from "./tls-client.ts";
 import { bareHost, checkPort, formatAddress, toTransportError } from "./transport-errors.ts";
@@ -91,26 +92,28 @@ export class TcpTransport implements Transport {
         timer.cancel();
         reject(error);
       };
-      const secured = (socket: Socket): void => {
-        const tls = this.#tls;
-        if (tls === undefined) return connected(socket);
+      const tls = this.#tls;
+      const secured = (socket: Socket, read: SharedRead | undefined): void => {
+        if (tls === undefined) return connected(socket, read);
         cancelDial = () => socket.destroy();
         secure(socket, bareHost(address.host), tls, (error, overTls) => {
           if (timedOut) overTls.destroy();
-          else if (error === undefined) connected(overTls);
+          else if (error === undefined) connected(overTls, undefined);
           else failed(error);
         });
       };
-      const connected = (socket: Socket): void => {
+      const connected = (socket: Socket, read: SharedRead | undefined): void => {
         timer.cancel();
-        const connection = new TcpConnection(socket, this.#settings);
+        const connection = new TcpConnection(socket, this.#settings, read);
         connection.attach(handler);
         resolve(connection);
       };
       const start = async (): Promise<void> => {
         try {
           const addresses = await this.#addressesOf(bareHost(address.host));
-          if (!timedOut) cancelDial = dial(addresses, address.port, clock, { connected: secured, failed });
+          if (timedOut) return;
+          const sharesReads = tls === undefined && handler.copiesData === true;
+          cancelDial = dial(addresses, address.port, { clock, sharesReads }, { connected: secured, failed });
         } catch (error) {
           failed(toTransportError(error, `cannot connect to ${formatAddress(address)}`));
         }

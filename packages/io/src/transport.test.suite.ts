@@ -18,8 +18,12 @@ const LOOPBACK: Address = { host: "127.0.0.1", port: 0 };
 /** More than the buffers of a socket hold on any system. */
 const MUCH = 32 * 1024 * 1024;
 
-/** What every Transport does. */
-export function transportSuite(name: string, make: (options: ConnectionOptions) => Transport): void {
+/** What every Transport does. @param copiesData whether the ends that connect copy what they are given */
+export function transportSuite(
+  name: string,
+  make: (options: ConnectionOptions) => Transport,
+  { copiesData = false }: { readonly copiesData?: boolean } = {},
+): void {
   describe(name, () => {
     let clock: VirtualClock;
     let handlerErrors: { readonly error: unknown; readonly connection: Connection }[];
@@ -65,7 +69,7 @@ export function transportSuite(name: string, make: (options: ConnectionOptions) 
     }
 
     async function connect(address: Address): Promise<TestEnd> {
-      const end = new TestEnd();
+      const end = new TestEnd(copiesData);
       end.connection = await transport.connect(address, end);
       ends.push(end);
       return end;
@@ -431,6 +435,7 @@ export function transportSuite(name: string, make: (options: ConnectionOptions) 
 
 /** A handler that remembers, and that can be waited for. */
 export class TestEnd implements ConnectionHandler {
+  readonly copiesData: boolean;
   connection!: Connection;
   onBytes: (bytes: Uint8Array) => void = () => {};
   onDrained: () => void = () => {};
@@ -452,7 +457,8 @@ export class TestEnd implements ConnectionHandler {
   readonly #resolveClosed: (error: Error | undefined) => void;
   readonly #resolveDrained: () => void;
 
-  constructor() {
+  constructor(copiesData = false) {
+    this.copiesData = copiesData;
     ({ promise: this.closed, resolve: this.#resolveClosed } = deferred<Error | undefined>());
     ({ promise: this.drained, resolve: this.#resolveDrained } = deferred<void>());
   }
@@ -474,7 +480,7 @@ export class TestEnd implements ConnectionHandler {
     this.#enter(() => {
       assert.equal(this.closeCount, 0, "onData after onClose");
       this.receivedBytes += bytes.length;
-      this.#pieces.push(bytes.slice());
+      this.#pieces.push(new Uint8Array(bytes));
       this.#settle();
       this.onBytes(bytes);
     });

@@ -1,15 +1,15 @@
 import { ProtocolError } from "@samsa/base";
+import type { FrameParts } from "./frame-parts.ts";
+import { CopiedParts, KeptParts } from "./frame-parts.ts";
 
 const LENGTH_BYTES = 4;
-/** Chunks smaller than this are put together at once: a list of them would take more memory than what is in them. */
-const SMALL_CHUNK_BYTES = 4096;
 
 /**
  * Cuts a stream of bytes into frames, each an int32 length and that many bytes.
  *
  * A frame that lies in one chunk is a view of it. Of one that comes in several the chunks are kept, and put together when it is
  * complete: no memory is taken for what was only announced, so that a peer pays for what it makes us hold, and every byte is copied
- * once.
+ * once. A decoder that `copies` keeps no chunk and makes no view of one: their memory may be used again.
  */
 export class FrameDecoder {
   readonly #maxBytes: number;
@@ -17,14 +17,15 @@ export class FrameDecoder {
   #announced = -1; // bytes of the open frame; -1 while its length is being read
   #length = 0;
   #lengthBytes = 0; // of the length, that have arrived
-  #parts: Uint8Array[] = []; // what has arrived of the open frame
+  readonly #parts: FrameParts; // what has arrived of the open frame
   #filled = 0; // bytes in #parts
-  #small: Uint8Array | undefined; // small chunks that follow #parts
-  #smallFilled = 0;
+  readonly #copies: boolean;
 
   /** @param maxBytes of a frame, without its length */
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, options: { readonly copies?: boolean } = {}) {
     this.#maxBytes = maxBytes;
+    this.#copies = options.copies ?? false;
+    this.#parts = this.#copies ? new CopiedParts() : new KeptParts();
   }
 
   /** Why nothing can be read any more: a length that is negative or beyond the bound. */
@@ -38,7 +39,7 @@ export class FrameDecoder {
   }
 
   /**
-   * Takes the next bytes of the stream, which must not change any more.
+   * Takes the next bytes of the stream, which must not change any more, unless the decoder copies.
    * @returns the frames they complete, without their lengths; those before a `failure` are still good
    */
   push(chunk: Uint8Array): readonly Uint8Array[] {
@@ -53,15 +54,20 @@ export class FrameDecoder {
       const missing = this.#announced - this.#filled;
       const available = chunk.length - at;
       if (this.#filled === 0 && available >= missing) {
-        frames.push(chunk.subarray(at, at + missing));
+        const frame = chunk.subarray(at, at + missing);
+        frames.push(this.#copies ? new Uint8Array(frame) : frame);
         at += missing;
         this.#announced = -1;
         continue;
       }
       const taken = Math.min(missing, available);
-      this.#keep(chunk.subarray(at, at + taken));
+      this.#parts.add(chunk.subarray(at, at + taken), this.#announced);
+      this.#filled += taken;
       at += taken;
-      if (taken === missing) frames.push(this.#assemble());
+      if (taken < missing) break;
+      frames.push(this.#parts.take());
+      this.#filled = 0;
+      this.#announced = -1;
     }
     return frames;
   }
@@ -83,42 +89,5 @@ export class FrameDecoder {
     }
     this.#announced = announced;
     return at;
-  }
-
-  #keep(bytes: Uint8Array): void {
-    this.#filled += bytes.length;
-    if (bytes.length >= SMALL_CHUNK_BYTES) {
-      this.#endSmall();
-      this.#parts.push(bytes);
-      return;
-    }
-    for (let at = 0; at < bytes.length;) {
-      this.#small ??= new Uint8Array(SMALL_CHUNK_BYTES);
-      const taken = Math.min(bytes.length - at, SMALL_CHUNK_BYTES - this.#smallFilled);
-      this.#small.set(bytes.subarray(at, at + taken), this.#smallFilled);
-      this.#smallFilled += taken;
-      at += taken;
-      if (this.#smallFilled === SMALL_CHUNK_BYTES) this.#endSmall();
-    }
-  }
-
-  #endSmall(): void {
-    if (this.#small !== undefined) this.#parts.push(this.#small.subarray(0, this.#smallFilled));
-    this.#small = undefined;
-    this.#smallFilled = 0;
-  }
-
-  #assemble(): Uint8Array {
-    this.#endSmall();
-    const frame = new Uint8Array(this.#announced);
-    let at = 0;
-    for (const part of this.#parts) {
-      frame.set(part, at);
-      at += part.length;
-    }
-    this.#parts = [];
-    this.#filled = 0;
-    this.#announced = -1;
-    return frame;
   }
 }

@@ -69,6 +69,7 @@ const SOFTWARE_NAME = "samsa";
  */
 export class BrokerConnection implements ConnectionHandler {
   readonly address: string;
+  readonly copiesData = true;
   readonly #options: BrokerConnectionOptions;
   readonly #frames: FrameDecoder;
   #connection: Connection | undefined;
@@ -96,7 +97,7 @@ export class BrokerConnection implements ConnectionHandler {
   private constructor(address: Address, options: BrokerConnectionOptions) {
     this.address = formatAddress(address);
     this.#options = options;
-    this.#frames = new FrameDecoder(options.maxResponseBytes);
+    this.#frames = new FrameDecoder(options.maxResponseBytes, { copies: true });
     this.lastUsedMs = options.clock.monotonicMs();
   }
 
