@@ -17,7 +17,7 @@ import type { ProducerStateFields } from "./producer-state-entry.ts";
 import type { ReadAheadBudget } from "./read-ahead.ts";
 import { ReadWriteGate } from "./read-write-gate.ts";
 import { SegmentRemovals } from "./segment-removals.ts";
-import type { CachedBatch, TailCacheBudget } from "./tail-cache.ts";
+import type { TailCacheBudget, TailRead } from "./tail-cache.ts";
 import { TailCache } from "./tail-cache.ts";
 import { WriteQueue } from "./write-queue.ts";
 
@@ -213,7 +213,7 @@ export class LocalLog {
   }
 
   /** What the tail in memory has; undefined when the offset lies before it. See TailCache.read. */
-  readTail({ fetchOffset, maxBytes, minOneMessage, upToOffset }: DiskRead): readonly CachedBatch[] | undefined {
+  readTail({ fetchOffset, maxBytes, minOneMessage, upToOffset }: DiskRead): TailRead | undefined {
     return this.#tail.read(fetchOffset, maxBytes, minOneMessage, upToOffset);
   }
 

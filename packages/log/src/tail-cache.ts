@@ -1,7 +1,18 @@
 import type { RecordBatch } from "@samsa/protocol";
+import { readBuffers } from "./read-buffers.ts";
+
+/** What was found in memory; nothing at all has no offsets. */
+export interface TailRead {
+  /** Whole batches, in memory that `readBuffers` takes back. */
+  readonly records: Uint8Array;
+  readonly firstBatchOffset: number | undefined;
+  readonly nextOffset: number | undefined;
+}
+
+const NOTHING: TailRead = { records: new Uint8Array(0), firstBatchOffset: undefined, nextOffset: undefined };
 
 /** A batch in memory, where it lies in the log. */
-export class CachedBatch {
+class CachedBatch {
   readonly baseOffset: number;
   readonly nextOffset: number;
   readonly buffer: ArrayBufferLike;
@@ -16,7 +27,10 @@ export class CachedBatch {
     this.length = length;
   }
 
-  /** A view made anew each time: most batches are never read, and there may be hundreds of thousands. */
+  /**
+   * A view made anew each time: most batches are never read, and there may be hundreds of thousands. Good until any cache of the
+   * budget takes another batch, which may come to lie here.
+   */
   get bytes(): Uint8Array {
     return new Uint8Array(this.buffer, this.start, this.length);
   }
@@ -24,19 +38,23 @@ export class CachedBatch {
 
 const ROTATIONS_PER_EVICTION = 4;
 const COMPACT_AFTER = 1024;
-/** A batch is kept where it lies if it is at least this part of the memory that it lies in. */
+/** A batch that does not fit into a slab is kept where it lies if it is at least this part of the memory that it lies in. */
 const SMALLEST_PART = 1 / 16;
-/** Smaller batches are copied, many into one piece of memory: the garbage collector has to look at each piece. */
-const SMALL_BYTES = 4096;
-const SLAB_BYTES = 64 * 1024;
-/** A slab counts whole while one batch of it is kept, so that a small budget has none. */
-const LEAST_SLABS = 32;
+const MOST_SLAB_BYTES = 1024 * 1024;
+/** Smaller slabs are not worth it, so that a small budget has none. */
+const LEAST_SLAB_BYTES = 1024;
+/** A slab counts whole while one batch of it is kept. */
+const SLABS = 64;
+const MOST_FREE_SLABS = 4;
 const NO_SLAB = new Uint8Array(0);
 
 /**
- * How much the tails of all logs of a broker may keep in memory. Batches that came in one read of a socket share its memory: it
- * counts whole, and once, from the first of them that is kept to the last. The oldest batch of all goes first. A batch that waits to be
+ * How much the tails of all logs of a broker may keep in memory. The oldest batch of all goes first. A batch that waits to be
  * written stays, so a slow disk may take the budget beyond its bound by what it has not yet taken.
+ *
+ * Batches are copied, one behind the other, into slabs that are used again: memory of their own for all that comes and goes
+ * would have the garbage collector look at the whole heap for every 64 MiB (docs/decisions/0025). A slab, or the buffer that several
+ * batches came in, counts whole, and once, from the first of them that is kept to the last.
  */
 export class TailCacheBudget {
   readonly maxBytes: number;
@@ -44,13 +62,16 @@ export class TailCacheBudget {
   readonly #batchesOf = new Map<ArrayBufferLike, number>(); // how many are kept in this memory
   #ages: TailCache[] = []; // whose batch is the next oldest; from #oldest on
   #oldest = 0;
-  readonly #hasSlabs: boolean;
-  #slab = NO_SLAB;
+  readonly #slabBytes: number; // 0: there are none
+  readonly #slabs = new WeakSet<ArrayBufferLike>();
+  readonly #freeSlabs: Uint8Array[] = [];
+  #slab: Uint8Array = NO_SLAB; // that is being filled
   #slabFilled = 0;
 
   constructor(maxBytes: number) {
     this.maxBytes = maxBytes;
-    this.#hasSlabs = maxBytes >= LEAST_SLABS * SLAB_BYTES;
+    const slabBytes = Math.min(MOST_SLAB_BYTES, Math.floor(maxBytes / SLABS));
+    this.#slabBytes = slabBytes < LEAST_SLAB_BYTES ? 0 : slabBytes;
   }
 
   get usedBytes(): number {
@@ -58,18 +79,13 @@ export class TailCacheBudget {
   }
 
   /**
-   * The bytes as they are to be kept: a copy where they are small, or a small part of a large buffer, as of a request with many
-   * partitions, which would keep all of it.
+   * The bytes as they are to be kept: a copy in a slab; of what is too large for one the bytes themselves, but for a small part of
+   * a large buffer, as of a request with many partitions, which would keep all of it.
    */
   own(bytes: Uint8Array): Uint8Array {
     const { length } = bytes;
-    if (length >= SMALL_BYTES || !this.#hasSlabs) {
-      return length < bytes.buffer.byteLength * SMALLEST_PART ? bytes.slice() : bytes;
-    }
-    if (this.#slabFilled + length > this.#slab.length) {
-      this.#slab = new Uint8Array(SLAB_BYTES);
-      this.#slabFilled = 0;
-    }
+    if (length > this.#slabBytes) return length < bytes.buffer.byteLength * SMALLEST_PART ? bytes.slice() : bytes;
+    if (this.#slabFilled + length > this.#slab.length) this.#beginSlab();
     const start = this.#slabFilled;
     this.#slabFilled += length;
     this.#slab.set(bytes, start);
@@ -94,6 +110,10 @@ export class TailCacheBudget {
     }
     this.#batchesOf.delete(buffer);
     this.#usedBytes -= buffer.byteLength;
+    if (buffer === this.#slab.buffer) this.#slabFilled = 0;
+    else if (this.#slabs.has(buffer) && this.#freeSlabs.length < MOST_FREE_SLABS) {
+      this.#freeSlabs.push(new Uint8Array(buffer));
+    }
   }
 
   /** Makes good what is over the bound, as far as it is written. */
@@ -111,10 +131,17 @@ export class TailCacheBudget {
       this.#oldest = 0;
     }
   }
+
+  /** The one before is given back with the last of its batches. */
+  #beginSlab(): void {
+    this.#slab = this.#freeSlabs.pop() ?? new Uint8Array(this.#slabBytes);
+    this.#slabs.add(this.#slab.buffer);
+    this.#slabFilled = 0;
+  }
 }
 
 /**
- * The latest batches of one log, without a gap up to its end, by reference: what a consumer reads that keeps up. Batches at and
+ * The latest batches of one log, without a gap up to its end: what a consumer reads that keeps up. Batches at and
  * above `writtenEndOffset` are here whatever the budget says, because they are nowhere else.
  */
 export class TailCache {
@@ -132,7 +159,7 @@ export class TailCache {
     return this.#batches[this.#first]?.baseOffset;
   }
 
-  /** Takes the next batch of the log; its bytes must not change any more. */
+  /** Takes the next batch of the log; its bytes must not change while it is kept. */
   add(batch: RecordBatch): void {
     const cached = new CachedBatch(batch.baseOffset, batch.nextOffset, this.#budget.own(batch.bytes));
     this.#batches.push(cached);
@@ -146,27 +173,31 @@ export class TailCache {
   }
 
   /**
-   * The batches from the one that holds `fetchOffset`: as many as fit `maxBytes`, the first in any case when `minOneMessage`,
-   * and none that reaches beyond `upToOffset`. Undefined when the offset lies before the cache.
+   * A copy of the batches from the one that holds `fetchOffset`: as many as fit `maxBytes`, the first in any case when
+   * `minOneMessage`, and none that reaches beyond `upToOffset`. Undefined when the offset lies before the cache.
    */
-  read(
-    fetchOffset: number,
-    maxBytes: number,
-    minOneMessage: boolean,
-    upToOffset: number,
-  ): readonly CachedBatch[] | undefined {
+  read(fetchOffset: number, maxBytes: number, minOneMessage: boolean, upToOffset: number): TailRead | undefined {
     const start = this.startOffset;
     if (start === undefined || fetchOffset < start) return undefined;
-    const found: CachedBatch[] = [];
+    const first = this.#indexOf(fetchOffset);
+    let end = first;
     let size = 0;
-    for (let index = this.#indexOf(fetchOffset); index < this.#batches.length; index++) {
-      const batch = this.#batches[index] as CachedBatch;
-      size += batch.length;
+    for (; end < this.#batches.length; end++) {
+      const batch = this.#batches[end] as CachedBatch;
       if (batch.nextOffset > upToOffset) break;
-      if (size > maxBytes && (found.length > 0 || !minOneMessage)) break;
-      found.push(batch);
+      if (size + batch.length > maxBytes && (end > first || !minOneMessage)) break;
+      size += batch.length;
     }
-    return found;
+    if (end === first) return NOTHING;
+    const records = readBuffers.take(size);
+    for (let index = first, at = 0; index < end; index++) {
+      const batch = this.#batches[index] as CachedBatch;
+      records.set(batch.bytes, at);
+      at += batch.length;
+    }
+    const { baseOffset: firstBatchOffset } = this.#batches[first] as CachedBatch;
+    const { nextOffset } = this.#batches[end - 1] as CachedBatch;
+    return { records, firstBatchOffset, nextOffset };
   }
 
   /** Called by the budget. "pinned": the oldest batch waits to be written. */

@@ -376,8 +376,8 @@ export class UnifiedLog {
         ? this.#readFromDisk(diskRead, withAborted)
         : this.#diskResult(fetchOffset, withAborted, ahead);
     }
-    const records = cached.map((batch) => batch.bytes);
-    return this.#readResult(fetchOffset, withAborted, records, cached[0]?.baseOffset, cached.at(-1)?.nextOffset);
+    const records = cached.nextOffset === undefined ? [] : [cached.records];
+    return this.#readResult(fetchOffset, withAborted, records, cached.firstBatchOffset, cached.nextOffset);
   }
 
   /** The first record whose timestamp is not below this one. */
