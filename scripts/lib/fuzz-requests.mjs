@@ -1,73 +1,54 @@
 /**
- * Hostile requests for a broker in this process: valid ones of every API and version, changed, cut, put together and made up, through
- * the code that reads connections. What must hold: the broker lives, nothing is thrown that nobody takes, a healthy client is
- * served, and the memory stays what it was.
+ * Hostile requests for a broker: valid ones of every API and version, changed, cut, put together and made up. What must hold: the
+ * broker lives, nothing is thrown that nobody takes, a healthy client is served, and the memory stays what it was.
  */
 import fc from "fast-check";
 import { API_ENDPOINTS } from "@samsa/broker";
-import { ManualClock, MemoryTransport } from "@samsa/io";
 import { ApiKey, encodeRequest, RecordBatchBuilder } from "@samsa/protocol";
-import { startBroker } from "@samsa/server";
 import { hostileMessage, mulberry32 } from "../../compat/lib/mutate.mjs";
 import { loadMessages } from "../../packages/protocol/dist/testing/message-schemas.js";
 import { MessageModel } from "../../packages/protocol/dist/testing/model-message.js";
+import { brokerHere, brokerInProcess, healthy } from "./fuzzed-broker.mjs";
 
-const CONNECTIONS = 64;
+const CONNECTIONS = { here: 64, listening: 256 };
 /** As they are: they go deepest, and leave a state behind for the others to meet. */
 const VALID_SHARE = 0.25;
-const MOST_TURNS = 30; // of the event loop, for the answers to one round
 /** What fuzzing has made (topics, groups, quotas that hold a client back) goes after so many inputs. */
 const INPUTS_OF_ONE_STATE = 20_000;
 const SAMPLES = 8; // valid requests of each version
 const LONGEST_FRAME = 20_000;
 const NAMES = ["fuzz", "fuzz", "other", "group", "txn", "", "1", "retention.ms", "__consumer_offsets"];
+const LARGE_QUOTA = 1e9; // one of a byte a second would silence all clients until the next state
+const TIMEOUT_MS = 10_000; // one that sessions, rebalances and transactions may have
 
 /**
- * @param {{ inputs: number, seed?: number, onProgress?: (done: number, heapBytes: number) => void }} options
+ * @param {{ inputs: number, seed?: number, listens?: boolean, onProgress?: (done: number, memory: NodeJS.MemoryUsage) => void }} options
  */
-export async function fuzzRequests({ inputs, seed = 1, onProgress }) {
-  const unhandled = [];
-  const note = (error) => void unhandled.push(error instanceof Error ? error.stack : String(error));
-  process.on("unhandledRejection", note);
-  process.on("uncaughtException", note);
+export async function fuzzRequests({ inputs, seed = 1, listens = false, onProgress }) {
   const random = mulberry32(seed);
-  const unexpected = new Map();
-  const clock = new ManualClock();
-  const transport = new MemoryTransport();
-  const broker = await startBroker({ port: 0, transport, clock, logger: loggerInto(unexpected) });
-  const counts = { sent: 0, answered: 0, closed: 0, unanswered: 0, exits: 0 };
-  broker.closed.then(
-    () => undefined,
-    () => counts.exits++,
-  );
-  await broker.createTopic("fuzz", { partitions: 3 });
-  await broker.createTopic("other");
-  const fixture = await broker.snapshot();
   const { frames, versions, apis } = await validFrames(seed);
-  const clients = Array.from({ length: CONNECTIONS }, () => new FuzzedConnection(transport, broker));
-  const heapBytes = [];
+  const target = listens ? await brokerInProcess() : await brokerHere();
+  const counts = { sent: 0, answered: 0, closed: 0, unanswered: 0 };
+  const clients = Array.from(
+    { length: listens ? CONNECTIONS.listening : CONNECTIONS.here },
+    () => new FuzzedConnection(target),
+  );
   const measure = async () => {
     for (const client of clients) client.close();
-    await broker.restore(fixture);
-    for (let turn = 0; turn < 10; turn++) await nextTurn();
-    globalThis.gc?.();
-    heapBytes.push(process.memoryUsage().heapUsed);
-    await healthy(transport, broker);
-    onProgress?.(counts.sent, heapBytes.at(-1));
+    const memory = await target.reset();
+    if (target.exits > 0) return;
+    await healthy(target);
+    onProgress?.(counts.sent, memory);
   };
   await measure();
   let nextState = INPUTS_OF_ONE_STATE;
-  while (counts.sent < inputs && counts.exits === 0) {
+  while (counts.sent < inputs && target.exits === 0) {
     await Promise.all(clients.map((client) => client.open()));
     for (const client of clients) {
       client.send(random() < VALID_SHARE ? validMessage(frames, random) : hostileMessage(frames, random));
       counts.sent++;
     }
-    let turn = 0;
-    while (clients.some((client) => client.isWaiting) && turn++ < MOST_TURNS) {
-      if (turn % 10 === 0) await clock.advance(1000);
-      else await nextTurn();
-    }
+    await target.wait(clients);
     for (const client of clients) {
       counts.answered += client.answers;
       if (client.isClosed) counts.closed++;
@@ -82,10 +63,9 @@ export async function fuzzRequests({ inputs, seed = 1, onProgress }) {
     await measure();
   }
   await measure();
-  await broker.close();
-  process.off("unhandledRejection", note);
-  process.off("uncaughtException", note);
-  return { ...counts, apis, versions, validRequests: frames.length, unhandled, unexpected, heapBytes };
+  await target.close();
+  const { exits, unhandled, unexpected } = target;
+  return { ...counts, apis, versions, validRequests: frames.length, exits, unhandled, unexpected };
 }
 
 function validMessage(frames, random) {
@@ -96,22 +76,27 @@ function validMessage(frames, random) {
 }
 
 class FuzzedConnection {
-  #transport;
-  #broker;
+  #target;
   #connection;
   isClosed = true;
   answers = 0;
   #owed = 0;
   #mustClose = false;
   #buffered = Buffer.alloc(0);
+  #onSettled = () => {};
+  #opened = 0; // what an earlier connection says late is nothing to this one
 
-  constructor(transport, broker) {
-    this.#transport = transport;
-    this.#broker = broker;
+  constructor(target) {
+    this.#target = target;
   }
 
   get isWaiting() {
     return !this.isClosed && (this.#owed > 0 || this.#mustClose);
+  }
+
+  /** Resolves when it waits no more. */
+  settled() {
+    return new Promise((resolve) => (this.#onSettled = resolve));
   }
 
   async open() {
@@ -120,15 +105,18 @@ class FuzzedConnection {
     this.#owed = 0;
     this.#mustClose = false;
     this.#buffered = Buffer.alloc(0);
-    const { host, port } = this.#broker;
-    this.#connection = await this.#transport.connect(
-      { host, port },
-      {
-        onData: (bytes) => this.#take(bytes),
-        onDrain: () => {},
-        onClose: () => (this.isClosed = true),
-      },
-    );
+    const number = ++this.#opened;
+    const ifMine = (use) => (bytes) => {
+      if (number === this.#opened) use(bytes);
+    };
+    this.#connection = await this.#target.connect({
+      onData: ifMine((bytes) => this.#take(bytes)),
+      onDrain: () => {},
+      onClose: ifMine(() => {
+        this.isClosed = true;
+        this.#onSettled();
+      }),
+    });
   }
 
   /** After a length that lies nothing but a close can be told from what follows. */
@@ -152,19 +140,9 @@ class FuzzedConnection {
       this.#buffered = this.#buffered.subarray(size);
       this.#owed--;
       this.answers++;
+      if (!this.isWaiting) this.#onSettled();
     }
   }
-}
-
-/** A client that does all right is answered. */
-async function healthy(transport, broker) {
-  const client = new FuzzedConnection(transport, broker);
-  await client.open();
-  const frame = Uint8Array.of(0, ApiKey.ApiVersions, 0, 0, 0, 0, 0, 1, 255, 255);
-  client.send({ bytes: Buffer.concat([Uint8Array.of(0, 0, 0, frame.length), frame]), lies: false });
-  for (let turn = 0; turn < 1000 && client.isWaiting; turn++) await nextTurn();
-  if (client.answers !== 1) throw new Error("a healthy client is not served any more");
-  client.close();
 }
 
 /** Requests that can be read, without the length before them; names and numbers are often those of what is there. */
@@ -210,6 +188,8 @@ function moreLikely(value, random, batches, key = "") {
   if (typeof value === "string" && /^(?:group|transactional|member)Id$/.test(key)) {
     return NAMES[Math.floor(random() * NAMES.length)];
   }
+  if (key === "value" && typeof value === "number" && random() < 0.9) return LARGE_QUOTA;
+  if (/^(?:session|rebalance|transaction)TimeoutMs$/.test(key) && random() < 0.7) return TIMEOUT_MS;
   if (typeof value === "number" && random() < 0.7) return Math.floor(random() * 4) - 1;
   return value;
 }
@@ -223,22 +203,4 @@ function recordBatches() {
   };
   const producer = { producerId: 1, producerEpoch: 0, baseSequence: 0 };
   return [build({}), build({ compression: "gzip" }), build({ producer }), build({ producer, isTransactional: true })];
-}
-
-/** Errors, and warnings, that only a mistake of ours explains. */
-function loggerInto(unexpected) {
-  const ignore = () => {};
-  const keep = (facts, message) => {
-    const cause = facts.err?.cause instanceof Error ? `\ncause: ${facts.err.cause.stack}` : "";
-    const text = facts.err instanceof Error ? `${message}: ${facts.err.stack}${cause}` : message;
-    const kind = `${message}: ${facts.api ?? ""} ${String(facts.err ?? "").slice(0, 120)}`;
-    const known = unexpected.get(kind) ?? { count: 0, text };
-    known.count++;
-    unexpected.set(kind, known);
-  };
-  return { debug: ignore, info: ignore, warn: ignore, error: keep };
-}
-
-function nextTurn() {
-  return new Promise((resolve) => setImmediate(resolve));
 }
