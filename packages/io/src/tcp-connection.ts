@@ -19,6 +19,7 @@ export class TcpConnection implements Connection {
   readonly #socket: Socket;
   readonly #settings: ConnectionSettings;
   readonly #read: SharedRead | undefined;
+  readonly #gathers: boolean;
   #handler: ConnectionHandler | undefined;
   #error: Error | undefined;
   /** We ended, or the peer did. */
@@ -28,10 +29,21 @@ export class TcpConnection implements Connection {
   #owesDrain = false;
   #linger: Timer | undefined;
 
-  constructor(socket: Socket, settings: ConnectionSettings, read?: SharedRead) {
+  /**
+   * @param options.gathers whether what is written in one tick leaves together at the end of it: for who answers many requests at once.
+   *   Not for who asks, and goes on from one microtask to the next with what has come already: the tick ends when all of it is
+   *   worked off, and until then nobody would fetch more
+   * @param options.read where the socket reads to, when that is shared memory
+   */
+  constructor(
+    socket: Socket,
+    settings: ConnectionSettings,
+    options: { readonly gathers: boolean; readonly read?: SharedRead | undefined },
+  ) {
     this.#socket = socket;
     this.#settings = settings;
-    this.#read = read;
+    this.#gathers = options.gathers;
+    this.#read = options.read;
     this.remoteAddress = { host: plainHost(socket.remoteAddress), port: socket.remotePort ?? 0 };
     this.localAddress = { host: plainHost(socket.localAddress), port: socket.localPort ?? 0 };
     socket.on("error", (error) => {
@@ -58,11 +70,11 @@ export class TcpConnection implements Connection {
 
   write(chunks: readonly Uint8Array[], onTaken?: () => void): boolean {
     if (this.#ended || this.#socket.destroyed) return false;
-    // Corked to the end of the tick: the chunks of a frame, and the frames of all requests answered now, leave in one writev.
+    // The chunks of a frame leave in one writev.
     if (!this.#corked) {
       this.#corked = true;
       this.#socket.cork();
-      process.nextTick(this.#uncork);
+      if (this.#gathers) process.nextTick(this.#uncork);
     }
     const last = chunks.findLastIndex((chunk) => chunk.length > 0);
     for (let i = 0; i <= last; i++) {
@@ -77,6 +89,7 @@ export class TcpConnection implements Connection {
         });
       }
     }
+    if (!this.#gathers) this.#uncork();
     if (this.bufferedBytes < this.#settings.highWaterMarkBytes) return true;
     this.#owesDrain = true;
     return false;

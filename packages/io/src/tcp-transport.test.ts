@@ -15,19 +15,28 @@ transportSuite("TcpTransport that reads into shared memory", (options) => new Tc
 });
 
 describe("TcpTransport", () => {
-  test("sends a frame of several chunks, and all frames of one tick, in one writev", async () => {
-    const { client, server, close } = await pair();
-    const prototype = net.Socket.prototype as unknown as { _write(): void; _writev(): void };
-    const writev = mock.method(prototype, "_writev");
-    const write = mock.method(prototype, "_write");
-    client.connection.write([new Uint8Array(4), new Uint8Array(0), new Uint8Array(10)]);
-    client.connection.write([new Uint8Array(4), new Uint8Array(20)]);
-    await server.receives(38);
-    mock.restoreAll();
-    assert.equal(writev.mock.callCount(), 1);
-    assert.equal(write.mock.callCount(), 0);
-    await close();
-  });
+  const gathering = [
+    { side: "server", times: 1, why: "answers all frames of one tick in one writev" },
+    { side: "client", times: 2, why: "sends each frame of several chunks in one writev, at once" },
+  ] as const;
+  for (const { side, times, why } of gathering) {
+    test(`the ${side} ${why}`, async () => {
+      const { client, server, close } = await pair();
+      const [from, to] = side === "client" ? [client, server] : [server, client];
+      const prototype = net.Socket.prototype as unknown as { _write(): void; _writev(): void };
+      const writev = mock.method(prototype, "_writev");
+      const write = mock.method(prototype, "_write");
+      from.connection.write([new Uint8Array(4), new Uint8Array(0), new Uint8Array(10)]);
+      from.connection.write([new Uint8Array(4), new Uint8Array(20)]);
+      const atOnce = writev.mock.callCount();
+      await to.receives(38);
+      mock.restoreAll();
+      assert.equal(writev.mock.callCount(), times);
+      assert.equal(atOnce, side === "client" ? times : 0);
+      assert.equal(write.mock.callCount(), 0);
+      await close();
+    });
+  }
 
   test("ends when the peer ends, after what was queued for it has left", async () => {
     const listening = deferred<TestEnd>();

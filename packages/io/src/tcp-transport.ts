@@ -104,7 +104,7 @@ export class TcpTransport implements Transport {
       };
       const connected = (socket: Socket, read: SharedRead | undefined): void => {
         timer.cancel();
-        const connection = new TcpConnection(socket, this.#settings, read);
+        const connection = new TcpConnection(socket, this.#settings, { gathers: false, read });
         connection.attach(handler);
         resolve(connection);
       };
@@ -134,7 +134,7 @@ export class TcpTransport implements Transport {
   }
 
   #accept(socket: Socket, accept: (connection: Connection) => ConnectionHandler): void {
-    const connection = new TcpConnection(socket, this.#settings);
+    const connection = new TcpConnection(socket, this.#settings, { gathers: true });
     // Gone between the system's accept and ours: nobody needs to hear of it.
     if (socket.remoteAddress === undefined) return connection.destroy();
     runHandler(this.#settings, connection, () => connection.attach(accept(connection)));
