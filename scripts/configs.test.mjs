@@ -19,7 +19,9 @@ const source = PACKAGES.map((name) => join(ROOT, "packages", name, "src"))
   .join("\n");
 const defaultsOfTopics = new Set([...TOPIC_CONFIG_SYNONYMS.values()].flat().map(({ name }) => name));
 /** @param {string} key */
-const isRead = (key) => defaultsOfTopics.has(key) || source.includes(`"${key}"`);
+const isDefaultOfGroups = (key) => key.startsWith("group.") && source.includes(`"${key.slice("group.".length)}"`);
+/** @param {string} key */
+const isRead = (key) => defaultsOfTopics.has(key) || isDefaultOfGroups(key) || source.includes(`"${key}"`);
 const listed = new Set(CONFIGS_WITHOUT_EFFECT.flatMap(({ keys }) => keys));
 
 test("a key that nothing reads is in the table of those without effect", () => {

@@ -58,16 +58,25 @@ class ConsumerGroupConfigs {
     const known = this.#groups.get(groupId);
     if (known !== undefined) return known;
     const values = GroupResourceConfig.resolve(configs, groupId, this.#broker);
-    const within = (name: string): number =>
-      // The broker's limits may have been drawn closer since the group's value was set.
-      Math.max(
-        this.#broker.number(`group.consumer.min.${name}`),
-        Math.min(values.number(`consumer.${name}`), this.#broker.number(`group.consumer.max.${name}`)),
-      );
+    // The broker's limits may have been drawn closer since the group's value was set.
+    const within = (key: string, min: string, max: string): number =>
+      Math.max(values.broker.number(min), Math.min(values.number(key), values.broker.number(max)));
     const found = {
-      sessionTimeoutMs: within("session.timeout.ms"),
-      heartbeatIntervalMs: within("heartbeat.interval.ms"),
-      assignmentIntervalMs: within("assignment.interval.ms"),
+      sessionTimeoutMs: within(
+        "consumer.session.timeout.ms",
+        "group.consumer.min.session.timeout.ms",
+        "group.consumer.max.session.timeout.ms",
+      ),
+      heartbeatIntervalMs: within(
+        "consumer.heartbeat.interval.ms",
+        "group.consumer.min.heartbeat.interval.ms",
+        "group.consumer.max.heartbeat.interval.ms",
+      ),
+      assignmentIntervalMs: within(
+        "consumer.assignment.interval.ms",
+        "group.consumer.min.assignment.interval.ms",
+        "group.consumer.max.assignment.interval.ms",
+      ),
     };
     this.#groups.set(groupId, found);
     return found;

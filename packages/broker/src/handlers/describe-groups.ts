@@ -37,14 +37,8 @@ async function describe(
   apiVersion: number,
   { groups }: BrokerServices,
 ): Promise<DescribeGroupsResponseDescribedGroup> {
-  if (groupId === "") return refused(groupId, ErrorCode.INVALID_GROUP_ID, null);
   try {
     const group = await groups.describeGroup(groupId);
-    if (group === undefined) {
-      const isError = apiVersion >= FIRST_VERSION_WITH_NOT_FOUND;
-      const missing = refused(groupId, ErrorCode.GROUP_ID_NOT_FOUND, `Group ${groupId} not found.`);
-      return isError ? missing : { ...missing, errorCode: ErrorCode.NONE, errorMessage: null };
-    }
     return createDescribeGroupsResponseDescribedGroup({
       groupId,
       groupState: group.state,
@@ -57,8 +51,12 @@ async function describe(
       })),
     });
   } catch (error) {
-    const hasMessage = apiVersion >= FIRST_VERSION_WITH_NOT_FOUND && error instanceof Error;
-    return refused(groupId, errorCodeOf(error), hasMessage ? error.message : null);
+    const errorCode = errorCodeOf(error);
+    if (apiVersion >= FIRST_VERSION_WITH_NOT_FOUND) {
+      return refused(groupId, errorCode, error instanceof Error ? error.message : null);
+    }
+    const refusal = refused(groupId, errorCode, null);
+    return errorCode === ErrorCode.GROUP_ID_NOT_FOUND ? { ...refusal, errorCode: ErrorCode.NONE } : refusal;
   }
 }
 

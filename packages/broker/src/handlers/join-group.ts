@@ -1,6 +1,9 @@
+import { ErrorCode } from "@samsa/base";
 import { JoinGroupRequest } from "@samsa/protocol/messages/join-group-request";
 import { JoinGroupResponse } from "@samsa/protocol/messages/join-group-response";
 import type { ApiHandler } from "../api-handler.ts";
+
+const FIRST_VERSION_WITHOUT_PROTOCOL_NAME = 7; // where there is none
 
 /**
  * JoinGroup 0-9. v1 has a rebalance timeout; v4 sends a new member back for its id (KIP-394); v5 knows static members (KIP-345);
@@ -10,9 +13,13 @@ import type { ApiHandler } from "../api-handler.ts";
 export const joinGroup: ApiHandler<JoinGroupRequest, JoinGroupResponse> = {
   request: JoinGroupRequest,
   response: JoinGroupResponse,
-  handle: (request, { apiVersion, clientId, clientAddress }, { groups }) =>
+  async handle(request, { apiVersion, clientId, clientAddress }, { groups }) {
     // The slash is how Java prints an address, and so how Kafka's tools show it.
-    groups.joinGroup(request, { apiVersion, clientId: clientId ?? "", clientHost: `/${clientAddress.host}` }),
+    const context = { apiVersion, clientId: clientId ?? "", clientHost: `/${clientAddress.host}` };
+    const response = await groups.joinGroup(request, context);
+    const hasNoProtocol = response.errorCode !== ErrorCode.NONE && apiVersion >= FIRST_VERSION_WITHOUT_PROTOCOL_NAME;
+    return hasNoProtocol ? { ...response, protocolName: null } : response;
+  },
   refuse: ({ memberId }, errorCode) =>
     JoinGroupResponse.create({ errorCode, memberId, generationId: -1, protocolName: "" }),
 };

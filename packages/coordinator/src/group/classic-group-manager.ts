@@ -154,7 +154,12 @@ export class ClassicGroupManager {
     reply: Reply<readonly LeaveGroupResponseMemberResponse[]>,
   ): void {
     if (groupId === "") throw new KafkaError(ErrorCode.INVALID_GROUP_ID);
-    const group = this.#groupOfMember(groupId);
+    const group = this.#groups.get(groupId);
+    if (group === undefined || isForeign(group)) {
+      const answerOf = ({ memberId, groupInstanceId }: LeaveGroupRequestMemberIdentity) =>
+        ({ memberId, groupInstanceId, errorCode: ErrorCode.UNKNOWN_MEMBER_ID }) as const;
+      return step.reply(reply, members.map(answerOf));
+    }
     if (group.type === "consumer") return this.#classicMembers.leaveGroup(step, group, members, reply);
     let hasLeft = false;
     const answers = members.map(({ memberId, groupInstanceId }): LeaveGroupResponseMemberResponse => {

@@ -230,7 +230,7 @@ export class GroupCoordinatorShard implements CoordinatorShard<GroupRecord> {
     });
   }
 
-  /** @throws KafkaError INVALID_GROUP_ID, GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP */
+  /** @throws KafkaError GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP */
   deleteGroup(step: Step<GroupRecord>, groupId: string, reply: Reply<void>): void {
     const group = this.#groupOrRefuse(groupId);
     if (group.state !== "Empty") throw new KafkaError(ErrorCode.NON_EMPTY_GROUP);

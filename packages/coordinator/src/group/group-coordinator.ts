@@ -218,14 +218,11 @@ export class GroupCoordinator {
   }
 
   deleteGroup(groupId: string): Promise<void> {
-    return this.#schedule(groupId, (step, shard, reply) => {
-      if (groupId === "") throw new KafkaError(ErrorCode.INVALID_GROUP_ID);
-      shard.deleteGroup(step, groupId, reply);
-    });
+    return this.#schedule(groupId, (step, shard, reply) => shard.deleteGroup(step, groupId, reply));
   }
 
-  /** Undefined when there is no such group. */
-  describeGroup(groupId: string): Promise<DescribedGroup | undefined> {
+  /** Rejects with GROUP_ID_NOT_FOUND, too. */
+  describeGroup(groupId: string): Promise<DescribedGroup> {
     return this.#schedule(groupId, (step, shard, reply) => step.reply(reply, describe(shard, groupId)));
   }
 
@@ -257,9 +254,12 @@ export interface FetchedOffsets {
   readonly isPending: (topic: string, partition: number) => boolean;
 }
 
-function describe({ groups }: GroupCoordinatorShard, groupId: string): DescribedGroup | undefined {
+function describe({ groups }: GroupCoordinatorShard, groupId: string): DescribedGroup {
   const group = groups.get(groupId);
-  if (group?.type !== "classic") return undefined;
+  if (group?.type !== "classic") {
+    const message = group === undefined ? `Group ${groupId} not found.` : `Group ${groupId} is not a classic group.`;
+    throw new KafkaError(ErrorCode.GROUP_ID_NOT_FOUND, message);
+  }
   const { protocolType = "", state } = group;
   const protocolName = state === "Stable" ? (group.protocolName ?? "") : "";
   const members = group.members.map((member) => ({
@@ -268,7 +268,7 @@ function describe({ groups }: GroupCoordinatorShard, groupId: string): Described
     clientId: member.clientId,
     clientHost: member.clientHost,
     metadata: state === "Stable" ? member.metadata(protocolName) : NO_BYTES,
-    assignment: state === "Stable" ? member.assignment : NO_BYTES,
+    assignment: member.assignment, // of the generation before, while the next one is on its way
   }));
   return { groupId, protocolType, state, type: "classic", protocolName, members };
 }

@@ -236,6 +236,7 @@ class ConsumerGroupSimulation {
   async #told(): Promise<unknown> {
     const { coordinator } = this.#harness;
     const { type } = await this.#group();
+    if (type === "none") return type;
     const sorted = <T extends { readonly memberId: string }>(members: readonly T[]) =>
       members.toSorted((a, b) => (a.memberId < b.memberId ? -1 : 1));
     const group =

@@ -225,7 +225,7 @@ export class GroupHarness {
   }
 
   async state(): Promise<string | undefined> {
-    return (await this.coordinator.describeGroup("g"))?.state;
+    return (await this.coordinator.listGroups()).find(({ groupId }) => groupId === "g")?.state;
   }
 
   /** Members in a stable group, the leader first. */

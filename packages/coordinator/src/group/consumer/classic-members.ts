@@ -57,7 +57,7 @@ export class ClassicMembers {
   ): void {
     const { config, random, migration } = this.#options;
     const { groupInstanceId: instanceId, protocols } = request;
-    const refuse = (code: ErrorCode): void => step.reply(reply, refusedJoin(code, request.memberId));
+    const refuse = (code: ErrorCode): void => step.reply(reply, refusedJoin(code, ""));
     if (config.consumerMigrationPolicy === "disabled") return refuse(ErrorCode.INCONSISTENT_GROUP_PROTOCOL);
     const isUnknown = request.memberId === "";
     const memberId = isUnknown ? randomUuid(random) : request.memberId;
@@ -159,6 +159,7 @@ export class ClassicMembers {
     throw new KafkaError(ErrorCode.REBALANCE_IN_PROGRESS);
   }
 
+  /** By this request anybody can be put out, also who speaks the newer protocol. */
   leaveGroup(
     step: GroupStep,
     group: ConsumerGroup,
@@ -169,9 +170,8 @@ export class ClassicMembers {
     const answers = members.map(({ memberId, groupInstanceId }): LeaveGroupResponseMemberResponse => {
       try {
         const known = memberId === "" ? group.staticMember(groupInstanceId)?.memberId : memberId;
-        const member = classicMember(group, known ?? memberId, groupInstanceId);
-        leaving.add(member);
-        return { memberId: member.memberId, groupInstanceId, errorCode: ErrorCode.NONE };
+        leaving.add(memberOrRefuse(group, known ?? memberId, groupInstanceId));
+        return { memberId, groupInstanceId, errorCode: ErrorCode.NONE };
       } catch (error) {
         return { memberId, groupInstanceId, errorCode: errorCodeOf(error) };
       }
@@ -196,14 +196,20 @@ export class ClassicMembers {
 
 /** @throws KafkaError UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID */
 function classicMember(group: ConsumerGroup, memberId: string, instanceId: string | null): ConsumerGroupMember {
+  const member = memberOrRefuse(group, memberId, instanceId);
+  if (member.classic !== null) return member;
+  throw new KafkaError(ErrorCode.UNKNOWN_MEMBER_ID, `Member ${memberId} does not use the classic protocol.`);
+}
+
+/** @throws KafkaError UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID */
+function memberOrRefuse(group: ConsumerGroup, memberId: string, instanceId: string | null): ConsumerGroupMember {
   const member = instanceId === null ? group.memberOrRefuse(memberId) : group.staticMember(instanceId);
   if (member === undefined) {
     const message = `Member with instance id ${instanceId} is not a member of group ${group.groupId}.`;
     throw new KafkaError(ErrorCode.UNKNOWN_MEMBER_ID, message);
   }
   if (member.memberId !== memberId) throw new KafkaError(ErrorCode.FENCED_INSTANCE_ID);
-  if (member.classic !== null) return member;
-  throw new KafkaError(ErrorCode.UNKNOWN_MEMBER_ID, `Member ${memberId} does not use the classic protocol.`);
+  return member;
 }
 
 function checkGeneration({ memberId, memberEpoch }: ConsumerGroupMember, generationId: number): void {

@@ -101,7 +101,9 @@ export class ConsumerGroupManager {
     { groupId, memberId, memberEpoch, instanceId }: ConsumerGroupHeartbeatRequest,
     reply: Reply<ConsumerGroupHeartbeatResponse>,
   ): void {
-    const group = this.#groupToJoin(step, groupId, false, []);
+    const group = this.#options.groups.get(groupId);
+    if (group === undefined) throw new KafkaError(ErrorCode.GROUP_ID_NOT_FOUND, `Group ${groupId} not found.`);
+    if (group.type !== "consumer") throw notConsumerGroup(groupId);
     const member = instanceId === null ? group.memberOrRefuse(memberId) : staticMember(group, instanceId, memberId);
     const response = ConsumerGroupHeartbeatResponse.create({ memberId, memberEpoch });
     if (memberEpoch === LEAVE_GROUP_STATIC_MEMBER_EPOCH) {
@@ -124,7 +126,7 @@ export class ConsumerGroupManager {
     }
     if (group.type === "consumer") return group;
     if (group.type === "classic" && isJoining) return this.#options.migration.upgrade(step, group, records);
-    throw new KafkaError(ErrorCode.GROUP_ID_NOT_FOUND, `Group ${groupId} is not a consumer group.`);
+    throw notConsumerGroup(groupId);
   }
 
   #refuseWhenFull(group: ConsumerGroup, request: ConsumerGroupHeartbeatRequest): void {
@@ -225,6 +227,10 @@ function described(
     serverAssignor: request.serverAssignor ?? member.serverAssignor,
     classic: null,
   };
+}
+
+function notConsumerGroup(groupId: string): KafkaError {
+  return new KafkaError(ErrorCode.GROUP_ID_NOT_FOUND, `Group ${groupId} is not a consumer group.`);
 }
 
 function assignmentOf({ assigned }: ConsumerGroupMember) {

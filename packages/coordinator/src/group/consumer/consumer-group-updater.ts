@@ -77,7 +77,6 @@ export class ConsumerGroupUpdater {
     const mustBump =
       haveNamesChanged ||
       regex.mustBump ||
-      group.groupEpoch === 0 ||
       assignor !== (ASSIGNORS.get(group.preferredAssignor() ?? "") ?? this.#defaultAssignor);
     const groupEpoch = this.#nextGroupEpoch(update, mustBump, regex.resolved);
     const { targetEpoch, target } = this.#target(step, update, groupEpoch, assignor, regex.resolved);

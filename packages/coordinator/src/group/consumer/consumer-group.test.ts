@@ -41,10 +41,10 @@ async function messageOf(attempt: Promise<unknown>): Promise<string> {
   );
 }
 
-test("the first member gets everything at once, in epoch 1", async () => {
+test("the first member gets everything at once, in epoch 2", async () => {
   const harness = await GroupHarness.start();
   const answer = await harness.consumerHeartbeat({ memberId: "a", memberEpoch: 0 });
-  assert.equal(answer.memberEpoch, 1);
+  assert.equal(answer.memberEpoch, 2);
   assert.deepEqual(partitionsOf(answer), [0, 1, 2, 3, 4, 5]);
   assert.equal(answer.heartbeatIntervalMs, 5000);
   assert.equal((await harness.coordinator.describeConsumerGroup("g")).state, "Stable");
@@ -54,18 +54,18 @@ test("a second member gets its partitions when the first has said that it gave t
   const harness = await GroupHarness.start();
   await harness.consumerHeartbeat({ memberId: "a", memberEpoch: 0 });
   const joined = await harness.consumerHeartbeat({ memberId: "b", memberEpoch: 0 });
-  assert.deepEqual([joined.memberEpoch, partitionsOf(joined)], [2, []]);
+  assert.deepEqual([joined.memberEpoch, partitionsOf(joined)], [3, []]);
   const asked = await harness.consumerHeartbeat({
     memberId: "a",
-    memberEpoch: 1,
+    memberEpoch: 2,
     topicPartitions: owned(0, 1, 2, 3, 4, 5),
   });
-  assert.deepEqual([asked.memberEpoch, partitionsOf(asked)], [1, [0, 1, 2]], "it stays in its epoch while it revokes");
-  const waiting = await harness.consumerHeartbeat({ memberId: "b", memberEpoch: 2 });
+  assert.deepEqual([asked.memberEpoch, partitionsOf(asked)], [2, [0, 1, 2]], "it stays in its epoch while it revokes");
+  const waiting = await harness.consumerHeartbeat({ memberId: "b", memberEpoch: 3 });
   assert.equal(partitionsOf(waiting), undefined, "nothing is free yet");
-  const revoked = await harness.consumerHeartbeat({ memberId: "a", memberEpoch: 1, topicPartitions: owned(0, 1, 2) });
-  assert.equal(revoked.memberEpoch, 2);
-  const given = await harness.consumerHeartbeat({ memberId: "b", memberEpoch: 2 });
+  const revoked = await harness.consumerHeartbeat({ memberId: "a", memberEpoch: 2, topicPartitions: owned(0, 1, 2) });
+  assert.equal(revoked.memberEpoch, 3);
+  const given = await harness.consumerHeartbeat({ memberId: "b", memberEpoch: 3 });
   assert.deepEqual(partitionsOf(given), [3, 4, 5]);
 });
 
@@ -73,10 +73,10 @@ test("a member that does not give up its partitions within its rebalance timeout
   const harness = await GroupHarness.start();
   await harness.consumerHeartbeat({ memberId: "a", memberEpoch: 0, rebalanceTimeoutMs: 10_000 });
   const b = await harness.consumerHeartbeat({ memberId: "b", memberEpoch: 0 });
-  await harness.consumerHeartbeat({ memberId: "a", memberEpoch: 1 });
+  await harness.consumerHeartbeat({ memberId: "a", memberEpoch: 2 });
   harness.clock.advance(10_000);
   await settle();
-  assert.equal(await codeOf(harness.consumerHeartbeat({ memberId: "a", memberEpoch: 1 })), ErrorCode.UNKNOWN_MEMBER_ID);
+  assert.equal(await codeOf(harness.consumerHeartbeat({ memberId: "a", memberEpoch: 2 })), ErrorCode.UNKNOWN_MEMBER_ID);
   assert.deepEqual((await settleMember(harness, "b", b)).partitions, [0, 1, 2, 3, 4, 5]);
 });
 
@@ -87,7 +87,7 @@ test("a member that is silent for a session is out, and its partitions are the o
   const b = await harness.consumerHeartbeat({ memberId: "b", memberEpoch: 0 });
   await settleMember(harness, "a", a);
   harness.clock.advance(30_000);
-  await settleMember(harness, "a", { ...a, memberEpoch: 2, assignment: null });
+  await settleMember(harness, "a", { ...a, memberEpoch: 3, assignment: null });
   harness.clock.advance(20_000); // 50 seconds since b was heard of
   await settle();
   assert.equal(
@@ -103,7 +103,7 @@ test("a member that leaves is gone, and an empty group takes no part in anything
   const left = await harness.consumerHeartbeat({ memberId: "a", memberEpoch: -1 });
   assert.equal(left.memberEpoch, -1);
   const { state, groupEpoch, assignmentEpoch } = await harness.coordinator.describeConsumerGroup("g");
-  assert.deepEqual([state, groupEpoch, assignmentEpoch], ["Empty", 2, 2]);
+  assert.deepEqual([state, groupEpoch, assignmentEpoch], ["Empty", 3, 3]);
 });
 
 test("a static member that goes for a while keeps its partitions, and its next self has them", async () => {
@@ -113,9 +113,9 @@ test("a static member that goes for a while keeps its partitions, and its next s
   await harness.consumerHeartbeat({ ...first, memberEpoch: -2 });
   const b = await harness.consumerHeartbeat({ memberId: "b", memberEpoch: 0 });
   const back = await harness.consumerHeartbeat({ memberId: "a2", instanceId: "one", memberEpoch: 0 });
-  assert.deepEqual([back.memberEpoch, partitionsOf(back)?.length], [2, 3], "as the target says");
+  assert.deepEqual([back.memberEpoch, partitionsOf(back)?.length], [3, 3], "as the target says");
   assert.deepEqual(partitionsOf(b), []);
-  assert.equal(await codeOf(harness.consumerHeartbeat({ ...first, memberEpoch: 1 })), ErrorCode.FENCED_INSTANCE_ID);
+  assert.equal(await codeOf(harness.consumerHeartbeat({ ...first, memberEpoch: 2 })), ErrorCode.FENCED_INSTANCE_ID);
 });
 
 test("a static member's name is not given to another while it is there", async () => {
@@ -170,7 +170,7 @@ const REFUSALS: readonly { what: string; request: ConsumerHeartbeatOptions; code
   },
   {
     what: "of a stranger",
-    request: { memberId: "x", memberEpoch: 1 },
+    request: { memberId: "x", memberEpoch: 2 },
     code: ErrorCode.UNKNOWN_MEMBER_ID,
     message: "Member x is not a member of group g.",
   },
@@ -179,7 +179,7 @@ const REFUSALS: readonly { what: string; request: ConsumerHeartbeatOptions; code
     request: { memberId: "a", memberEpoch: 9 },
     code: ErrorCode.FENCED_MEMBER_EPOCH,
     message:
-      "The consumer group member has a greater member epoch (9) than the one known by the group coordinator (1). " +
+      "The consumer group member has a greater member epoch (9) than the one known by the group coordinator (2). " +
       "The member must abandon all its partitions and rejoin.",
   },
 ];
@@ -209,11 +209,11 @@ test("the epoch before is taken when the answer with the new one was lost, but o
   harness.setTopics({ orders: 8 });
   const next = await harness.consumerHeartbeat({
     memberId: "a",
-    memberEpoch: 1,
+    memberEpoch: 2,
     topicPartitions: owned(0, 1, 2, 3, 4, 5),
   });
-  assert.equal(next.memberEpoch, 2);
-  const again = { memberId: "a", memberEpoch: 1 };
+  assert.equal(next.memberEpoch, 3);
+  const again = { memberId: "a", memberEpoch: 2 };
   assert.equal(await codeOf(harness.consumerHeartbeat({ ...again, topicPartitions: owned(0, 1) })), ErrorCode.NONE);
   assert.equal(
     await codeOf(harness.consumerHeartbeat({ ...again, topicPartitions: owned(0, 99) })),
@@ -227,7 +227,7 @@ test("a topic that grows, goes and comes is followed", async () => {
   harness.setTopics({ orders: 8, other: 1 });
   assert.equal((await settleMember(harness, "a", a)).partitions.length, 8);
   harness.setTopics({ other: 1 });
-  const gone = await settleMember(harness, "a", { ...a, memberEpoch: 2 });
+  const gone = await settleMember(harness, "a", { ...a, memberEpoch: 3 });
   assert.deepEqual(gone.partitions, []);
   harness.setTopics({ orders: 2 });
   assert.deepEqual((await settleMember(harness, "a", { ...a, memberEpoch: gone.epoch })).partitions, [0, 1]);
@@ -246,7 +246,7 @@ test("a regular expression means the topics that match it whole, also those that
   harness.clock.advance(10_000);
   const second = await harness.consumerHeartbeat({
     memberId: "a",
-    memberEpoch: 1,
+    memberEpoch: 2,
     topicPartitions: [
       { topicId: ORDERS, partitions: [0, 1] },
       { topicId: topicIdOf("orders-eu"), partitions: [0] },
@@ -275,23 +275,23 @@ test("members that come within the assignment interval share an assignment", asy
   await harness.consumerHeartbeat({ memberId: "a", memberEpoch: 0 });
   for (const memberId of ["b", "c"]) {
     const early = await harness.consumerHeartbeat({ memberId, memberEpoch: 0 });
-    assert.deepEqual([early.memberEpoch, partitionsOf(early)], [1, []]);
+    assert.deepEqual([early.memberEpoch, partitionsOf(early)], [2, []]);
   }
   harness.clock.advance(1_000);
-  const due = await harness.consumerHeartbeat({ memberId: "c", memberEpoch: 1 });
-  assert.equal(due.memberEpoch, 3);
+  const due = await harness.consumerHeartbeat({ memberId: "c", memberEpoch: 2 });
+  assert.equal(due.memberEpoch, 4);
 });
 
 test("a member commits with its epoch; one of an older epoch only what it has had since", async () => {
   const harness = await GroupHarness.start();
   await harness.consumerHeartbeat({ memberId: "a", memberEpoch: 0 });
   const commit = (epoch: number, version = 9) => harness.commit("a", epoch, 5, null, version);
-  assert.equal(await codeOf(commit(1)), ErrorCode.NONE);
-  assert.equal(await codeOf(commit(1, 8)), ErrorCode.UNSUPPORTED_VERSION);
-  assert.equal(await codeOf(commit(2)), ErrorCode.STALE_MEMBER_EPOCH);
+  assert.equal(await codeOf(commit(2)), ErrorCode.NONE);
+  assert.equal(await codeOf(commit(2, 8)), ErrorCode.UNSUPPORTED_VERSION);
+  assert.equal(await codeOf(commit(3)), ErrorCode.STALE_MEMBER_EPOCH);
   harness.setTopics({ orders: 8 });
-  await harness.consumerHeartbeat({ memberId: "a", memberEpoch: 1, topicPartitions: owned(0, 1, 2, 3, 4, 5) });
-  assert.equal(await codeOf(commit(1)), ErrorCode.NONE, "partition 0 is its own since epoch 1");
+  await harness.consumerHeartbeat({ memberId: "a", memberEpoch: 2, topicPartitions: owned(0, 1, 2, 3, 4, 5) });
+  assert.equal(await codeOf(commit(2)), ErrorCode.NONE, "partition 0 is its own since epoch 2");
   const seven = [{ topic: "orders", partition: 7, offset: 1, leaderEpoch: -1, topicId: ZERO_UUID, metadata: null }];
   const late = {
     groupId: "g",
@@ -302,13 +302,13 @@ test("a member commits with its epoch; one of an older epoch only what it has ha
     offsets: seven,
   };
   assert.equal(
-    await codeOf(harness.coordinator.commitOffsets({ ...late, generationId: 1 })),
+    await codeOf(harness.coordinator.commitOffsets({ ...late, generationId: 2 })),
     ErrorCode.STALE_MEMBER_EPOCH,
-    "partition 7 is its own since epoch 2",
+    "partition 7 is its own since epoch 3",
   );
-  assert.equal(await codeOf(harness.commit("b", 1, 5, null, 9)), ErrorCode.UNKNOWN_MEMBER_ID);
-  assert.equal(await codeOf(harness.coordinator.fetchOffsets("g", "a", 1)), ErrorCode.STALE_MEMBER_EPOCH);
-  assert.equal(await codeOf(harness.coordinator.fetchOffsets("g", "a", 2)), ErrorCode.NONE);
+  assert.equal(await codeOf(harness.commit("b", 2, 5, null, 9)), ErrorCode.UNKNOWN_MEMBER_ID);
+  assert.equal(await codeOf(harness.coordinator.fetchOffsets("g", "a", 2)), ErrorCode.STALE_MEMBER_EPOCH);
+  assert.equal(await codeOf(harness.coordinator.fetchOffsets("g", "a", 3)), ErrorCode.NONE);
   assert.equal(await codeOf(harness.coordinator.fetchOffsets("g")), ErrorCode.NONE);
 });
 
@@ -321,15 +321,15 @@ test("a coordinator that is loaded again knows everything, and everyone has a wh
     subscribedTopicRegex: "ord.*",
     subscribedTopicNames: [],
   });
-  await harness.consumerHeartbeat({ memberId: "a", memberEpoch: 1 });
+  await harness.consumerHeartbeat({ memberId: "a", memberEpoch: 2 });
   const before = await harness.coordinator.describeConsumerGroup("g");
   harness.clock.advance(20_000);
   await harness.crash();
   assert.deepEqual(await harness.coordinator.describeConsumerGroup("g"), before);
   harness.clock.advance(29_000);
   const topicPartitions = owned(0, 1, 2);
-  const { epoch } = await settleMember(harness, "a", { ...a, memberEpoch: 1, assignment: { topicPartitions } });
-  assert.equal(epoch, 2);
+  const { epoch } = await settleMember(harness, "a", { ...a, memberEpoch: 2, assignment: { topicPartitions } });
+  assert.equal(epoch, 3);
 });
 
 test("a group is deleted when nobody is in it, and nothing of it is left", async () => {

@@ -34,7 +34,7 @@ export interface SubscriptionChange {
 export class ConsumerGroup {
   readonly type = "consumer";
   readonly groupId: string;
-  groupEpoch = 0;
+  groupEpoch = 1; // so that a member that reads nothing has an epoch, too
   metadataHash = 0n;
   assignmentEpoch = 0;
   /** When the target was computed, 0 for unknown. */

@@ -56,7 +56,11 @@ export function describeConsumerGroup(
       return [{ topicId, topicName, partitions: [...partitions].sort((a, b) => a - b) }];
     });
   const members = Array.from(group.members.values(), (member): DescribedConsumerGroupMember => {
-    const owned = new Map(Array.from(member.assigned, ([id, partitions]) => [id, partitions.keys()]));
+    // What it has yet to give up is its own still.
+    const owned = new Map<Uuid, number[]>();
+    for (const [id, partitions] of [...member.assigned, ...member.pendingRevocation]) {
+      owned.set(id, [...(owned.get(id) ?? []), ...partitions.keys()]);
+    }
     return {
       ...member,
       assignment: named(owned),
