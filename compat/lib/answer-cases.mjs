@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { RecordBatchBuilder } from "@samsa/protocol";
 import { ADMIN_CASES } from "./admin-answer-cases.mjs";
+import { BROKER_CONFIG_CASES } from "./broker-config-cases.mjs";
 
 /** Long ago, which `message.timestamp.before.max.ms` allows. */
 const TIME = 1_700_000_000_000;
@@ -473,6 +474,7 @@ export const CASES = [
   ["DescribeCluster", "fenced brokers, too", () => ({ includeFencedBrokers: true })],
 
   ...ADMIN_CASES,
+  ...BROKER_CONFIG_CASES,
 
   [
     "CreateTopics",

@@ -1,7 +1,7 @@
 import type { Clock, Connection, ConnectionHandler, InvariantError, Random, Timer } from "@samsa/base";
 import type { QuorumController } from "@samsa/controller";
 import type { BrokerConfig } from "@samsa/metadata";
-import { isAlive } from "@samsa/metadata";
+import { EffectiveBrokerConfig, isAlive } from "@samsa/metadata";
 import { ApiKey } from "@samsa/protocol";
 import type { ReplicaManager } from "@samsa/replication";
 import { API_ENDPOINTS } from "./api-endpoints.ts";
@@ -32,6 +32,7 @@ const ALL_APIS = API_ENDPOINTS.map(({ advertised }) => advertised);
 const TELEMETRY: readonly number[] = [ApiKey.GetTelemetrySubscriptions, ApiKey.PushTelemetry];
 const APIS_WITHOUT_TELEMETRY = ALL_APIS.filter(({ apiKey }) => !TELEMETRY.includes(apiKey));
 
+const VERIFICATION_ENABLE = "transaction.partition.verification.enable";
 /** How long a stop waits for clients to take their last answers. */
 const DRAIN_TIMEOUT_MS = 2000;
 /** How often connections are looked at, for those that are idle or too slow. */
@@ -130,7 +131,13 @@ export class Broker {
       }),
       groups,
       transactions: this.#transactions.coordinator,
-      transactionVerifier: new TransactionVerifier({ config, clock, transactions: this.#transactions }),
+      transactionVerifier: new TransactionVerifier({
+        config,
+        isVerificationEnabled: () =>
+          new EffectiveBrokerConfig(options.metadata.image.configs, config).boolean(VERIFICATION_ENABLE),
+        clock,
+        transactions: this.#transactions,
+      }),
       producerIds,
       fetchSessions: this.#fetchSessions,
       quotas: this.#quotas,
@@ -162,7 +169,7 @@ export class Broker {
       logger: this.#options.logger,
       onClose: (closed) => {
         this.#forget(closed);
-        this.#acceptor.release(connection);
+        this.#acceptor.release(connection, listenerName);
       },
       onFatal: this.#options.onFatal,
     });
@@ -184,6 +191,7 @@ export class Broker {
       this.#check = undefined;
       for (const client of this.#connections) client.check();
       this.#closeExcess();
+      this.#acceptor.retry(); // the limits may have been raised
       this.#checkLater();
     });
   }

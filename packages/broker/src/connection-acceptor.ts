@@ -15,7 +15,7 @@ export interface ConnectionAcceptorOptions {
 }
 
 /**
- * Lets connections in, as Kafka's acceptor: while there are `max.connections`, or while they come faster than
+ * Lets connections in, as Kafka's acceptor: while there are `max.connections`, of all or of the listener, or while they come faster than
  * `max.connection.creation.rate`, the next one waits, and all that come behind it by the same listener; not a byte is read of
  * them. One too many of an address is closed, and one of an address that connects too often is closed after a while.
  */
@@ -39,8 +39,13 @@ export class ConnectionAcceptor {
   }
 
   /** A connection that was let in has gone. */
-  release(connection: Connection): void {
-    this.#options.quotas.release(connection.remoteAddress.host);
+  release(connection: Connection, listenerName: string): void {
+    this.#options.quotas.release(connection.remoteAddress.host, listenerName);
+    this.retry();
+  }
+
+  /** Lets in who may come in by now: there is room, or the limits are others. */
+  retry(): void {
     for (const listenerName of this.#waiting.keys()) this.#advance(listenerName);
   }
 
@@ -59,11 +64,11 @@ export class ConnectionAcceptor {
       const now = limits();
       if (next.readyAtMs === undefined) {
         const nowMs = clock.monotonicMs();
-        const throttleMs = quotas.throttleMs(now, nowMs);
+        const throttleMs = quotas.throttleMs(listenerName, now, nowMs);
         next.readyAtMs = nowMs + throttleMs;
         if (throttleMs > 0) next.wait(clock.setTimer(throttleMs, () => this.#advance(listenerName)));
       }
-      if (clock.monotonicMs() < next.readyAtMs || !quotas.hasSlot(now)) {
+      if (clock.monotonicMs() < next.readyAtMs || !quotas.hasSlot(listenerName, now)) {
         next.hold();
         return;
       }
@@ -76,7 +81,7 @@ export class ConnectionAcceptor {
     const { quotas, clock, logger, serve } = this.#options;
     const { connection } = waiting;
     const { host } = connection.remoteAddress;
-    const admission = quotas.admit(host, limits, clock.monotonicMs());
+    const admission = quotas.admit(host, listenerName, limits, clock.monotonicMs());
     switch (admission.kind) {
       case "admitted":
         waiting.begin(serve(connection, listenerName));

@@ -34,8 +34,10 @@ interface Question {
 function startVerifier(properties: Readonly<Record<string, string>> = {}) {
   const clock = new VirtualClock();
   const questions: Question[] = [];
+  const config = BrokerConfig.of(properties);
   const verifier = new TransactionVerifier({
-    config: BrokerConfig.of(properties),
+    config,
+    isVerificationEnabled: () => config.boolean("transaction.partition.verification.enable"),
     clock,
     transactions: {
       verifyOrAddPartitions: (request) =>

@@ -28,6 +28,8 @@ export type Verdict = VerificationGuard | "unverified" | undefined | KafkaError;
 
 export interface TransactionVerifierOptions {
   readonly config: BrokerConfig;
+  /** `transaction.partition.verification.enable` as it is now. */
+  readonly isVerificationEnabled: () => boolean;
   readonly transactions: TransactionPort | undefined;
   readonly clock: Clock;
 }
@@ -87,7 +89,7 @@ export class TransactionVerifier {
     support: TransactionSupport,
   ): readonly Verdict[] | Promise<readonly Verdict[]> {
     const isAdding = support === "implicit-partitions";
-    if (!isAdding && !this.#options.config.boolean("transaction.partition.verification.enable")) {
+    if (!isAdding && !this.#options.isVerificationEnabled()) {
       return writes.map(() => undefined);
     }
     const { producerId, producerEpoch } = producer;

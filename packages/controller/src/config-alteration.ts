@@ -8,9 +8,12 @@ import {
   EffectiveBrokerConfig,
   GROUP_CONFIG_DEFINITIONS,
   InvalidConfigError,
+  isPerBrokerConfig,
+  isUsableBrokerConfig,
+  LISTENER_ONLY_CONFIG_NAMES,
+  listenerConfigBase,
   metadataRecord,
   parseConfigValue,
-  PER_BROKER_CONFIG_NAMES,
   TOPIC_CONFIGS,
   validateClientMetricsConfigs,
   validateGroupConfigs,
@@ -196,24 +199,22 @@ function checkBroker(context: ControllerContext, alteration: Alteration): void {
   if (!isDefault && !image.cluster.brokers.has(Number(resourceName))) {
     throw invalidRequest(`Unexpected broker id, expected ${nodeId} or empty string, but received ${resourceName}`);
   }
-  const fixed = names.filter(
+  // What was written by another version and counts for nothing is no reason to refuse the rest.
+  const counting = [...next].filter(([name, text]) => names.includes(name) || isUsableBrokerConfig(name, text));
+  const refuse = (why: string, isRefused: (name: string) => boolean): void => {
+    const refused = counting.map(([name]) => name).filter(isRefused);
+    if (refused.length > 0) throw invalidRequest(`${why}: [${refused.join(", ")}]`);
+  };
+  refuse(
+    "Cannot update these configs dynamically",
     (name) => brokerConfigDefinition(name) !== undefined && !DYNAMIC_BROKER_CONFIG_NAMES.has(name),
   );
-  if (fixed.length > 0) throw invalidRequest(`Cannot update these configs dynamically: [${fixed.join(", ")}]`);
-  const perBroker = isDefault ? names.filter((name) => PER_BROKER_CONFIG_NAMES.has(name)) : [];
-  if (perBroker.length > 0) {
-    throw invalidRequest(
-      `Cannot update these configs at default cluster level, broker id must be specified: [${perBroker.join(", ")}]`,
-    );
-  }
-  for (const [name, text] of next) {
-    const definition = brokerConfigDefinition(name);
-    try {
-      if (definition !== undefined) parseConfigValue(definition, text);
-    } catch (error) {
-      // Kafka's brokers refuse their own values with another code than the controller refuses those of topics.
-      throw error instanceof InvalidConfigError ? invalidRequest(error.message) : error;
-    }
+  refuse("These security configs can be dynamically updated only per-listener using the listener prefix", (name) =>
+    LISTENER_ONLY_CONFIG_NAMES.has(name),
+  );
+  for (const [name, text] of counting) checkBrokerValue(listenerConfigBase(name) ?? name, text);
+  if (isDefault) {
+    refuse("Cannot update these configs at default cluster level, broker id must be specified", isPerBrokerConfig);
   }
   if (isDefault || resourceName === nodeId) checkReconfiguration(image.configs, config, { resourceName, next });
   const isSet = image.configs.configFor(ConfigResourceType.BROKER, resourceName).has(MIN_INSYNC_REPLICAS);
@@ -224,6 +225,20 @@ function checkBroker(context: ControllerContext, alteration: Alteration): void {
   }
   if (!next.has(MIN_INSYNC_REPLICAS)) {
     throw new InvalidConfigError("Cluster-level min.insync.replicas cannot be removed while ELR is enabled.");
+  }
+}
+
+function checkBrokerValue(name: string, text: string): void {
+  const definition = brokerConfigDefinition(name);
+  if (definition === undefined || !DYNAMIC_BROKER_CONFIG_NAMES.has(name)) return;
+  try {
+    parseConfigValue(definition, text);
+  } catch (error) {
+    // Kafka's brokers refuse their own values with another code than the controller refuses those of topics.
+    throw error instanceof InvalidConfigError ? invalidRequest(error.message) : error;
+  }
+  if (definition.type === "class" && !text.startsWith("org.apache.kafka.")) {
+    throw invalidRequest(`Invalid value ${text} for configuration ${name}: Class ${text} could not be found.`);
   }
 }
 

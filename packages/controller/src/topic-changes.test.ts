@@ -441,3 +441,40 @@ test("a subscription to metrics of clients is kept, one that asks too often is n
   assert.equal(replaceAll(decided, type, "mine", { match: "nothing" }).split(":")[0], "INVALID_CONFIG");
   assert.equal(decided.image.configs.configFor(type, "mine").get("interval.ms"), "1000");
 });
+
+// ---- Configurations of brokers
+
+const BROKER_REFUSALS: readonly (readonly [broker: string, name: string, value: string, why: RegExp])[] = [
+  ["1", "num.partitions", "3", /Cannot update these configs dynamically: \[num\.partitions\]/],
+  ["1", "ssl.keystore.type", "JKS", /only per-listener using the listener prefix/],
+  ["", "listener.name.plaintext.ssl.keystore.type", "JKS", /at default cluster level, broker id must be specified/],
+  ["1", "listener.name.plaintext.max.connections", "many", /Not a number of type INT/],
+  ["1", "listener.name.plaintext.max.connections", "0", /Invalid max\.connections 0/],
+  ["", "max.connection.creation.rate", "0", /Invalid max\.connection\.creation\.rate 0/],
+  ["1", "listener.name.plaintext.num.network.threads", "40", /not be greater than double the current value 3/],
+  ["1", "max.connections.per.ip", "0", /can be set to zero only if/],
+  ["1", "max.connections.per.ip.overrides", "127.0.0.1", /Error parsing/],
+  ["1", "max.connections.per.ip.overrides", "127.0.0.1:many", /For input string: "many"/],
+  ["1", "max.connections.per.ip.overrides", "no such host!:1", /contains invalid addresses : no such host!/],
+  ["", "log.retention.ms", "0", /must be unlimited/],
+  ["", "log.roll.ms", "-1", /log\.roll\.ms must be greater/],
+  ["", "log.cleaner.dedupe.buffer.size", "1000", /at least 1MB per cleaner thread/],
+  ["", "log.local.retention.ms", "-1", /must not be -1 as log\.retention\.ms value is set as 604800000/],
+  ["", "group.consumer.assignment.interval.ms", "99999999", /must be less than or equal to/],
+  ["1", "listeners", "PLAINTEXT://:1", /cannot be changed while the broker runs/],
+  ["1", "metric.reporters", "my.Reporter", /no such class/],
+  ["1", "remote.log.reader.threads", "99", /double the current value 10/],
+];
+for (const [resourceName, name, value, why] of BROKER_REFUSALS) {
+  test(`${name}=${value} of ${resourceName === "" ? "all brokers" : "a broker"} is refused`, () => {
+    const listeners = "PLAINTEXT://127.0.0.1:9092,CONTROLLER://127.0.0.1:9093";
+    const decided = cluster({ "node.id": "1", listeners });
+    const configs = [operation({ name, value })];
+    const resources = [resourceOf({ resourceType: ConfigResourceType.BROKER, resourceName, configs })];
+    const { responses } = decided.apply((context) =>
+      incrementalAlterConfigs(context, IncrementalAlterConfigsRequest.create({ resources })),
+    );
+    assert.match(say(responses[0]), why);
+    assert.match(say(responses[0]), /^INVALID_REQUEST/);
+  });
+}

@@ -24,8 +24,13 @@ export {
   describeTopicConfigs,
 } from "./config/describe-configs.ts";
 export type { DescribedConfig, DescribedSynonym } from "./config/describe-configs.ts";
-export { DYNAMIC_BROKER_CONFIG_NAMES, PER_BROKER_CONFIG_NAMES } from "./config/dynamic-broker-configs.ts";
-export { EffectiveBrokerConfig, GroupConfig, TopicConfig } from "./config/effective-config.ts";
+export {
+  DYNAMIC_BROKER_CONFIG_NAMES,
+  isPerBrokerConfig,
+  LISTENER_ONLY_CONFIG_NAMES,
+  listenerConfigBase,
+} from "./config/dynamic-broker-configs.ts";
+export { EffectiveBrokerConfig, GroupConfig, isUsableBrokerConfig, TopicConfig } from "./config/effective-config.ts";
 export { validateClientMetricsConfigs, validateGroupConfigs } from "./config/group-config-validation.ts";
 export { InvalidConfigError } from "./config/invalid-config-error.ts";
 export { resolveTopicConfigs } from "./config/resolve-topic-configs.ts";

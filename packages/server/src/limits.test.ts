@@ -149,3 +149,15 @@ test("requests that fill the memory in half are finished one after the other", a
   for (const { errorCode } of await Promise.all(produced)) assert.equal(errorCode, ErrorCode.NONE);
   assert.equal(recordsOf(await fetch(broker.client, { topic: "orders", partitionMaxBytes: 1 << 20 })).length, 8);
 });
+
+test("a listener may have fewer connections than the broker, and more when that is changed", async () => {
+  await using broker = await startTestBroker();
+  await setBrokerConfig(broker, "listener.name.plaintext.max.connections", "1");
+  const second = await broker.connect();
+  const served = isServed(second);
+  await settle();
+  assert.equal(second.unsentBytes > 0, true, "nothing of it is read");
+  await setBrokerConfig(broker, "listener.name.plaintext.max.connections", "2");
+  broker.clock.advance(1000);
+  assert.ok(await served);
+});

@@ -3,8 +3,15 @@ import { RateWindow, type RateWindowConfig, throttleTimeMs } from "./rate-window
 /** Addresses whose connection rate is measured at once. */
 const MAX_ADDRESSES = 10_000;
 
+export interface ListenerLimits {
+  readonly maxConnections: number;
+  readonly maxCreationRate: number; // a second
+}
+
 /** As they are now: `max.connections` and its like, and the quotas of addresses. */
 export interface ConnectionLimits {
+  /** A listener's own, which count beside those of all; configuration bounds how many listeners there are. */
+  readonly ofListener: (listenerName: string) => ListenerLimits;
   readonly maxConnections: number;
   readonly maxConnectionsPerIp: number;
   readonly maxConnectionsPerIpOverrides: ReadonlyMap<string, number>;
@@ -19,12 +26,18 @@ export type Admission =
   /** The address connects too often: the connection is closed after a while, so that it does not try again at once. */
   | { readonly kind: "too-often"; readonly throttleMs: number };
 
-/** Counts connections and how often they are made, over all and by address (KIP-402, KIP-612). */
+interface ListenerUse {
+  count: number;
+  readonly rate: RateWindow;
+}
+
+/** Counts connections and how often they are made, over all, by listener and by address (KIP-402, KIP-612). */
 export class ConnectionQuotas {
   readonly #window: RateWindowConfig;
   readonly #counts = new Map<string, number>();
   readonly #rate: RateWindow;
   readonly #rates = new Map<string, RateWindow>();
+  readonly #listeners = new Map<string, ListenerUse>();
   #total = 0;
 
   constructor(window: RateWindowConfig) {
@@ -40,25 +53,30 @@ export class ConnectionQuotas {
     return this.#counts.get(ip) ?? 0;
   }
 
-  /** Records that somebody wants in, and how long to wait before anybody is let in. */
-  throttleMs({ maxCreationRate }: ConnectionLimits, nowMs: number): number {
+  /** Records that somebody wants in, and how long to wait before anybody is let in by this listener. */
+  throttleMs(listenerName: string, { maxCreationRate, ofListener }: ConnectionLimits, nowMs: number): number {
+    const listener = this.#use(listenerName);
     this.#rate.record(1, nowMs);
-    return this.#bounded(throttleTimeMs(this.#rate, maxCreationRate, nowMs));
+    listener.rate.record(1, nowMs);
+    const ofAll = throttleTimeMs(this.#rate, maxCreationRate, nowMs);
+    const ofOne = throttleTimeMs(listener.rate, ofListener(listenerName).maxCreationRate, nowMs);
+    return this.#bounded(Math.max(ofAll, ofOne));
   }
 
-  hasSlot({ maxConnections }: ConnectionLimits): boolean {
+  hasSlot(listenerName: string, { maxConnections, ofListener }: ConnectionLimits): boolean {
+    if (this.#use(listenerName).count >= ofListener(listenerName).maxConnections) return false;
     return this.#total < maxConnections;
   }
 
   /** Counts the connection when it is admitted, until `release`. */
-  admit(ip: string, limits: ConnectionLimits, nowMs: number): Admission {
+  admit(ip: string, listenerName: string, limits: ConnectionLimits, nowMs: number): Admission {
     const rate = limits.creationRateOf(ip);
     if (rate !== undefined) {
       const window = this.#rateOf(ip, nowMs);
       window.record(1, nowMs);
       const throttleMs = this.#bounded(throttleTimeMs(window, rate, nowMs));
       if (throttleMs > 0) {
-        window.record(-1, nowMs); // it is not let in
+        for (const rate of [window, this.#rate, this.#use(listenerName).rate]) rate.record(-1, nowMs); // it is not let in
         return { kind: "too-often", throttleMs };
       }
     }
@@ -66,15 +84,23 @@ export class ConnectionQuotas {
     const count = this.countOf(ip);
     if (count >= most) return { kind: "too-many", most };
     this.#counts.set(ip, count + 1);
+    this.#use(listenerName).count++;
     this.#total++;
     return { kind: "admitted" };
   }
 
-  release(ip: string): void {
+  release(ip: string, listenerName: string): void {
     const count = this.countOf(ip);
     if (count > 1) this.#counts.set(ip, count - 1);
     else this.#counts.delete(ip);
+    this.#use(listenerName).count--;
     this.#total--;
+  }
+
+  #use(listenerName: string): ListenerUse {
+    const known = this.#listeners.get(listenerName) ?? { count: 0, rate: new RateWindow(this.#window) };
+    this.#listeners.set(listenerName, known);
+    return known;
   }
 
   /** As Kafka: nobody waits longer than one sample at a time. */

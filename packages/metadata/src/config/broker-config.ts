@@ -1,11 +1,12 @@
 import type { ConfigValue } from "./config-definition.ts";
 import { BROKER_CONFIGS, knownDefinition } from "./config-definitions.ts";
+import { listenerConfigBase } from "./dynamic-broker-configs.ts";
 import { parseConfigValue } from "./config-value.ts";
 import { TypedValues } from "./typed-values.ts";
 
 /** The static configuration of this node: what was set (server.properties, options), over Kafka's defaults. */
 export class BrokerConfig extends TypedValues {
-  /** What was set, of the keys that exist. */
+  /** What was set, of the keys that exist, those with the prefix of a listener included. */
   readonly explicit: ReadonlyMap<string, string>;
   /** Keys that were set and do not exist; Kafka hands them to plugins and warns. */
   readonly unknownKeys: readonly string[];
@@ -18,12 +19,13 @@ export class BrokerConfig extends TypedValues {
     const values = new Map<string, ConfigValue>();
     const unknownKeys: string[] = [];
     for (const [name, text] of withNodeIdSynonym(properties)) {
-      const definition = BROKER_CONFIGS.get(name);
+      const definition = BROKER_CONFIGS.get(listenerConfigBase(name) ?? name);
       if (definition === undefined) {
         unknownKeys.push(name);
         continue;
       }
-      values.set(name, parseConfigValue(definition, text));
+      const value = parseConfigValue(definition, text);
+      if (definition.name === name) values.set(name, value);
       explicit.set(name, text);
     }
     this.explicit = explicit;

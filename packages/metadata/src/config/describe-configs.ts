@@ -11,10 +11,12 @@ import {
 } from "./config-definitions.ts";
 import { ConfigSource } from "./config-resource.ts";
 import { canonicalConfigText, formatConfigValue } from "./config-value.ts";
-import { DYNAMIC_BROKER_CONFIG_NAMES } from "./dynamic-broker-configs.ts";
+import { DYNAMIC_BROKER_CONFIG_NAMES, listenerConfigBase } from "./dynamic-broker-configs.ts";
 import type { GroupConfig } from "./effective-config.ts";
 import { EffectiveBrokerConfig, groupConfigSynonym, TopicConfig } from "./effective-config.ts";
 import { TOPIC_CONFIG_SYNONYMS } from "./topic-config-synonyms.ts";
+
+const UNKNOWN_TYPE = 0;
 
 export interface DescribedSynonym {
   readonly name: string;
@@ -110,7 +112,30 @@ export function describeBrokerConfigs(
     const value = formatConfigValue(definition, effective.value(name));
     described.push(describe(definition, value, brokerSynonyms(name, effective), isReadOnly(name)));
   }
+  for (const name of namesBeyondDefinitions(effective)) {
+    if (names?.has(name) === false) continue;
+    const synonyms = brokerSynonyms(name, effective);
+    described.push(describe(definitionOf(name), synonyms[0]?.value ?? null, synonyms, isReadOnly(name)));
+  }
   return described;
+}
+
+/** What is set for single listeners, what is dynamic only, and what nobody knows, which Kafka keeps for plugins. */
+function namesBeyondDefinitions(broker: EffectiveBrokerConfig): readonly string[] {
+  const set = [...broker.dynamic.keys(), ...broker.dynamicDefault.keys(), ...broker.static.explicit.keys()];
+  return [...new Set([...set, ...broker.static.unknownKeys])].filter((name) => !BROKER_CONFIGS.has(name)).sort();
+}
+
+interface NamedType {
+  readonly name: string;
+  readonly type?: ConfigDefinition["type"];
+  readonly documentation: string;
+}
+
+/** Of a listener's key that of the key itself, under its own name; of a key that nobody knows, no type. */
+function definitionOf(name: string): NamedType {
+  const known = brokerConfigDefinition(listenerConfigBase(name) ?? name);
+  return known === undefined ? { name, documentation: "" } : { ...known, name };
 }
 
 /** The dynamic default of all brokers (the resource without a name): only what is set there. */
@@ -122,27 +147,27 @@ export function describeDefaultBrokerConfigs(
   const source = ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG;
   const described: DescribedConfig[] = [];
   for (const [name, value] of new EffectiveBrokerConfig(configs, broker).dynamicDefault) {
-    const definition = brokerConfigDefinition(name);
-    if (definition === undefined || names?.has(name) === false) continue;
-    described.push(describe(definition, value, [{ name, value, source }], isReadOnly(name)));
+    if (names?.has(name) === false) continue;
+    described.push(describe(definitionOf(name), value, [{ name, value, source }], isReadOnly(name)));
   }
   return described;
 }
 
+/** A key without a type may be a secret, for all one knows. */
 function describe(
-  definition: ConfigDefinition,
+  definition: NamedType,
   value: string | null,
   synonyms: readonly DescribedSynonym[],
   isReadOnly: boolean,
 ): DescribedConfig {
-  const isSensitive = definition.type === "password";
+  const isSensitive = definition.type === undefined || definition.type === "password";
   return {
     name: definition.name,
     value: isSensitive ? null : value,
     source: synonyms[0]?.source ?? ConfigSource.DEFAULT_CONFIG,
     isReadOnly,
     isSensitive,
-    typeCode: ConfigTypeCode[definition.type],
+    typeCode: definition.type === undefined ? UNKNOWN_TYPE : ConfigTypeCode[definition.type],
     documentation: definition.documentation,
     synonyms: isSensitive ? synonyms.map((synonym) => ({ ...synonym, value: null })) : synonyms,
   };
@@ -162,7 +187,8 @@ function topicSynonyms(topicKey: string, broker: EffectiveBrokerConfig): Describ
 }
 
 function brokerSynonyms(name: string, broker: EffectiveBrokerConfig): DescribedSynonym[] {
-  const names = FALLBACKS.get(name) ?? [name];
+  const base = listenerConfigBase(name);
+  const names = base === undefined ? (FALLBACKS.get(name) ?? [name]) : [name, base];
   const found: DescribedSynonym[] = [];
   const add = (source: number, valueOf: (name: string) => string | null | undefined): void => {
     for (const each of names) {
@@ -172,7 +198,9 @@ function brokerSynonyms(name: string, broker: EffectiveBrokerConfig): DescribedS
   };
   add(ConfigSource.DYNAMIC_BROKER_CONFIG, (each) => broker.dynamic.get(each));
   add(ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG, (each) => broker.dynamicDefault.get(each));
-  add(ConfigSource.STATIC_BROKER_CONFIG, (each) => broker.static.explicit.get(each));
+  add(ConfigSource.STATIC_BROKER_CONFIG, (each) =>
+    broker.static.unknownKeys.includes(each) ? "" : broker.static.explicit.get(each),
+  );
   add(ConfigSource.DEFAULT_CONFIG, defaultText);
   const start = found.findIndex((synonym) => synonym.name === name);
   return start < 0 ? [] : found.slice(start);

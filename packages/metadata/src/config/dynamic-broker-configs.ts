@@ -121,8 +121,45 @@ const CLUSTER_WIDE: readonly string[] = [
   "unclean.leader.election.enable",
 ];
 
-export const PER_BROKER_CONFIG_NAMES: ReadonlySet<string> = new Set(PER_BROKER);
+const PER_BROKER_CONFIG_NAMES: ReadonlySet<string> = new Set(PER_BROKER);
 export const DYNAMIC_BROKER_CONFIG_NAMES: ReadonlySet<string> = new Set([...PER_BROKER, ...CLUSTER_WIDE]);
+
+/** Keys of encryption change for one listener at a time: under its prefix only. */
+export const LISTENER_ONLY_CONFIG_NAMES: ReadonlySet<string> = new Set([
+  "ssl.key.password",
+  "ssl.keystore.certificate.chain",
+  "ssl.keystore.key",
+  "ssl.keystore.location",
+  "ssl.keystore.password",
+  "ssl.keystore.type",
+  "ssl.truststore.certificates",
+  "ssl.truststore.location",
+  "ssl.truststore.password",
+  "ssl.truststore.type",
+]);
+
+/** What may be set for a listener of all brokers. */
+const CLUSTER_WIDE_OF_LISTENERS: readonly string[] = [
+  "max.connection.creation.rate",
+  "max.connections",
+  "num.network.threads",
+];
+
+/** `listener.name.internal.`: the keys of one listener; names of listeners are in lower case there. */
+export function listenerConfigPrefix(listenerName: string): string {
+  return `listener.name.${listenerName.toLowerCase()}.`;
+}
+
+/** The key behind the prefix of a listener; undefined for a key without one. */
+export function listenerConfigBase(name: string): string | undefined {
+  return /^listener\.name\.[^.]*\.(.*)$/.exec(name)?.[1];
+}
+
+/** A key that the default of all brokers may not hold. */
+export function isPerBrokerConfig(name: string): boolean {
+  const base = listenerConfigBase(name);
+  return base === undefined ? PER_BROKER_CONFIG_NAMES.has(name) : !CLUSTER_WIDE_OF_LISTENERS.includes(base);
+}
 
 /** Keys that exist as dynamic configuration only: a server.properties does not hold them. */
 export const DYNAMIC_ONLY_CONFIGS: readonly ConfigDefinition[] = [

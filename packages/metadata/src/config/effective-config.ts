@@ -10,6 +10,14 @@ import {
   TOPIC_CONFIGS,
 } from "./config-definitions.ts";
 import { parseConfigValue } from "./config-value.ts";
+import {
+  DYNAMIC_BROKER_CONFIG_NAMES,
+  isPerBrokerConfig,
+  LISTENER_ONLY_CONFIG_NAMES,
+  listenerConfigBase,
+  listenerConfigPrefix,
+} from "./dynamic-broker-configs.ts";
+import { InvalidConfigError } from "./invalid-config-error.ts";
 import { TOPIC_CONFIG_SYNONYMS } from "./topic-config-synonyms.ts";
 import { TypedValues } from "./typed-values.ts";
 
@@ -24,8 +32,8 @@ export class EffectiveBrokerConfig extends TypedValues {
   constructor(configs: ConfigsImage | undefined, staticConfig: BrokerConfig) {
     super();
     const nodeId = staticConfig.value("node.id");
-    this.dynamic = configs?.configFor(ConfigResourceType.BROKER, String(nodeId)) ?? NOTHING;
-    this.dynamicDefault = configs?.configFor(ConfigResourceType.BROKER, "") ?? NOTHING;
+    this.dynamic = usable(configs?.configFor(ConfigResourceType.BROKER, String(nodeId)) ?? NOTHING, OF_ONE);
+    this.dynamicDefault = usable(configs?.configFor(ConfigResourceType.BROKER, "") ?? NOTHING, OF_ALL);
     this.static = staticConfig;
   }
 
@@ -35,6 +43,53 @@ export class EffectiveBrokerConfig extends TypedValues {
     if (text === undefined || definition === undefined) return this.static.value(name);
     return parseConfigValue(definition, text);
   }
+
+  /** What a listener has under its prefix; undefined where it is as all are. */
+  ofListener(listenerName: string, name: string): ConfigValue | undefined {
+    const key = `${listenerConfigPrefix(listenerName)}${name}`;
+    const text = this.dynamic.get(key) ?? this.dynamicDefault.get(key) ?? this.static.explicit.get(key);
+    return text === undefined ? undefined : parseConfigValue(knownDefinition(BROKER_CONFIGS, name), text);
+  }
+}
+
+type Entries = ReadonlyMap<string, string>;
+const OF_ONE: UsableEntries = { known: new WeakMap(), isUsable: isUsableBrokerConfig };
+const OF_ALL: UsableEntries = {
+  known: new WeakMap(),
+  isUsable: (name, value) => !isPerBrokerConfig(name) && isUsableBrokerConfig(name, value),
+};
+
+/** A dynamic value that a broker goes by: of a key that is dynamic, or of one that it does not know. */
+export function isUsableBrokerConfig(name: string, value: string): boolean {
+  const definition = brokerConfigDefinition(listenerConfigBase(name) ?? name);
+  if (definition === undefined) return true;
+  if (definition.name === name && (!DYNAMIC_BROKER_CONFIG_NAMES.has(name) || LISTENER_ONLY_CONFIG_NAMES.has(name))) {
+    return false;
+  }
+  try {
+    parseConfigValue(definition, value);
+    return true;
+  } catch (error) {
+    if (error instanceof InvalidConfigError) return false;
+    throw error;
+  }
+}
+
+interface UsableEntries {
+  readonly known: WeakMap<Entries, Entries>;
+  readonly isUsable: (name: string, value: string) => boolean;
+}
+
+/** Without what a broker does not go by, which another version may have written, as Kafka; found once for each map of entries. */
+function usable(entries: Entries, { known, isUsable }: UsableEntries): Entries {
+  let found = known.get(entries);
+  if (found === undefined) {
+    const all = [...entries];
+    const kept = all.filter(([name, value]) => isUsable(name, value));
+    found = kept.length === all.length ? entries : new Map(kept);
+    known.set(entries, found);
+  }
+  return found;
 }
 
 /** What a resource sets itself, over what the broker has for all resources of its kind. */
