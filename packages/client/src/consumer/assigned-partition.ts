@@ -1,4 +1,7 @@
+import type { Uuid } from "@samsa/base";
+import { ZERO_UUID } from "@samsa/base";
 import type { OffsetSpec } from "../cluster/list-offsets.ts";
+import type { MetadataCache } from "../cluster/metadata-cache.ts";
 import { NO_LEADER_EPOCH } from "../cluster/topic-metadata.ts";
 
 export const NO_REPLICA = -1;
@@ -21,6 +24,8 @@ export class AssignedPartition {
   fetchEpoch = NO_LEADER_EPOCH;
   /** Of the leader whose log is known to hold everything before `fetchOffset`. */
   validatedEpoch = NO_LEADER_EPOCH;
+  /** Of the topic that was read up to `fetchOffset`: another may have its name meanwhile. Undefined after a seek. */
+  topicId: Uuid | undefined;
   /** Where to find the position, while it is not known. "committed" is found by the membership of a group. */
   sought: Exclude<Place, number> | undefined;
   /** First offset not to read; infinite when reading goes on. */
@@ -68,6 +73,7 @@ export class AssignedPartition {
     this.positionEpoch = leaderEpoch;
     this.fetchEpoch = leaderEpoch;
     this.validatedEpoch = NO_LEADER_EPOCH;
+    this.topicId = undefined;
   }
 
   /** Drops what is buffered: fetching begins again at the position. */
@@ -84,4 +90,11 @@ export class AssignedPartition {
   get isFetched(): boolean {
     return this.fetchOffset !== undefined && this.fetchOffset >= this.endOffset;
   }
+}
+
+/** The topic was deleted, and another has its name: a position in the one says nothing of the other. */
+export function isOfAnotherTopic({ topic, topicId }: AssignedPartition, metadata: MetadataCache): boolean {
+  if (topicId === undefined) return false;
+  const present = metadata.topic(topic)?.topicId ?? ZERO_UUID;
+  return present !== ZERO_UUID && present !== topicId;
 }

@@ -11,7 +11,7 @@ import { api } from "../connection/api.ts";
 import { BrokerError, toKafkaError } from "../errors.ts";
 import { AbortedTransactions } from "./aborted-transactions.ts";
 import type { AssignedPartition } from "./assigned-partition.ts";
-import { NO_REPLICA } from "./assigned-partition.ts";
+import { isOfAnotherTopic, NO_REPLICA } from "./assigned-partition.ts";
 import type { ConsumerCounters } from "./consumer-counters.ts";
 import type { ResolvedConsumerOptions } from "./consumer-options.ts";
 import type { Asked } from "./fetch-failures.ts";
@@ -142,6 +142,11 @@ export class Fetcher {
       if (leader === undefined) {
         leaderless.add(partition.topic);
         nextMs = Math.min(nextMs, this.#failures.backOff(partition, nowMs));
+        continue;
+      }
+      if (isOfAnotherTopic(partition, this.#cluster.metadata)) {
+        this.#finder.beginAnew(partition);
+        if (partition.sought !== undefined) toReset.push(partition);
         continue;
       }
       if (partition.fetchEpoch !== NO_LEADER_EPOCH && leader.leaderEpoch > partition.validatedEpoch) {
@@ -276,12 +281,14 @@ export class Fetcher {
     }
     const answers = new Map<string, FetchResponsePartitionData>();
     const namesById = new Map<Uuid, string>();
+    const idsByName = new Map<string, Uuid>();
     for (const topic of response.responses) {
       // From version 13 on the answer has ids, before that names; the other is empty.
       let name: string | undefined = topic.topic;
       if (name === "") name = namesById.get(topic.topicId) ?? session.topicName(topic.topicId);
       if (name === undefined) continue;
       namesById.set(topic.topicId, name);
+      if (topic.topicId !== ZERO_UUID) idsByName.set(name, topic.topicId);
       for (const data of topic.partitions) answers.set(`${name}-${data.partitionIndex}`, data);
     }
     const stale = new Set<string>();
@@ -290,6 +297,7 @@ export class Fetcher {
       const data = answers.get(partition.name);
       if (data === undefined) continue; // nothing new, or asked again with the next fetch
       if (data.errorCode === ErrorCode.NONE) {
+        partition.topicId ??= idsByName.get(partition.topic);
         this.#accept(partition, data);
         continue;
       }

@@ -120,6 +120,15 @@ export class PositionFinder {
     }
   }
 
+  /** What was read was of a topic that is gone; another has its name. */
+  beginAnew(partition: AssignedPartition): void {
+    if (this.#options.autoOffsetReset !== "none") return this.seekByPolicy(partition);
+    this.#failures.stop(partition);
+    const what = "the topic was deleted, and another has its name";
+    this.#failures.fail(new BrokerError(ErrorCode.UNKNOWN_TOPIC_ID, partition.name, what));
+    this.#options.onProgress();
+  }
+
   seekByPolicy(partition: AssignedPartition): void {
     const at = resetSpec(this.#options.autoOffsetReset, this.#cluster.options.clock.wallMs());
     this.#options.counters.resets++;

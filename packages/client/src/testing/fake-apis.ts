@@ -106,6 +106,7 @@ function answerMetadata(cluster: FakeCluster, request: MetadataRequest): Metadat
       return createMetadataResponseTopic({
         name,
         topicId: topic.topicId,
+        isInternal: name.startsWith("__"),
         partitions: topic.partitions.map(({ leaderId, leaderEpoch }, partitionIndex) =>
           createMetadataResponsePartition({ partitionIndex, leaderId, leaderEpoch, replicaNodes: [1], isrNodes: [1] }),
         ),

@@ -119,22 +119,20 @@ export class FakeCluster {
   createTopic(name: string, leaders: readonly number[]): FakeTopic {
     const bytes = new Uint8Array(16);
     bytes[15] = ++this.#lastTopicId;
-    const topic: FakeTopic = {
-      topicId: Buffer.from(bytes).toString("base64url") as Uuid,
-      partitions: leaders.map((leaderId) => ({
-        leaderId,
-        leaderEpoch: 1,
-        logStartOffset: 0,
-        endOffset: 0,
-        lastStableOffset: undefined,
-        batches: [],
-        producers: new Map(),
-        forgetsProducers: false,
-        aborted: [],
-      })),
-    };
+    const topicId = Buffer.from(bytes).toString("base64url") as Uuid;
+    const topic: FakeTopic = { topicId, partitions: leaders.map(newPartition) };
     this.topics.set(name, topic);
     return topic;
+  }
+
+  /** With all that was committed of it. */
+  deleteTopic(name: string): void {
+    this.topics.delete(name);
+    this.groups.forgetTopic(name);
+  }
+
+  growTopic(name: string, leaderId: number): void {
+    this.topics.get(name)?.partitions.push(newPartition(leaderId));
   }
 
   partition(topic: string, partition: number): FakePartition {
@@ -260,4 +258,18 @@ class FakeBroker {
     if (answer === undefined || isLost) return undefined;
     return encodeResponse(api.response, answer as never, told?.version ?? version, correlationId);
   }
+}
+
+function newPartition(leaderId: number): FakePartition {
+  return {
+    leaderId,
+    leaderEpoch: 1,
+    logStartOffset: 0,
+    endOffset: 0,
+    lastStableOffset: undefined,
+    batches: [],
+    producers: new Map(),
+    forgetsProducers: false,
+    aborted: [],
+  };
 }

@@ -238,8 +238,12 @@ class FakeGroup {
             committedLeaderEpoch: leaderEpoch,
             committedMetadata: metadata,
           } = one;
+          const topic = name === "" ? nameOf(topicId) : name;
           if (errorCode === ErrorCode.NONE) {
-            const partition = `${name === "" ? nameOf(topicId) : name}-${partitionIndex}`;
+            if (this.#topics.get(topic)?.partitions[partitionIndex] === undefined) {
+              return { partitionIndex, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION };
+            }
+            const partition = `${topic}-${partitionIndex}`;
             this.offsets.set(partition, { offset, leaderEpoch, metadata });
             this.commits.push(`${partition}=${offset}`);
           }
@@ -383,6 +387,13 @@ export class FakeGroups {
       this.#groups.set(groupId, group);
     }
     return group;
+  }
+
+  /** What was committed of a topic goes with it. */
+  forgetTopic(topic: string): void {
+    for (const { offsets } of this.#groups.values()) {
+      for (const name of offsets.keys()) if (name.slice(0, name.lastIndexOf("-")) === topic) offsets.delete(name);
+    }
   }
 }
 

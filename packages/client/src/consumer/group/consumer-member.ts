@@ -16,7 +16,6 @@ import type {
   Subscription,
 } from "./member.ts";
 import { NO_GENERATION } from "./member.ts";
-import { without } from "./partition-sets.ts";
 
 export interface ConsumerMemberOptions {
   readonly groupId: string;
@@ -72,7 +71,7 @@ export class ConsumerMember implements Member {
   #epoch = JOIN_EPOCH;
   #subscription: Subscription = { topics: [], pattern: undefined };
   #owned: readonly OwnedPartition[] = [];
-  #releasing: readonly TopicPartition[] = [];
+  #releasing: readonly OwnedPartition[] = [];
   #change: "none" | "releasing" | "assigning" = "none";
   /** What the coordinator wants us to own, by topic id; undefined until it has said so. */
   #target: TopicIdPartitions | undefined;
@@ -328,7 +327,7 @@ export class ConsumerMember implements Member {
 
   #onReleased(): void {
     if (this.#change !== "releasing") return;
-    this.#owned = without(this.#owned, this.#releasing) as readonly OwnedPartition[];
+    this.#owned = without(this.#owned, this.#releasing);
     this.#releasing = [];
     if (this.#state === "in-group") return this.#take();
     this.#change = "none";
@@ -337,7 +336,7 @@ export class ConsumerMember implements Member {
 
   #take(): void {
     this.#change = "assigning";
-    const added = without(this.#named(this.#target ?? []), this.#owned) as readonly OwnedPartition[];
+    const added = without(this.#named(this.#target ?? []), this.#owned);
     this.#owned = [...this.#owned, ...added];
     this.#do({ kind: "assign", added });
   }
@@ -389,6 +388,14 @@ export class ConsumerMember implements Member {
       timeoutMs: requestTimeoutMs,
     };
   }
+}
+
+/** Those of the first that are not in the second; a topic that was made anew under its name is another. */
+function without(partitions: readonly OwnedPartition[], others: readonly OwnedPartition[]): readonly OwnedPartition[] {
+  if (partitions.length === 0 || others.length === 0) return partitions;
+  const keyOf = ({ topicId, partition }: OwnedPartition): string => `${topicId}-${partition}`;
+  const keys = new Set(others.map(keyOf));
+  return partitions.filter((one) => !keys.has(keyOf(one)));
 }
 
 /** A pattern that is taken back is sent as empty text. */

@@ -1,9 +1,11 @@
 import type { KafkaError, Timer } from "@samsa/base";
+import { ErrorCode } from "@samsa/base";
 import type { Cluster } from "../../cluster/cluster.ts";
 import type { TopicPartition } from "../../cluster/topic-metadata.ts";
-import { toKafkaError } from "../../errors.ts";
+import { BrokerError, toKafkaError } from "../../errors.ts";
 import { backoffDelayMs, retrying, sleep } from "../../retry.ts";
 import type { AssignedPartition } from "../assigned-partition.ts";
+import { isOfAnotherTopic } from "../assigned-partition.ts";
 import type { AssignedPartitions } from "../assigned-partitions.ts";
 import type { AutoOffsetReset } from "../consumer-options.ts";
 import { resetSpec } from "../consumer-options.ts";
@@ -49,7 +51,11 @@ export class GroupOffsets {
       cluster,
       coordinator,
       member,
-      mayCommit: (one) => !isSubscribed() || partitions.find(one) !== undefined,
+      mayCommit: (one) => {
+        const partition = partitions.find(one);
+        if (partition === undefined) return !isSubscribed();
+        return !isOfAnotherTopic(partition, cluster.metadata);
+      },
       onDisowned,
       onCommitted: (one) => {
         const partition = partitions.find(one);
@@ -106,7 +112,7 @@ export class GroupOffsets {
     return partitions.flatMap((one) => {
       const open = this.#options.inHand.firstOpen(one, countsTaken);
       const { topic, partition, position, positionEpoch } = one;
-      if (position === undefined) return [];
+      if (position === undefined || isOfAnotherTopic(one, this.#options.cluster.metadata)) return [];
       const isBehind = open !== undefined && open < position;
       return [
         {
@@ -136,9 +142,7 @@ export class GroupOffsets {
 
   async #fetch(partitions: readonly TopicPartition[]): Promise<ReadonlyMap<string, CommittedPosition>> {
     const { cluster, coordinator, isReadCommitted } = this.#options;
-    const unknown = new Set(
-      partitions.filter(({ topic }) => cluster.metadata.topic(topic) === undefined).map(({ topic }) => topic),
-    );
+    const unknown = new Set(partitions.filter((one) => !isKnown(cluster, one)).map(({ topic }) => topic));
     if (unknown.size > 0) await cluster.refreshMetadata(unknown);
     try {
       const connection = await coordinator.connection();
@@ -159,8 +163,13 @@ export class GroupOffsets {
       try {
         const found = await this.#fetch(wanted);
         const missing: AssignedPartition[] = [];
+        let unknown: AssignedPartition | undefined;
         for (const one of wanted) {
           if (one.sought !== "committed") continue;
+          if (!isKnown(cluster, one)) {
+            unknown = one; // it was assigned by who has heard of it before those we ask
+            continue;
+          }
           const committed = found.get(one.name);
           const at = committed?.offset ?? resetSpec(autoOffsetReset, clock.wallMs());
           if (at === undefined) missing.push(one);
@@ -169,6 +178,7 @@ export class GroupOffsets {
         }
         partitions.wake();
         if (missing.length > 0) partitions.fail(new NoOffsetForPartitionError(coordinator.groupId, missing));
+        if (unknown !== undefined) throw new BrokerError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, unknown.name);
         return;
       } catch (thrown) {
         const error = toKafkaError(thrown);
@@ -179,6 +189,10 @@ export class GroupOffsets {
       }
     }
   }
+}
+
+function isKnown({ metadata }: Cluster, { topic, partition }: TopicPartition): boolean {
+  return metadata.topic(topic)?.partitions[partition] !== undefined;
 }
 
 /** A record is done: what is to be read next comes behind it. */

@@ -41,6 +41,9 @@ const DISOWNED: ReadonlySet<ErrorCode> = new Set([
   ErrorCode.FENCED_INSTANCE_ID,
 ]);
 
+/** Said of what is being made or deleted: it goes by, or it does not. */
+const NO_TOPIC: ReadonlySet<ErrorCode> = new Set([ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ErrorCode.UNKNOWN_TOPIC_ID]);
+
 const MOVED: ReadonlySet<ErrorCode> = new Set([ErrorCode.NOT_COORDINATOR, ErrorCode.COORDINATOR_NOT_AVAILABLE]);
 
 /** Commits that wait; each has its offsets in memory. Beyond it something is wrong with the coordinator for long. */
@@ -113,7 +116,7 @@ export class OffsetCommitter {
       const lost = commit.hasFailed && Array.from(commit.offsets.values()).find((one) => !mayCommit(one));
       if (lost !== undefined && lost !== false) {
         const cause = new BrokerError(ErrorCode.REBALANCE_IN_PROGRESS, partitionName(lost));
-        commit.reject(new CommitFailedError("a rebalance gave it to another member", cause));
+        commit.reject(new CommitFailedError("a rebalance gave it to another member, or its topic is gone", cause));
         continue;
       }
       asked.push(commit);
@@ -121,12 +124,13 @@ export class OffsetCommitter {
     }
     const member = whoWeAre();
     const errors = await this.#send(member, [...offsets.values()]);
+    await this.#lookForTopics(errors, offsets);
     const again: Commit[] = [];
     for (const commit of asked) {
       const error = errors instanceof Error ? errors : firstError(errors, commit.offsets);
       if (error === undefined) {
         commit.resolve();
-      } else if (this.#isWorthAnother(error, member)) {
+      } else if (this.#isWorthAnother(error, member) && !(commit.hasFailed && this.#isGone(commit, errors))) {
         commit.hasFailed = true;
         if (commit.deadlineMs === undefined) commit.reject(new RetriableCommitFailedError(error));
         else if (this.#nowMs() < commit.deadlineMs) again.push(commit);
@@ -159,6 +163,32 @@ export class OffsetCommitter {
       coordinator.forget();
       return toKafkaError(error);
     }
+  }
+
+  /** A topic that was deleted must not hold up a commit, and whoever waits for it, until its time is over. */
+  async #lookForTopics(
+    errors: ReadonlyMap<string, KafkaError> | KafkaError,
+    offsets: ReadonlyMap<string, OffsetToCommit>,
+  ): Promise<void> {
+    if (errors instanceof Error) return;
+    const topics = new Set<string>();
+    for (const [name, { code }] of errors) {
+      const offset = offsets.get(name);
+      if (offset !== undefined && NO_TOPIC.has(code)) topics.add(offset.topic);
+    }
+    // Without an answer it is as before.
+    if (topics.size > 0) await this.#options.cluster.refreshMetadata(topics).catch(() => {});
+  }
+
+  /** Whether nothing but partitions that do not exist is left of it. */
+  #isGone({ offsets }: Commit, errors: ReadonlyMap<string, KafkaError> | KafkaError): boolean {
+    if (errors instanceof Error) return false;
+    const { metadata } = this.#options.cluster;
+    return Array.from(offsets).every(([name, { topic, partition }]) => {
+      const error = errors.get(name);
+      if (error === undefined) return true;
+      return NO_TOPIC.has(error.code) && metadata.topic(topic)?.partitions[partition] === undefined;
+    });
   }
 
   /** What was said of a generation or epoch that is past meanwhile is no word about the present one. */
