@@ -5,7 +5,7 @@
 //   node compat/group-chaos.mjs [--protocol classic|cooperative|consumer] [--members 10] [--partitions 20] [--seconds 120]
 //                               [--rate 500] [--seed N] [--clean] [--target samsa|apache] [--bootstrap HOST:PORT]
 //
-// Every record must be handled at least once, and the lag must end at zero. With `--clean` members are only asked to stop, and
+// Every record must be handled at least once, and `samsa group lag` must end at zero. With `--clean` members are only asked to stop, and
 // then no record may be handled twice. `--bootstrap` uses brokers that run already. Exits with 1 at the first thing wrong.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -46,9 +46,11 @@ try {
     name: `${values.protocol}-${seed}`,
   });
   const { records, duplicates, events, lagAfterMs } = await chaos.run();
+  const unclean = events.kill + events["long pause"];
+  const each = unclean > 0 ? ` (${(duplicates / unclean).toFixed(1)} for each unclean stop)` : "";
   const happened = Object.entries(events).map(([what, count]) => `${count} ${what}`);
   process.stdout.write(
-    `${values.protocol}, seed ${seed}: ${records} records, all handled, ${duplicates} more than once; ${happened.join(", ")}; no lag after ${lagAfterMs} ms\n`,
+    `${values.protocol}, seed ${seed}: ${records} records, all handled, ${duplicates} more than once${each}; ${happened.join(", ")}; no lag after ${lagAfterMs} ms\n`,
   );
   rmSync(dir, { recursive: true, force: true });
 } catch (error) {

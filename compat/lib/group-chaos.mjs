@@ -6,8 +6,11 @@ import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Kafka } from "../../packages/client/dist/index.js";
+import { runProgram } from "./process.mjs";
 
-const MEMBER = join(dirname(fileURLToPath(import.meta.url)), "group-chaos-member.mjs");
+const HERE = dirname(fileURLToPath(import.meta.url));
+const MEMBER = join(HERE, "group-chaos-member.mjs");
+const SAMSA = join(HERE, "../../packages/cli/bin/samsa.js");
 /** What may happen to a member. The clean ones alone must cost no duplicate. */
 const EVENTS = { clean: ["stop"], unclean: ["stop", "kill", "kill", "pause", "long pause"] };
 
@@ -75,6 +78,7 @@ export class GroupChaos {
       await Promise.all(this.#members.map(({ busy }) => busy));
       const lagAfterMs = await this.#whenNoLag(kafka);
       await Promise.all(this.#members.map((member) => this.#stop(member)));
+      await this.#expectNoLag();
       return { records: this.produced, events: this.events, lagAfterMs, ...this.#count() };
     } finally {
       for (const { process: child } of this.#members) child?.kill("SIGKILL");
@@ -159,6 +163,14 @@ export class GroupChaos {
       if (performance.now() - startedMs > 60_000) throw new Error(`a lag of ${lag} records stays`);
       await sleep(200);
     }
+  }
+
+  /** @throws when the command says that anything is left, or that a partition was never committed */
+  async #expectNoLag() {
+    const args = [SAMSA, "group", "lag", this.#groupId, "--json", "--max", "0", "-b", this.#options.bootstrap];
+    const { stdout } = await runProgram(process.execPath, args);
+    const { lag, uncommitted } = JSON.parse(stdout); // one line for the one topic
+    if (lag !== 0 || uncommitted !== 0) throw new Error(`samsa group lag says ${stdout.trim()}`);
   }
 
   #count() {

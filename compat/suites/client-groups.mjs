@@ -80,6 +80,11 @@ export const suite = {
           },
         );
       }
+      await check("members that are only asked to stop handle nothing twice", async () => {
+        const sizes = full ? { members: 10, partitions: 20, seconds: 90 } : { members: 3, partitions: 6, seconds: 8 };
+        const options = { bootstrap, dir: scratch, protocol: chaotic.at(-1), ...sizes, recordsPerSecond: 300, seed };
+        await new GroupChaos({ ...options, isClean: true, name: "clean" }).run();
+      });
     } finally {
       await kafka.close();
     }
