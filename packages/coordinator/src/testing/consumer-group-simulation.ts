@@ -333,7 +333,10 @@ class ConsumerGroupSimulation {
     const late = this.#late[at];
     if (late !== undefined && !late.client.isBusy) {
       this.#late.splice(at, 1);
-      this.#sendCommit(late);
+      const { epoch, held, memberId } = late.client;
+      // Commits are fenced by epochs, not by partitions: before it says that it gave one up, a client awaits its commits of that epoch.
+      const isAwaited = late.epoch === epoch && late.memberId === memberId && !held.has(late.partition);
+      if (!isAwaited) this.#sendCommit(late);
     }
     // Also one that is stalled, or was removed without its knowledge: that is the commit that must be refused.
     if (client === undefined || client.isBusy || client.phase !== "in") return;

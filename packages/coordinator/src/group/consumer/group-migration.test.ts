@@ -173,3 +173,25 @@ test("members that wait in a classic rebalance are told to come again when the g
   assert.equal(harness.problems.length, 0);
   assert.equal((await harness.coordinator.describeConsumerGroup("g")).state, "Empty");
 });
+
+test("a group that is upgraded in a rebalance, by a static member that was in it, assigns anew, also to who has nothing yet", async () => {
+  const harness = await GroupHarness.start({ consumerMigrationPolicy: "bidirectional" });
+  const join = harness.join({ groupInstanceId: "one" });
+  await settle();
+  harness.clock.advance(3_000);
+  const { memberId, generationId } = await join;
+  const all = { [memberId]: assignment({ orders: [0, 1, 2, 3, 4, 5] }) };
+  await harness.sync(memberId, generationId, all, "one");
+  const other = await harness.newMemberId();
+  const waiting = harness.join({ memberId: other });
+  await settle();
+  assert.equal(await harness.state(), "PreparingRebalance");
+  const back = await harness.consumerHeartbeat({ memberId: "new", instanceId: "one", memberEpoch: 0 });
+  assert.equal(back.memberEpoch, generationId + 1);
+  assert.equal((await waiting).errorCode, ErrorCode.REBALANCE_IN_PROGRESS);
+  const { members } = await harness.coordinator.describeConsumerGroup("g");
+  assert.deepEqual(
+    members.map(({ targetAssignment }) => targetAssignment.flatMap(({ partitions }) => partitions).length),
+    [3, 3],
+  );
+});

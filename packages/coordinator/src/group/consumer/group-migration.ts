@@ -167,8 +167,10 @@ export class GroupMigration {
 
 export const CONSUMER_PROTOCOL_TYPE = "consumer";
 
+const UNKNOWN_METADATA_HASH = 0n;
+
 function consumerGroupOf(
-  { groupId, generationId }: ClassicGroup,
+  { groupId, generationId, state }: ClassicGroup,
   members: readonly ConsumerGroupMember[],
   topics: GroupTopics,
 ): ConsumerGroup {
@@ -183,7 +185,9 @@ function consumerGroupOf(
       new Map(Array.from(member.assigned, ([topicId, partitions]) => [topicId, new Set(partitions.keys())])),
     );
   }
-  group.metadataHash = metadataHash(group.subscribedTopics(), topics);
+  // Who joined in a rebalance has nothing yet, and a static member that comes back with the newer protocol is no change of its own:
+  // another hash makes a new epoch, and that an assignment for all.
+  group.metadataHash = state === "Stable" ? metadataHash(group.subscribedTopics(), topics) : UNKNOWN_METADATA_HASH;
   return group;
 }
 
