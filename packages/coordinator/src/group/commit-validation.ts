@@ -49,6 +49,7 @@ export function validateCommit(
     case "consumer":
       return validateForConsumerGroup(group, committer, partitions, topics);
     default:
+      if (group.type === "streams" && generationId < 0 && group.state === "Empty") return;
       if (generationId >= 0 || !isTransactional) {
         throw new KafkaError(ErrorCode.UNKNOWN_MEMBER_ID, `${group.type} groups are not coordinated here`);
       }

@@ -14,12 +14,13 @@ import { ConsumerGroupUpdater } from "./consumer/consumer-group-updater.ts";
 import { GroupMigration } from "./consumer/group-migration.ts";
 import type { GroupConfig } from "./group-config.ts";
 import type { CoordinatedGroup, Group, Groups } from "./group.ts";
-import { isForeign } from "./group.ts";
 import type { GroupRecord } from "./group-records.ts";
 import type { GroupTopics, GroupTopicsChange } from "./group-topics.ts";
 import { offsetExpiryOf } from "./offset-expiry.ts";
 import type { CommittedOffset, TopicOffsets, TopicPartitionName } from "./offset-manager.ts";
 import { OffsetManager, offsetTombstone } from "./offset-manager.ts";
+import type { StreamsGroup } from "./streams-group.ts";
+import { replayStreamsGroupRecord, streamsGroupTombstones } from "./streams-group.ts";
 
 /** Offsets to be committed; the topics are known to exist. */
 export interface OffsetCommit {
@@ -107,9 +108,16 @@ export class GroupCoordinatorShard implements CoordinatorShard<GroupRecord> {
         const { groupId } = record.key;
         const known = this.#groups.get(groupId)?.type;
         if (record.value !== null) this.#groups.set(groupId, { type: record.value.type, groupId });
-        else if (known === "share" || known === "streams") this.#groups.delete(groupId);
+        else if (known === "share") this.#groups.delete(groupId);
         return;
       }
+      case "streams-group-current-member-assignment":
+      case "streams-group-member-metadata":
+      case "streams-group-metadata":
+      case "streams-group-target-assignment-member":
+      case "streams-group-target-assignment-metadata":
+      case "streams-group-topology":
+        return replayStreamsGroupRecord(this.#groups, record);
       default:
         replayConsumerGroupRecord(this.#groups, record);
     }
@@ -261,9 +269,9 @@ export class GroupCoordinatorShard implements CoordinatorShard<GroupRecord> {
     return group;
   }
 
-  #groupOrRefuse(groupId: string): CoordinatedGroup {
+  #groupOrRefuse(groupId: string): CoordinatedGroup | StreamsGroup {
     const group = this.#groups.get(groupId);
-    if (group?.type === "classic" || group?.type === "consumer") return group;
+    if (group !== undefined && group.type !== "share") return group;
     if (group !== undefined)
       throw new KafkaError(ErrorCode.NON_EMPTY_GROUP, `${group.type} groups are left alone here`);
     throw new KafkaError(ErrorCode.GROUP_ID_NOT_FOUND, `Group ${groupId} not found.`);
@@ -288,7 +296,7 @@ export class GroupCoordinatorShard implements CoordinatorShard<GroupRecord> {
   #expireOffsets(step: Step<GroupRecord>): void {
     for (const group of this.groups.values()) {
       const expiry = offsetExpiryOf(group);
-      if (expiry === undefined || isForeign(group)) continue;
+      if (expiry === undefined || group.type === "share") continue;
       const { groupId } = group;
       const expired = this.offsets.expired(expiry, step.nowMs, this.#config.offsetsRetentionMs);
       const left = [...this.offsets.offsets(groupId).values()].reduce((sum, { size }) => sum + size, 0);
@@ -300,7 +308,8 @@ export class GroupCoordinatorShard implements CoordinatorShard<GroupRecord> {
   }
 }
 
-function tombstonesOf(group: CoordinatedGroup): readonly GroupRecord[] {
+function tombstonesOf(group: CoordinatedGroup | StreamsGroup): readonly GroupRecord[] {
+  if (group.type === "streams") return streamsGroupTombstones(group);
   if (group.type === "consumer") return groupTombstones(group);
   return [{ kind: "group-metadata", key: { group: group.groupId }, value: null }];
 }

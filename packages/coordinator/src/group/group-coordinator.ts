@@ -28,6 +28,7 @@ import { GROUP_RECORD_SERDE } from "./group-records.ts";
 import type { GroupTopics, GroupTopicsChange } from "./group-topics.ts";
 import { NO_TOPICS } from "./group-topics.ts";
 import type { TopicOffsets, TopicPartitionName } from "./offset-manager.ts";
+import type { StreamsGroupState } from "./streams-group.ts";
 
 export interface GroupCoordinatorOptions {
   readonly config: GroupConfig;
@@ -44,7 +45,7 @@ export interface GroupCoordinatorOptions {
 export interface ListedGroup {
   readonly groupId: string;
   readonly protocolType: string;
-  readonly state: ClassicGroupState | ConsumerGroupState | "Unknown";
+  readonly state: ClassicGroupState | ConsumerGroupState | StreamsGroupState | "Unknown";
   readonly type: Group["type"];
 }
 
@@ -280,7 +281,9 @@ function listed(group: Group): ListedGroup {
       return { groupId, type, protocolType: group.protocolType ?? "", state: group.state };
     case "consumer":
       return { groupId, type, protocolType: "consumer", state: group.state };
-    default:
-      return { groupId, type, protocolType: type, state: "Unknown" };
+    case "streams":
+      return { groupId, type, protocolType: "streams", state: group.state };
+    case "share":
+      return { groupId, type, protocolType: "share", state: "Unknown" };
   }
 }

@@ -22,7 +22,18 @@ import { LegacyOffsetCommitValue } from "@samsa/protocol/messages/legacy-offset-
 import { OffsetCommitKey } from "@samsa/protocol/messages/offset-commit-key";
 import { OffsetCommitValue } from "@samsa/protocol/messages/offset-commit-value";
 import { ShareGroupMetadataKey } from "@samsa/protocol/messages/share-group-metadata-key";
+import { StreamsGroupCurrentMemberAssignmentKey } from "@samsa/protocol/messages/streams-group-current-member-assignment-key";
+import { StreamsGroupCurrentMemberAssignmentValue } from "@samsa/protocol/messages/streams-group-current-member-assignment-value";
+import { StreamsGroupMemberMetadataKey } from "@samsa/protocol/messages/streams-group-member-metadata-key";
+import { StreamsGroupMemberMetadataValue } from "@samsa/protocol/messages/streams-group-member-metadata-value";
 import { StreamsGroupMetadataKey } from "@samsa/protocol/messages/streams-group-metadata-key";
+import { StreamsGroupMetadataValue } from "@samsa/protocol/messages/streams-group-metadata-value";
+import { StreamsGroupTargetAssignmentMemberKey } from "@samsa/protocol/messages/streams-group-target-assignment-member-key";
+import { StreamsGroupTargetAssignmentMemberValue } from "@samsa/protocol/messages/streams-group-target-assignment-member-value";
+import { StreamsGroupTargetAssignmentMetadataKey } from "@samsa/protocol/messages/streams-group-target-assignment-metadata-key";
+import { StreamsGroupTargetAssignmentMetadataValue } from "@samsa/protocol/messages/streams-group-target-assignment-metadata-value";
+import { StreamsGroupTopologyKey } from "@samsa/protocol/messages/streams-group-topology-key";
+import { StreamsGroupTopologyValue } from "@samsa/protocol/messages/streams-group-topology-value";
 import type { RecordSerde, StoredRecord } from "../runtime/coordinator-shard.ts";
 
 interface RecordOf<Kind extends string, Key, Value> {
@@ -61,11 +72,32 @@ export type ConsumerGroupRecord =
       ConsumerGroupRegularExpressionValue
     >;
 
+/** What a streams group's record may be about; see KIP-1071. */
+export type StreamsGroupRecord =
+  | RecordOf<
+      "streams-group-current-member-assignment",
+      StreamsGroupCurrentMemberAssignmentKey,
+      StreamsGroupCurrentMemberAssignmentValue
+    >
+  | RecordOf<"streams-group-member-metadata", StreamsGroupMemberMetadataKey, StreamsGroupMemberMetadataValue>
+  | RecordOf<"streams-group-metadata", StreamsGroupMetadataKey, StreamsGroupMetadataValue>
+  | RecordOf<
+      "streams-group-target-assignment-member",
+      StreamsGroupTargetAssignmentMemberKey,
+      StreamsGroupTargetAssignmentMemberValue
+    >
+  | RecordOf<
+      "streams-group-target-assignment-metadata",
+      StreamsGroupTargetAssignmentMetadataKey,
+      StreamsGroupTargetAssignmentMetadataValue
+    >
+  | RecordOf<"streams-group-topology", StreamsGroupTopologyKey, StreamsGroupTopologyValue>;
+
 /** A group of a protocol that is not coordinated here yet: its records stay where they are, and nobody else takes its name. */
 export interface ForeignGroupRecord {
   readonly kind: "foreign-group";
   readonly key: { readonly groupId: string };
-  readonly value: { readonly type: "share" | "streams" } | null;
+  readonly value: { readonly type: "share" } | null;
 }
 
 /** A record of `__consumer_offsets`; a value of null is a tombstone. */
@@ -73,6 +105,7 @@ export type GroupRecord =
   | RecordOf<"offset-commit", OffsetCommitKey, OffsetCommitValue>
   | RecordOf<"group-metadata", GroupMetadataKey, GroupMetadataValue>
   | ConsumerGroupRecord
+  | StreamsGroupRecord
   | ForeignGroupRecord;
 
 /** The versions that Kafka 4.4 writes: the highest that are not flexible, unless there is more to say. */
@@ -82,13 +115,15 @@ const OFFSET_COMMIT_VALUE_VERSION_WITH_TOPIC_ID = 4;
 const OFFSET_COMMIT_VALUE_VERSION_WITH_EXPIRY = 1; // for who commits with a retention time
 const NO_EXPIRY = -1;
 
+type NewerGroupRecord = ConsumerGroupRecord | StreamsGroupRecord;
+
 interface RecordCodec {
   readonly key: ApiMessageCodec<unknown>;
   readonly value: MessageCodec<unknown>;
 }
 
 /** Records that have one version of key and value. */
-const CONSUMER_GROUP_CODECS: Readonly<Record<ConsumerGroupRecord["kind"], RecordCodec>> = {
+const GROUP_CODECS: Readonly<Record<NewerGroupRecord["kind"], RecordCodec>> = {
   "consumer-group-metadata": codecs(ConsumerGroupMetadataKey, ConsumerGroupMetadataValue),
   "consumer-group-partition-metadata": codecs(ConsumerGroupPartitionMetadataKey, ConsumerGroupPartitionMetadataValue),
   "consumer-group-member-metadata": codecs(ConsumerGroupMemberMetadataKey, ConsumerGroupMemberMetadataValue),
@@ -105,9 +140,24 @@ const CONSUMER_GROUP_CODECS: Readonly<Record<ConsumerGroupRecord["kind"], Record
     ConsumerGroupCurrentMemberAssignmentValue,
   ),
   "consumer-group-regular-expression": codecs(ConsumerGroupRegularExpressionKey, ConsumerGroupRegularExpressionValue),
+  "streams-group-current-member-assignment": codecs(
+    StreamsGroupCurrentMemberAssignmentKey,
+    StreamsGroupCurrentMemberAssignmentValue,
+  ),
+  "streams-group-member-metadata": codecs(StreamsGroupMemberMetadataKey, StreamsGroupMemberMetadataValue),
+  "streams-group-metadata": codecs(StreamsGroupMetadataKey, StreamsGroupMetadataValue),
+  "streams-group-target-assignment-member": codecs(
+    StreamsGroupTargetAssignmentMemberKey,
+    StreamsGroupTargetAssignmentMemberValue,
+  ),
+  "streams-group-target-assignment-metadata": codecs(
+    StreamsGroupTargetAssignmentMetadataKey,
+    StreamsGroupTargetAssignmentMetadataValue,
+  ),
+  "streams-group-topology": codecs(StreamsGroupTopologyKey, StreamsGroupTopologyValue),
 };
-const CONSUMER_GROUP_KINDS = new Map(
-  Object.entries(CONSUMER_GROUP_CODECS).map(([kind, { key }]) => [key.apiKey, kind as ConsumerGroupRecord["kind"]]),
+const KINDS = new Map(
+  Object.entries(GROUP_CODECS).map(([kind, { key }]) => [key.apiKey, kind as NewerGroupRecord["kind"]]),
 );
 
 /** Kafka's records: two bytes of type before the key, two bytes of version before the value. */
@@ -132,7 +182,7 @@ export const GROUP_RECORD_SERDE: RecordSerde<GroupRecord> = {
       case "foreign-group":
         throw new KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, "nothing is written about groups of other protocols");
       default: {
-        const { key, value } = CONSUMER_GROUP_CODECS[record.kind];
+        const { key, value } = GROUP_CODECS[record.kind];
         return {
           key: write(key, record.key, key.apiKey, 0),
           value: record.value && write(value, record.value, 0, 0),
@@ -167,15 +217,17 @@ export const GROUP_RECORD_SERDE: RecordSerde<GroupRecord> = {
           value: value && readVersioned(GroupMetadataValue, value),
         };
       case ShareGroupMetadataKey.apiKey:
-        return foreign(ShareGroupMetadataKey.read(reader, 0).groupId, "share", value);
-      case StreamsGroupMetadataKey.apiKey:
-        return foreign(StreamsGroupMetadataKey.read(reader, 0).groupId, "streams", value);
+        return {
+          kind: "foreign-group",
+          key: { groupId: ShareGroupMetadataKey.read(reader, 0).groupId },
+          value: value && { type: "share" },
+        };
       default: {
-        const kind = CONSUMER_GROUP_KINDS.get(type);
-        if (kind === undefined) return undefined; // details of the other group protocols
-        const codec = CONSUMER_GROUP_CODECS[kind];
+        const kind = KINDS.get(type);
+        if (kind === undefined) return undefined; // details of share groups
+        const codec = GROUP_CODECS[kind];
         const read = { kind, key: codec.key.read(reader, 0), value: value && readVersioned(codec.value, value) };
-        return read as ConsumerGroupRecord; // kind and codecs belong together
+        return read as NewerGroupRecord; // kind and codecs belong together
       }
     }
   },
@@ -183,10 +235,6 @@ export const GROUP_RECORD_SERDE: RecordSerde<GroupRecord> = {
 
 function codecs<Key, Value>(key: ApiMessageCodec<Key>, value: MessageCodec<Value>): RecordCodec {
   return { key, value };
-}
-
-function foreign(groupId: string, type: "share" | "streams", value: Uint8Array | null): ForeignGroupRecord {
-  return { kind: "foreign-group", key: { groupId }, value: value && { type } };
 }
 
 function offsetCommitValueVersion({ expireTimestamp, topicId }: OffsetCommitValue): number {

@@ -10,7 +10,7 @@ export interface OffsetExpiry {
 
 /**
  * By Kafka's rules: the offsets of an empty classic group when it has been empty for the whole retention; those of a simple consumer,
- * of a consumer group, and of topics that a stable classic group reads no more, when they were committed so long ago; never those of
+ * of a consumer or streams group, and of topics that a stable classic group reads no more, when they were committed so long ago; never those of
  * a group in a rebalance, or of a protocol that is not coordinated here.
  * @returns undefined when nothing expires
  */
@@ -28,6 +28,7 @@ export function offsetExpiryOf(group: Group): OffsetExpiry | undefined {
       };
     }
     case "consumer":
+    case "streams":
       return {
         groupId: group.groupId,
         emptySinceMs: undefined,
