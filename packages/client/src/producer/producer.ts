@@ -1,22 +1,21 @@
 import type { KafkaError, Timer } from "@samsa/base";
-import { ErrorCode, utf8Length } from "@samsa/base";
+import { ErrorCode } from "@samsa/base";
 import { RECORD_BATCH_OVERHEAD, recordSizeUpperBound } from "@samsa/protocol";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { TopicMetadata } from "../cluster/topic-metadata.ts";
 import {
   BrokerError,
-  BufferExhaustedError,
   ClosedError,
   ConfigurationError,
   RecordTooLargeError,
-  SerialisationError,
   TimeLimitError,
   toKafkaError,
 } from "../errors.ts";
 import type { OpenTelemetryApi } from "../observability/open-telemetry.ts";
 import { withTrace } from "../observability/open-telemetry.ts";
 import type { Serializer } from "../serialisers/serialiser.ts";
-import type { DeliverySink, Waiter } from "./delivery.ts";
+import { BatchSink } from "./batch-sink.ts";
+import type { Waiter } from "./delivery.ts";
 import type { PartitionExplanation, PartitionerInput } from "./partitioner.ts";
 import { recordPartitioner, sizeUpperBound, toBytes } from "./partitioner.ts";
 import type { ProducerCounters } from "./producer-counters.ts";
@@ -27,6 +26,7 @@ import { RecordAccumulator } from "./record-accumulator.ts";
 import type { Data, DeliveryCallback, ProducerHeader, ProducerRecord, RecordMetadata } from "./record.ts";
 import { NO_HEADERS } from "./record.ts";
 import { Sender } from "./sender.ts";
+import { serialise, sizeOf } from "./serialise.ts";
 import type { TopicQueuesOptions } from "./topic-queues.ts";
 import { TopicQueues } from "./topic-queues.ts";
 import { ProducerTransactions } from "./producer-transactions.ts";
@@ -34,12 +34,9 @@ import { TransactionCalls } from "./transaction-calls.ts";
 import { Transaction } from "./transaction.ts";
 import { TransactionManager } from "./transaction-manager.ts";
 import { TransactionStatus } from "./transaction-state.ts";
-import type { WaitingRecord, WaitingTopic } from "./waiting-records.ts";
+import { WaitingRecords } from "./waiting-records.ts";
 
 const MAX_RECORD_OVERHEAD = recordSizeUpperBound({ key: null, value: null });
-
-/** Records that may wait for room before more are refused; their callers hold them anyway, so this only ends a runaway loop. */
-const MAX_WAITING_RECORDS = 1_000_000;
 
 /** What the client hands its producers beside their options. */
 export interface ProducerContext {
@@ -77,8 +74,7 @@ export class Producer<K = Data, V = Data> {
   readonly #transactions: ProducerTransactions | undefined;
   readonly #topics = new Map<string, TopicQueues>();
   #lastTopic: TopicQueues | undefined;
-  readonly #waiting = new Map<string, WaitingTopic>(); // by topic
-  #waitTimer: Timer | undefined;
+  readonly #waiting: WaitingRecords;
   #whenReady: (() => void)[] = [];
   #isClosed = false;
 
@@ -99,7 +95,7 @@ export class Producer<K = Data, V = Data> {
       ...options,
       acks,
       purpose,
-      isExhausted: () => this.#waiting.size > 0,
+      isExhausted: () => !this.#waiting.isEmpty,
       onBatchDone: () => this.#onRoom(),
       addPartitions: (queues) => this.#transactions?.addPartitions(queues),
     });
@@ -113,10 +109,27 @@ export class Producer<K = Data, V = Data> {
         maxBlockMs: options.maxBlockMs,
         flush: () => this.#flush(),
         failWaiting: (error) => {
-          for (const topic of this.#waiting.keys()) this.#failWaiting(topic, error);
+          this.#waiting.failAll(error);
         },
         wake: () => this.#sender.wake(),
       });
+    this.#waiting = new WaitingRecords({
+      clock,
+      counters: this.#counters,
+      maxBlockMs: options.maxBlockMs,
+      bufferMemory: options.bufferMemory,
+      wake: () => this.#sender.wake(),
+      checkedSize: (key, value, headers) => this.#checkedSize(key, value, headers),
+      topic: (name) => this.#topic(name),
+      fetchTopic: (name) => this.#cluster.topic(name, this.#topicLimits()),
+      hasRoom: (sizeInBytes) => this.#accumulator.hasRoom(sizeInBytes),
+      append: (topic, waiting) => {
+        const { record, timestamp, key, value, headers, sizeInBytes, waiter, tag } = waiting;
+        this.#append(topic, record, timestamp, key, value, headers, sizeInBytes, waiter, tag);
+      },
+      refuse: (waiting, error) => this.#refuse(waiting.waiter, waiting.tag, error),
+      onEmpty: () => this.#tellReady(),
+    });
     const { partitionerAvailabilityTimeoutMs: timeoutMs } = options;
     this.#topicOptions = {
       cluster,
@@ -200,9 +213,7 @@ export class Producer<K = Data, V = Data> {
   async #flush(): Promise<void> {
     const endFlush = this.#sender.beginFlush();
     try {
-      await Promise.all(
-        Array.from(this.#waiting.values(), ({ whenEmpty }) => new Promise<void>((resolve) => whenEmpty.push(resolve))),
-      );
+      await this.#waiting.whenEmpty();
       const batches = [...this.#accumulator.busy].flatMap((queue) => [...queue.underWay, ...queue.waiting]);
       await Promise.all(batches.map((batch) => new Promise<void>((resolve) => batch.onceDone(resolve))));
     } finally {
@@ -319,9 +330,8 @@ export class Producer<K = Data, V = Data> {
     if (timeoutMs === Number.POSITIVE_INFINITY) await flushed;
     else await this.#within(timeoutMs, flushed);
     this.#sender.close();
-    this.#waitTimer?.cancel();
     const error = new ClosedError("the producer");
-    for (const topic of this.#waiting.keys()) this.#failWaiting(topic, error);
+    this.#waiting.close(error);
     for (const batch of this.#accumulator.takeAll()) batch.fail(error);
     this.#context.onClosed();
   }
@@ -331,7 +341,7 @@ export class Producer<K = Data, V = Data> {
   }
 
   get #isFull(): boolean {
-    return this.#accumulator.isFull || this.#waiting.size > 0;
+    return this.#accumulator.isFull || !this.#waiting.isEmpty;
   }
 
   #accept(record: ProducerRecord<K, V>, waiter: Waiter | undefined, tag: number, signal?: AbortSignal): void {
@@ -358,18 +368,20 @@ export class Producer<K = Data, V = Data> {
     const headers = openTelemetry === undefined ? given : withTrace(openTelemetry, given);
     const timestamp = record.timestamp ?? this.#cluster.options.clock.wallMs();
     if (key instanceof Promise || value instanceof Promise) {
-      const waiting = this.#wait(record, timestamp, null, null, headers, 0, waiter, tag, signal, false);
-      this.#finishSerialising(waiting, key, value);
+      const content = { key: null, value: null, sizeInBytes: 0, isReady: false };
+      const waiting = this.#waiting.add({ record, timestamp, headers, waiter, tag, signal, ...content });
+      this.#waiting.finishSerialising(waiting, key, value);
       return;
     }
     const sizeInBytes = this.#checkedSize(key, value, headers);
-    const mustWait = this.#waiting.size > 0 && this.#waiting.has(name);
+    const mustWait = this.#waiting.has(name);
     const topic = mustWait ? undefined : this.#topic(name);
     if (topic !== undefined && this.#accumulator.hasRoom(sizeInBytes)) {
       this.#append(topic, record, timestamp, key, value, headers, sizeInBytes, waiter, tag);
     } else {
-      this.#wait(record, timestamp, key, value, headers, sizeInBytes, waiter, tag, signal, true);
-      this.#drain(name);
+      const content = { key, value, sizeInBytes, isReady: true };
+      this.#waiting.add({ record, timestamp, headers, waiter, tag, signal, ...content });
+      this.#waiting.drain(name);
     }
   }
 
@@ -444,123 +456,12 @@ export class Producer<K = Data, V = Data> {
     throw new RecordTooLargeError(size + RECORD_BATCH_OVERHEAD, maxRequestSize);
   }
 
-  #wait(
-    record: ProducerRecord<K, V>,
-    timestamp: number,
-    key: Data | null,
-    value: Data | null,
-    headers: readonly ProducerHeader[],
-    sizeInBytes: number,
-    waiter: Waiter | undefined,
-    tag: number,
-    signal: AbortSignal | undefined,
-    isReady: boolean,
-  ): WaitingRecord {
-    if (this.#counters.waitingRecords >= MAX_WAITING_RECORDS) {
-      const message = `${MAX_WAITING_RECORDS} records wait for room already: await send(), or ready() after write()`;
-      throw new BufferExhaustedError(message);
-    }
-    let topic = this.#waiting.get(record.topic);
-    if (topic === undefined) {
-      topic = { records: [], isFetching: false, whenEmpty: [] };
-      this.#waiting.set(record.topic, topic);
-    }
-    const deadlineMs = this.#cluster.options.clock.monotonicMs() + this.#options.maxBlockMs;
-    const waiting = { record, timestamp, headers, waiter, tag, signal, deadlineMs, key, value, sizeInBytes, isReady };
-    topic.records.push(waiting);
-    this.#counters.waitingRecords++;
-    this.#sender.wake(); // what lingers makes room
-    return waiting;
-  }
-
-  /** Records behind it wait, or they would overtake it. */
-  #finishSerialising(
-    waiting: WaitingRecord,
-    key: Data | null | Promise<Data>,
-    value: Data | null | Promise<Data>,
-  ): void {
-    const { topic } = waiting.record;
-    Promise.all([key, value])
-      .then(([keyData, valueData]) => {
-        waiting.key = keyData;
-        waiting.value = valueData;
-        waiting.sizeInBytes = this.#checkedSize(keyData, valueData, waiting.headers);
-        waiting.isReady = true;
-      })
-      .catch((thrown: unknown) => {
-        this.#drop(waiting, serialisationError(thrown, topic));
-      })
-      .finally(() => this.#drain(topic));
-    this.#drain(topic); // asks for the metadata meanwhile
-  }
-
-  /** Moves records from waiting into batches as far as metadata and room allow. */
-  #drain(name: string): void {
-    const waiting = this.#waiting.get(name);
-    if (waiting === undefined) return;
-    if (waiting.records.length === 0) return this.#endWaiting(name, waiting);
-    const topic = this.#topic(name);
-    if (topic === undefined) return this.#fetchTopic(name, waiting);
-    let taken = 0;
-    for (; taken < waiting.records.length; taken++) {
-      const next = waiting.records[taken] as WaitingRecord;
-      if (!next.isReady || !this.#accumulator.hasRoom(next.sizeInBytes)) break;
-      if (next.signal?.aborted === true) continue; // its caller has been told
-      const { record, timestamp, key, value, headers, sizeInBytes, waiter, tag } = next;
-      try {
-        this.#append(topic, record, timestamp, key, value, headers, sizeInBytes, waiter, tag);
-      } catch (error) {
-        this.#refuse(waiter, tag, toKafkaError(error));
-      }
-    }
-    waiting.records.splice(0, taken);
-    this.#counters.waitingRecords -= taken;
-    if (waiting.records.length === 0) this.#endWaiting(name, waiting);
-    else this.#armWaitTimer();
-  }
-
-  #drop(waiting: WaitingRecord, error: KafkaError): void {
-    const topic = this.#waiting.get(waiting.record.topic);
-    const at = topic?.records.indexOf(waiting) ?? -1;
-    if (topic === undefined || at < 0) return;
-    topic.records.splice(at, 1);
-    this.#counters.waitingRecords--;
-    this.#refuse(waiting.waiter, waiting.tag, error);
-  }
-
   #topicLimits(): {
     readonly timeoutMs: number;
     readonly timeoutOption: string;
     readonly allowAutoTopicCreation: boolean;
   } {
     return { timeoutMs: this.#options.maxBlockMs, timeoutOption: "maxBlockMs", allowAutoTopicCreation: true };
-  }
-
-  #fetchTopic(name: string, waiting: WaitingTopic): void {
-    if (waiting.isFetching) return;
-    waiting.isFetching = true;
-    this.#cluster.topic(name, this.#topicLimits()).then(
-      () => {
-        waiting.isFetching = false;
-        this.#drain(name);
-      },
-      (error: unknown) => this.#failWaiting(name, toKafkaError(error)),
-    );
-  }
-
-  #failWaiting(name: string, error: KafkaError): void {
-    const waiting = this.#waiting.get(name);
-    if (waiting === undefined) return;
-    const records = waiting.records.splice(0);
-    this.#counters.waitingRecords -= records.length;
-    this.#endWaiting(name, waiting);
-    for (const { waiter, tag } of records) this.#refuse(waiter, tag, error);
-  }
-
-  #endWaiting(name: string, waiting: WaitingTopic): void {
-    this.#waiting.delete(name);
-    for (const callback of waiting.whenEmpty.splice(0)) callback();
-    this.#tellReady();
   }
 
   /** A record that got into no batch. Without it the transaction is not what it was meant to be. */
@@ -572,38 +473,13 @@ export class Producer<K = Data, V = Data> {
   }
 
   #onRoom(): void {
-    for (const name of this.#waiting.keys()) this.#drain(name);
+    this.#waiting.drainAll();
     this.#tellReady();
   }
 
   #tellReady(): void {
     if (this.#isFull || this.#whenReady.length === 0) return;
     for (const callback of this.#whenReady.splice(0)) callback();
-  }
-
-  /** Room that does not come: the oldest records of each topic fail after maxBlockMs. */
-  #armWaitTimer(): void {
-    if (this.#waitTimer !== undefined) return;
-    const { clock } = this.#cluster.options;
-    let firstMs = Number.POSITIVE_INFINITY;
-    for (const { records } of this.#waiting.values()) firstMs = Math.min(firstMs, records[0]?.deadlineMs ?? firstMs);
-    if (firstMs === Number.POSITIVE_INFINITY) return;
-    this.#waitTimer = clock.setTimer(Math.max(0, firstMs - clock.monotonicMs()), () => {
-      this.#waitTimer = undefined;
-      const nowMs = clock.monotonicMs();
-      for (const [name, waiting] of this.#waiting) {
-        const late = waiting.records.findIndex(({ deadlineMs }) => deadlineMs > nowMs);
-        const expired = waiting.records.splice(0, late < 0 ? waiting.records.length : late);
-        this.#counters.waitingRecords -= expired.length;
-        if (waiting.records.length === 0) this.#endWaiting(name, waiting);
-        const { maxBlockMs, bufferMemory } = this.#options;
-        const error = new BufferExhaustedError(
-          `no room in bufferMemory (${bufferMemory} bytes) for ${maxBlockMs} ms (maxBlockMs)`,
-        );
-        for (const { waiter, tag } of expired) this.#refuse(waiter, tag, error);
-      }
-      this.#armWaitTimer();
-    });
   }
 
   async #serialised(
@@ -639,58 +515,4 @@ export class Producer<K = Data, V = Data> {
       timer?.cancel();
     }
   }
-}
-
-/** Gathers what becomes of the records of one `sendBatch`. */
-class BatchSink implements DeliverySink {
-  readonly #results: RecordMetadata[];
-  readonly #resolve: (results: RecordMetadata[]) => void;
-  readonly #reject: (error: KafkaError) => void;
-  #left: number;
-  #failure: KafkaError | undefined;
-
-  constructor(count: number, resolve: (results: RecordMetadata[]) => void, reject: (error: KafkaError) => void) {
-    this.#results = Array.from<RecordMetadata>({ length: count });
-    this.#left = count;
-    this.#resolve = resolve;
-    this.#reject = reject;
-  }
-
-  onDelivery(tag: number, error: KafkaError | undefined, metadata: RecordMetadata | undefined): void {
-    if (metadata !== undefined) this.#results[tag] = metadata;
-    this.#failure ??= error;
-    if (--this.#left > 0) return;
-    if (this.#failure === undefined) this.#resolve(this.#results);
-    else this.#reject(this.#failure);
-  }
-}
-
-function serialise(
-  serializer: Serializer<unknown> | undefined,
-  data: unknown,
-  topic: string,
-  isKey: boolean,
-): Data | null | Promise<Data> {
-  if (data === null) return null;
-  if (serializer === undefined) {
-    if (typeof data === "string" || data instanceof Uint8Array) return data;
-    const what = isKey ? "key" : "value";
-    throw new SerialisationError(`a ${what} of type ${typeof data} needs a ${what}Serializer`);
-  }
-  try {
-    return serializer.serialize(data, { topic, isKey });
-  } catch (thrown) {
-    throw serialisationError(thrown, topic);
-  }
-}
-
-function serialisationError(thrown: unknown, topic: string): KafkaError {
-  if (thrown instanceof SerialisationError || thrown instanceof RecordTooLargeError) return thrown;
-  const reason = thrown instanceof Error ? thrown.message : String(thrown);
-  return new SerialisationError(`a record for ${topic}: ${reason}`, { cause: thrown });
-}
-
-function sizeOf(data: Data | null): number {
-  if (data === null) return 0;
-  return typeof data === "string" ? utf8Length(data) : data.length;
 }
