@@ -71,7 +71,7 @@ function measureAppend(context) {
   });
 }
 
-/** 5 GB are written, and read from the first to the last: far more than a tail cache holds. */
+/** 5 GB are written, and read from the first to the last: far more than a tail cache holds. Once of one partition, once of ten. */
 function measureCatchUp(context) {
   return withBroker(context, {}, async (broker) => {
     const results = {};
@@ -80,7 +80,7 @@ function measureCatchUp(context) {
       await createTopic(broker, [{ name: topic, partitions }]);
       const size = { batchBytes: 64 * KIB, recordBytes: RECORD_BYTES };
       const job = { port: broker.port, topic, ...size };
-      const bytes = 2500 * MB * context.scale;
+      const bytes = 5000 * MB * context.scale;
       await generate({ ...job, kind: "produce", partitions, warmBytes: 0, bytes });
       const client = await RawClient.connect(broker.port);
       const endOffsets = [];

@@ -53,7 +53,7 @@ const NO_SLAB = new Uint8Array(0);
  * written stays, so a slow disk may take the budget beyond its bound by what it has not yet taken.
  *
  * Batches are copied, one behind the other, into slabs that are used again: memory of their own for all that comes and goes
- * would have the garbage collector look at the whole heap for every 64 MiB (docs/decisions/0025). A slab, or the buffer that several
+ * would have the garbage collector look at the whole heap for every 64 MiB (docs/decisions/0026). A slab, or the buffer that several
  * batches came in, counts whole, and once, from the first of them that is kept to the last.
  */
 export class TailCacheBudget {
