@@ -16,8 +16,11 @@ export async function run(args: readonly string[]): Promise<ExitCode> {
   } catch (error) {
     // Commander has said what was wrong; --help and --version also arrive here, with 0.
     if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.DONE : ExitCode.USAGE;
-    const { tellError } = await import("./tell-error.ts"); // with all of the client behind it
-    return tellError(error);
+    // With all of the client behind it. The disk that has failed may be the one with our own files.
+    const loaded = await import("./tell-error.ts").catch(() => undefined);
+    if (loaded !== undefined) return loaded.tellError(error);
+    process.stderr.write(`samsa: ${error instanceof Error ? error.message : String(error)}\n`);
+    return ExitCode.KAFKA_ERROR;
   }
 }
 
