@@ -462,7 +462,6 @@ export const CASES = [
     "resource types that are none",
     () => ({ resources: [resource(0, "x"), resource(1, "x"), resource(3, "x"), resource(99, "x"), resource(-1, "x")] }),
   ],
-  ["DescribeConfigs", "loggers of the broker", () => ({ resources: [resource(8, "1")] })],
   ["DescribeConfigs", "client metrics", () => ({ resources: [resource(16, "x"), resource(16, "")] })],
   ["DescribeConfigs", "groups", () => ({ resources: [resource(32, "x"), resource(32, "")] })],
   ["DescribeConfigs", "nothing", () => ({ resources: [] })],

@@ -2,7 +2,7 @@
 // that is low. Nothing is changed here; what changes come to is in settled-answers.mjs.
 import { BROKER_CONFIGS } from "@samsa/metadata";
 
-const BROKER = 4;
+const [BROKER, LOGGER] = [4, 8];
 const [SET, DELETE, APPEND, SUBTRACT] = [0, 1, 2, 3];
 
 const VALUES = { boolean: ["true"], int: ["2", "-1"], long: ["2", "-1"], short: ["2", "-1"], double: ["0.5", "-1"] };
@@ -130,4 +130,54 @@ const several = [
   inOne(change(BROKER, resourceName, configs)),
 ]);
 
-export const BROKER_CONFIG_CASES = [...ofBrokers, ...several];
+// The two have other loggers, but for the one above them all. Its level is the same in both once it has been set.
+const ofLoggers = [
+  ["a level", "1", [set("root", "ERROR")]],
+  ["a level that is none", "1", [set("root", "LOUD")]],
+  ["a level in small letters", "1", [set("root", "info")]],
+  ["no level", "1", [set("root", null)]],
+  ["a logger that is none", "1", [set("no.such.logger", "INFO")]],
+  ["a logger without a name", "1", [set("", "INFO")]],
+  ["a logger twice", "1", [set("root", "INFO"), set("root", "WARN")]],
+  ["the root's level taken back", "1", [set("root", null, DELETE)]],
+  ["a level appended", "1", [set("root", "INFO", APPEND)]],
+  ["a level subtracted", "1", [set("root", "INFO", SUBTRACT)]],
+  ["an operation on loggers that is none", "1", [set("root", "INFO", 9)]],
+  ["loggers of another broker", "5", [set("root", "INFO")]],
+  ["loggers of no broker", "", [set("root", "INFO")]],
+  ["loggers of a broker that is no number", "one", [set("root", "INFO")]],
+  ["no loggers", "1", []],
+].flatMap(([what, resourceName, configs]) => [
+  ["IncrementalAlterConfigs", what, () => change(LOGGER, resourceName, configs)],
+  [
+    "AlterConfigs",
+    what,
+    () =>
+      change(
+        LOGGER,
+        resourceName,
+        configs.map(({ name, value }) => ({ name, value })),
+      ),
+  ],
+]);
+
+const rootLogger = (resourceName) => ({
+  resources: [{ resourceType: LOGGER, resourceName, configurationKeys: ["root", "no.such.logger"] }],
+  includeSynonyms: true,
+});
+
+export const BROKER_CONFIG_CASES = [
+  ...ofBrokers,
+  ...several,
+  ...ofLoggers,
+  [
+    "IncrementalAlterConfigs",
+    "the root's level, for good",
+    () => ({ ...change(LOGGER, "1", [set("root", "WARN")]), validateOnly: false }),
+  ],
+  ...["1", "", "7", "one"].map((name) => [
+    "DescribeConfigs",
+    `the root logger of broker "${name}"`,
+    () => rootLogger(name),
+  ]),
+];

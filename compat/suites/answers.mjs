@@ -31,11 +31,6 @@ const KNOWN = [
     reason: "Kafka describes it twice; we once, as it was asked for last, so that the answer is bounded",
   },
   {
-    api: "DescribeConfigs",
-    what: /^loggers of the broker$/,
-    reason: "there are none of these resources yet",
-  },
-  {
     api: "IncrementalAlterConfigs",
     what: /^an operation that is none$/,
     reason: "Kafka fails with a NullPointerException (-1); we say INVALID_REQUEST",

@@ -7,6 +7,7 @@ import type { AutoTopicCreation } from "./auto-topic-creation.ts";
 import type { InternalTopicCreation } from "./internal-topics.ts";
 import type { ClientMetricsManager } from "./client-telemetry/client-metrics-manager.ts";
 import type { FetchSessionCache } from "./fetch-session/fetch-session-cache.ts";
+import type { BrokerLoggers, LeveledLogger } from "./broker-loggers.ts";
 import type { Logger } from "./logger.ts";
 import type { BrokerMetrics } from "./metrics/broker-metrics.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
@@ -34,7 +35,11 @@ export interface BrokerServices {
   readonly fetchSessions: FetchSessionCache;
   readonly quotas: QuotaManagers;
   readonly clock: Clock;
+  /** Of the handlers. */
   readonly logger: Logger;
+  /** Told of each request at DEBUG, as Kafka's of the same name. */
+  readonly requestLog: LeveledLogger;
+  readonly loggers: BrokerLoggers;
   readonly clientMetrics: ClientMetricsManager;
   /** Counts what is done. None: nobody asks. */
   readonly metrics?: BrokerMetrics | undefined;

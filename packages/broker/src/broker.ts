@@ -5,6 +5,7 @@ import { EffectiveBrokerConfig, isAlive } from "@samsa/metadata";
 import { ApiKey } from "@samsa/protocol";
 import type { ReplicaManager } from "@samsa/replication";
 import { API_ENDPOINTS } from "./api-endpoints.ts";
+import { type BrokerLoggers, LoggerName } from "./broker-loggers.ts";
 import { AutoTopicCreation } from "./auto-topic-creation.ts";
 import { ClientConnection } from "./client-connection.ts";
 import type { ClientMetricsReceiver } from "./client-telemetry/client-metrics-manager.ts";
@@ -13,7 +14,6 @@ import { ConnectionAcceptor } from "./connection-acceptor.ts";
 import { FetchSessionCache } from "./fetch-session/fetch-session-cache.ts";
 import { GroupCoordinatorService } from "./group-coordinator-service.ts";
 import { InternalTopicCreation } from "./internal-topics.ts";
-import type { Logger } from "./logger.ts";
 import type { BrokerMetrics } from "./metrics/broker-metrics.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
 import { ProducerIdManager } from "./producer-id-manager.ts";
@@ -53,7 +53,7 @@ export interface BrokerOptions {
   readonly controller: QuorumController;
   readonly clock: Clock;
   readonly random: Random;
-  readonly logger: Logger;
+  readonly loggers: BrokerLoggers;
   /** Connections to take where `max.connections` is not set. */
   readonly mostConnections?: number;
   /** Counts what is done. Default: nothing is counted. */
@@ -85,7 +85,7 @@ export class Broker {
   #isDraining = false;
 
   constructor(options: BrokerOptions) {
-    const { config, controller, nodeId, brokerEpoch, random, clock, logger } = options;
+    const { config, controller, nodeId, brokerEpoch, random, clock, loggers } = options;
     this.#options = options;
     this.#quotas = new QuotaManagers(options);
     this.#connectionQuotas = new ConnectionQuotas(quotaWindow(config));
@@ -97,15 +97,17 @@ export class Broker {
       limits: () => this.#limits,
       serve: (connection, listenerName) => this.#serve(connection, listenerName),
       clock,
-      logger,
+      logger: loggers.get(LoggerName.network),
     });
-    this.#groups = new GroupCoordinatorService(options);
+    this.#groups = new GroupCoordinatorService({ ...options, logger: loggers.get(LoggerName.groups) });
     const producerIds = new ProducerIdManager(() => controller.allocateProducerIds(nodeId, brokerEpoch));
     const groups = this.#groups.coordinator;
     this.#transactions = new TransactionCoordinatorService({
       ...options,
+      logger: loggers.get(LoggerName.transactions),
       producerIds,
-      writeTxnMarkers: (markers) => writeTxnMarkers(markers, { ...options, groups }),
+      writeTxnMarkers: (markers) =>
+        writeTxnMarkers(markers, { ...options, logger: loggers.get(LoggerName.apis), groups }),
     });
     this.#fetchSessions = new FetchSessionCache({
       maxSessions: config.number("max.incremental.fetch.session.cache.slots"),
@@ -120,6 +122,8 @@ export class Broker {
     });
     this.#dispatcher = new RequestDispatcher(API_ENDPOINTS, {
       ...options,
+      logger: loggers.get(LoggerName.apis),
+      requestLog: loggers.get(LoggerName.requests),
       autoTopicCreation: new AutoTopicCreation({
         config,
         createTopics: (request, quota) => controller.createTopics(request, quota),
@@ -166,7 +170,7 @@ export class Broker {
       maxIdleMs: config.number("connections.max.idle.ms"),
       memory: this.#memory,
       clock,
-      logger: this.#options.logger,
+      logger: this.#options.loggers.get(LoggerName.network),
       onClose: (closed) => {
         this.#forget(closed);
         this.#acceptor.release(connection, listenerName);

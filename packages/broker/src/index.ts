@@ -3,6 +3,8 @@ export { CloseConnectionError, NO_RESPONSE } from "./api-handler.ts";
 export { Broker } from "./broker.ts";
 export type { BrokerOptions } from "./broker.ts";
 export type { ClientMetricsPayload, ClientMetricsReceiver } from "./client-telemetry/client-metrics-manager.ts";
+export { BrokerLoggers, LOG_LEVELS, LoggerName } from "./broker-loggers.ts";
+export type { LogLevel } from "./broker-loggers.ts";
 export type { Logger } from "./logger.ts";
 export { BrokerMetrics } from "./metrics/broker-metrics.ts";
 export type { ApiMetrics, TopicCounters } from "./metrics/broker-metrics.ts";

@@ -51,12 +51,18 @@ export function endpoint<Request, Response extends object>(handler: ApiHandler<R
     advertised: { apiKey, lowestVersion: lowestAdvertised, highestVersion },
     mayOverlap: handler.mayOverlap ?? false,
     serve(reader, context, services) {
-      const { metrics } = services;
-      const startedMs = metrics?.nowMs() ?? 0;
+      const { metrics, requestLog } = services;
+      const startedMs = metrics?.nowMs() ?? (requestLog.isDebugEnabled ? services.clock.monotonicMs() : 0);
       let handledMs = startedMs;
       const request = handler.request.read(reader, context.apiVersion); // what may follow it is ignored, as Kafka does
       const encode = (decided: Response | typeof NO_RESPONSE): Answer => {
         metrics?.requestAnswered(apiKey, context.apiVersion, startedMs, handledMs);
+        if (requestLog.isDebugEnabled) {
+          requestLog.debug(
+            requestFacts(handler.request.name, context, services.clock.monotonicMs() - startedMs),
+            "request",
+          );
+        }
         const ownThrottleMs = handler.recordUse?.(context, services) ?? 0;
         // Kafka lets what is not answered pass, for it takes no time of the thread that answers.
         if (decided === NO_RESPONSE) return ownThrottleMs > 0 ? { chunks: [], throttleMs: ownThrottleMs } : NO_ANSWER;
@@ -101,6 +107,12 @@ export function endpoint<Request, Response extends object>(handler: ApiHandler<R
       return response.then(encode, refuse);
     },
   };
+}
+
+function requestFacts(request: string, context: RequestContext, totalTimeMs: number): object {
+  const { apiVersion, correlationId, clientId, listenerName: listener, clientAddress, requestBytes } = context;
+  const client = `${clientAddress.host}:${clientAddress.port}`;
+  return { request, apiVersion, correlationId, clientId, client, listener, requestBytes, totalTimeMs };
 }
 
 /** For a probe, which knows requests and responses as plain objects. */

@@ -1,10 +1,39 @@
-import type { Logger } from "@samsa/broker";
+import process from "node:process";
+import type { Clock } from "@samsa/base";
+import type { Logger, LogLevel } from "@samsa/broker";
+import { LOG_LEVELS } from "@samsa/broker";
 import { pino } from "pino";
+import { terminalLogger } from "./terminal-logger.ts";
 
 const STDERR = 2;
+const DEFAULT_LEVEL = "warn";
 
-/** Warnings and errors as JSON lines on stderr; `SAMSA_LOG_LEVEL` asks for more or less. */
-export function defaultLogger(): Logger {
-  const level = process.env["SAMSA_LOG_LEVEL"] ?? "warn";
-  return pino({ name: "samsa", level }, pino.destination({ dest: STDERR, sync: true }));
+export interface LogSettings {
+  readonly sink: Logger;
+  readonly rootLevel: LogLevel;
+}
+
+/**
+ * Warnings and errors on stderr, as lines for a reader on a terminal and as JSON elsewhere; `SAMSA_LOG_LEVEL` asks for more or
+ * less. What is let through is for the loggers of the broker to say, so the sink takes everything.
+ */
+export function defaultLogSettings(clock: Clock): LogSettings {
+  const rootLevel = logLevelOf(process.env["SAMSA_LOG_LEVEL"] ?? DEFAULT_LEVEL);
+  if (process.stderr.isTTY) {
+    const hasColor = process.env["NO_COLOR"] === undefined || process.env["NO_COLOR"] === "";
+    return { sink: terminalLogger((text) => process.stderr.write(text), { hasColor, clock }), rootLevel };
+  }
+  const sink = pino({ name: "samsa", level: "trace" }, pino.destination({ dest: STDERR, sync: true }));
+  return { sink, rootLevel };
+}
+
+/** Of a logger that was handed in: it goes on to choose by its own level, too. */
+export function logSettingsOf(sink: Logger): LogSettings {
+  return { sink, rootLevel: logLevelOf(sink.level ?? "debug") };
+}
+
+/** From pino's name of a level; of "silent" nothing is left, as nothing is told at FATAL. */
+function logLevelOf(name: string): LogLevel {
+  if (name.toLowerCase() === "silent") return "FATAL";
+  return LOG_LEVELS.find((level) => level === name.toUpperCase()) ?? "WARN";
 }

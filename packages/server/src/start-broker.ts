@@ -1,7 +1,7 @@
 import type { Clock, Disk, Random, Transport } from "@samsa/base";
 import { InvariantError } from "@samsa/base";
 import type { ClientMetricsReceiver, Logger } from "@samsa/broker";
-import { BrokerMetrics } from "@samsa/broker";
+import { BrokerLoggers, BrokerMetrics, LoggerName } from "@samsa/broker";
 import { SystemClock, SystemRandom, TcpTransport } from "@samsa/io";
 import { BrokerConfig } from "@samsa/metadata";
 import type { TopicOptions } from "./broker-topics.ts";
@@ -15,7 +15,7 @@ import type { BrokerSnapshot } from "./embedding/snapshots.ts";
 import { Snapshots } from "./embedding/snapshots.ts";
 import { advertisedListeners, clientListeners } from "./listeners.ts";
 import { Gate, listenAll } from "./listening.ts";
-import { defaultLogger } from "./logger.ts";
+import { defaultLogSettings, logSettingsOf } from "./logger.ts";
 import type { MetricsEndpoint, MetricsEndpointOptions } from "./metrics/metrics-endpoint.ts";
 import { StartError } from "./server-error.ts";
 import type { BrokerNode } from "./start-node.ts";
@@ -38,7 +38,7 @@ export interface StartBrokerOptions {
   readonly metricsPort?: number;
   /** Takes the metrics that clients push (KIP-714); what it throws is answered with INVALID_RECORD. Default: they are counted, and dropped. */
   readonly onClientMetrics?: ClientMetricsReceiver;
-  /** Told what happens. Default: warnings and errors as JSON lines on stderr. */
+  /** Told what happens, as far as its own `level` allows. Default: warnings and errors on stderr, as JSON unless it is a terminal. */
   readonly logger?: Logger;
   /** `manualClock()` in the hands of a test: retention and time-outs without waiting. Default: the system's. */
   readonly clock?: Clock;
@@ -119,8 +119,10 @@ export async function startBroker(options: StartBrokerOptions = {}): Promise<Run
 }
 
 async function start(options: StartBrokerOptions, stack: CloseStack): Promise<RunningBroker> {
-  const logger = options.logger ?? defaultLogger();
   const clock = options.clock ?? new SystemClock();
+  const { sink, rootLevel } = options.logger === undefined ? defaultLogSettings(clock) : logSettingsOf(options.logger);
+  const loggers = new BrokerLoggers(sink, rootLevel);
+  const logger = loggers.get(LoggerName.server);
   const random = options.random ?? new SystemRandom();
   const transport = options.transport ?? new TcpTransport();
   const { config, isOpenAllowed } = brokerConfig(options);
@@ -173,7 +175,7 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
     listeners,
     clock,
     random,
-    logger,
+    loggers,
     mostConnections,
   };
   let nodeStack = new CloseStack();

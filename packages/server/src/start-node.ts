@@ -1,7 +1,7 @@
 import type { Clock, Random, Uuid } from "@samsa/base";
 import { ErrorCode, KafkaError, randomUuid } from "@samsa/base";
-import type { BrokerMetrics, ClientMetricsReceiver, Logger, RequestProbe } from "@samsa/broker";
-import { Broker, MetadataCache } from "@samsa/broker";
+import type { BrokerLoggers, BrokerMetrics, ClientMetricsReceiver, RequestProbe } from "@samsa/broker";
+import { Broker, LoggerName, MetadataCache } from "@samsa/broker";
 import { prepareDataDirectories, QuorumController, raftConfigOf, SingleVoterQuorum } from "@samsa/controller";
 import { descriptorLimit } from "@samsa/io";
 import { LogDirs, OpenFiles, PooledDisk } from "@samsa/log";
@@ -21,7 +21,7 @@ export interface NodeOptions {
   readonly listeners: readonly Endpoint[];
   readonly clock: Clock;
   readonly random: Random;
-  readonly logger: Logger;
+  readonly loggers: BrokerLoggers;
   readonly mostConnections: number;
   readonly metrics: BrokerMetrics | undefined;
   readonly clientMetricsReceiver: ClientMetricsReceiver | undefined;
@@ -48,9 +48,10 @@ const MOST_OPEN_FILES = 16_384;
  * @param stack takes how to stop it again, also of one that does not come up
  */
 export async function startNode(options: NodeOptions, stack: CloseStack): Promise<BrokerNode> {
-  const { config, storage, listeners, clock, random, logger, mostConnections, metrics, probe, failure, onFatal } =
+  const { config, storage, listeners, clock, random, loggers, mostConnections, metrics, probe, failure, onFatal } =
     options;
   const { metadataDirectory } = storage;
+  const logger = loggers.get(LoggerName.replicas);
   const nodeId = config.number("node.id");
   const disk = new PooledDisk(storage.disk, new OpenFiles(mostOpenFiles()));
   const prepared = await prepareDataDirectories({
@@ -144,7 +145,8 @@ export async function startNode(options: NodeOptions, stack: CloseStack): Promis
       clock,
       maxBytesSinceLastSnapshot: config.number("metadata.log.max.record.bytes.between.snapshots"),
       maxTimeSinceLastSnapshotMs: config.number("metadata.log.max.snapshot.interval.ms"),
-      onFailure: (error) => logger.error({ err: error }, "a snapshot of the metadata could not be written"),
+      onFailure: (error) =>
+        loggers.get(LoggerName.controller).error({ err: error }, "a snapshot of the metadata could not be written"),
     },
     onFatal,
   });
@@ -172,7 +174,7 @@ export async function startNode(options: NodeOptions, stack: CloseStack): Promis
     clock,
     random,
     mostConnections,
-    logger,
+    loggers,
     ...(metrics !== undefined && { metrics }),
     clientMetricsReceiver: options.clientMetricsReceiver,
     probe,

@@ -2,6 +2,7 @@ import { ErrorCode, errorCodeOf, KafkaError } from "@samsa/base";
 import type { DescribedConfig } from "@samsa/metadata";
 import {
   ConfigResourceType,
+  ConfigSource,
   describeBrokerConfigs,
   describeClientMetricsConfigs,
   describeDefaultBrokerConfigs,
@@ -70,7 +71,7 @@ function describeResource(
 
 function configsOf(
   { resourceType, resourceName, configurationKeys }: Resource,
-  { metadata, config, nodeId }: BrokerServices,
+  { metadata, config, nodeId, loggers }: BrokerServices,
 ): readonly DescribedConfig[] {
   const { configs } = metadata.image;
   const isFiltered = configurationKeys !== null && configurationKeys.length > 0; // no keys are all keys, as in Kafka
@@ -88,6 +89,19 @@ function configsOf(
       }
       return describeBrokerConfigs(configs, config, names);
     }
+    case ConfigResourceType.BROKER_LOGGER: {
+      if (resourceName === "") throw new KafkaError(ErrorCode.INVALID_REQUEST, "Broker id must not be empty");
+      if (!/^[+-]?\d+$/.test(resourceName)) {
+        throw new KafkaError(ErrorCode.INVALID_REQUEST, `Broker id must be an integer, but it is: ${resourceName}`);
+      }
+      if (Number(resourceName) !== nodeId) {
+        const message = `Unexpected broker id, expected ${nodeId} but received ${resourceName}`;
+        throw new KafkaError(ErrorCode.INVALID_REQUEST, message);
+      }
+      return [...loggers.levels()].flatMap(([name, level]) =>
+        names?.has(name) === false ? [] : describedLogger(name, level),
+      );
+    }
     case ConfigResourceType.GROUP:
       if (resourceName === "") throw new KafkaError(ErrorCode.INVALID_REQUEST, "Group name must not be empty");
       return describeGroupConfigs(GroupConfig.resolve(configs, resourceName, config), names);
@@ -99,6 +113,13 @@ function configsOf(
     default:
       throw new KafkaError(ErrorCode.INVALID_REQUEST, `Unsupported resource type: ${resourceType}`);
   }
+}
+
+/** As Kafka: without a type, and with an empty documentation whether it was asked for or not. */
+function describedLogger(name: string, value: string): DescribedConfig {
+  const source = ConfigSource.DYNAMIC_BROKER_LOGGER_CONFIG;
+  const [typeCode, documentation] = [0, ""];
+  return { name, value, source, isReadOnly: false, isSensitive: false, typeCode, documentation, synonyms: [] };
 }
 
 function resourceResult(
@@ -114,7 +135,8 @@ function resourceResult(
     isSensitive: config.isSensitive,
     synonyms: includeSynonyms ? config.synonyms : [],
     configType: config.typeCode,
-    documentation: includeDocumentation ? config.documentation : null,
+    documentation:
+      includeDocumentation || config.source === ConfigSource.DYNAMIC_BROKER_LOGGER_CONFIG ? config.documentation : null,
   });
 }
 
