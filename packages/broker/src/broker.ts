@@ -1,5 +1,6 @@
 import type { Clock, Connection, ConnectionHandler, InvariantError, Random, Timer } from "@samsa/base";
 import type { QuorumController } from "@samsa/controller";
+import type { DescribedTransaction, ListedGroup } from "@samsa/coordinator";
 import type { BrokerConfig } from "@samsa/metadata";
 import { EffectiveBrokerConfig, isAlive } from "@samsa/metadata";
 import { ApiKey } from "@samsa/protocol";
@@ -153,6 +154,16 @@ export class Broker {
   /** For metrics. */
   get fetchSessions(): { readonly size: number; readonly partitions: number } {
     return this.#fetchSessions;
+  }
+
+  /** For metrics: those that are coordinated here; none while they cannot be told. */
+  listGroups(): Promise<readonly ListedGroup[]> {
+    return this.#groups.coordinator.listGroups().catch(() => []);
+  }
+
+  /** As `listGroups`. */
+  listTransactions(): Promise<readonly DescribedTransaction[]> {
+    return this.#transactions.coordinator.listTransactions().catch(() => []);
   }
 
   /** Serves a client that came in by the named listener. */

@@ -57,9 +57,8 @@ function refuseContradictions(config: EffectiveBrokerConfig): void {
   const dedupePerThread = config.number("log.cleaner.dedupe.buffer.size") / config.number(CLEANER_THREADS);
   require(isAtLeast("log.roll.ms", 1), "log.roll.ms must be greater than or equal to 1");
   require(isAtLeast("log.roll.jitter.ms", 0), "log.roll.jitter.ms must be greater than or equal to 0");
-  require(retention === null ||
-    retention === -1 ||
-    isAtLeast("log.retention.ms", 1), "log.retention.ms must be unlimited (-1) or, equal or greater than 1");
+  // What is below zero is for ever, as -1.
+  require(retention !== 0, "log.retention.ms must be unlimited (-1) or, equal or greater than 1");
   require(config.number(CLEANER_THREADS) === 0 ||
     dedupePerThread > MEBIBYTE, "log.cleaner.dedupe.buffer.size must be at least 1MB per cleaner thread.");
   for (const kind of ["consumer", "share", "streams"]) {

@@ -465,6 +465,15 @@ const BROKER_REFUSALS: readonly (readonly [broker: string, name: string, value: 
   ["1", "metric.reporters", "my.Reporter", /no such class/],
   ["1", "remote.log.reader.threads", "99", /double the current value 10/],
 ];
+test("a retention below zero is for ever, and no reason to refuse", () => {
+  const configs = [operation({ name: "log.retention.ms", value: "-2" })];
+  const resources = [resourceOf({ resourceType: ConfigResourceType.BROKER, resourceName: "", configs })];
+  const { responses } = cluster().apply((context) =>
+    incrementalAlterConfigs(context, IncrementalAlterConfigsRequest.create({ resources })),
+  );
+  assert.equal(say(responses[0]), "NONE: ");
+});
+
 for (const [resourceName, name, value, why] of BROKER_REFUSALS) {
   test(`${name}=${value} of ${resourceName === "" ? "all brokers" : "a broker"} is refused`, () => {
     const listeners = "PLAINTEXT://127.0.0.1:9092,CONTROLLER://127.0.0.1:9093";

@@ -1,7 +1,7 @@
 import type { Broker, BrokerMetrics, MetadataCache, TopicCounters } from "@samsa/broker";
 import { ApiKey } from "@samsa/protocol";
 import type { Partition } from "@samsa/replication";
-import type { Exposition, Sample } from "./exposition.ts";
+import type { Exposition, Labels, Sample } from "./exposition.ts";
 
 /** Partitions with figures of their own; the sizes of those beyond are summed. */
 const MAX_PARTITIONS = 5000;
@@ -31,6 +31,7 @@ export function exposeBroker(exposition: Exposition, sources: BrokerSources): vo
   exposeLogs(exposition, sources);
   exposeReplicas(exposition, sources);
   exposeClients(exposition, sources);
+  exposeCoordinators(exposition, sources);
 }
 
 const TOPIC_COUNTERS: readonly (readonly [name: string, help: string, of: keyof TopicCounters])[] = [
@@ -188,4 +189,35 @@ function exposeClients(exposition: Exposition, { metrics, broker }: BrokerSource
     [],
     () => [[NOT_LABELLED, metrics.connectionsAccepted]],
   );
+}
+
+/** Groups under Kafka's name; it has none for transactions. What is being loaded is not counted yet. */
+function exposeCoordinators(exposition: Exposition, { broker }: BrokerSources): void {
+  exposition.gauge(
+    "kafka_server_group_coordinator_metrics_group_count",
+    "Groups coordinated here, by protocol and state",
+    ["protocol", "state"],
+    async () => {
+      const groups = (await broker()?.listGroups()) ?? [];
+      return counted(groups, ({ type, state }) => ({ protocol: type, state }));
+    },
+  );
+  exposition.gauge(
+    "kafka_server_transaction_coordinator_metrics_transaction_count",
+    "Transactional ids coordinated here, by the state of their transaction",
+    ["state"],
+    async () => counted((await broker()?.listTransactions()) ?? [], ({ state }) => ({ state })),
+  );
+}
+
+function counted<T>(all: readonly T[], labelsOf: (one: T) => Labels): Sample[] {
+  const counts = new Map<string, { readonly labels: Labels; count: number }>();
+  for (const one of all) {
+    const labels = labelsOf(one);
+    const key = Object.values(labels).join(" ");
+    const entry = counts.get(key) ?? { labels, count: 0 };
+    entry.count++;
+    counts.set(key, entry);
+  }
+  return [...counts.values()].map(({ labels, count }) => [labels, count] as const);
 }

@@ -27,15 +27,21 @@ export class Exposition {
     });
   }
 
-  gauge(name: string, help: string, labelNames: readonly string[], read: () => Iterable<Sample>): void {
+  gauge(
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    read: () => Iterable<Sample> | Promise<Iterable<Sample>>,
+  ): void {
     const gauge = new Gauge({
       name,
       help,
       labelNames,
       registers: [this.#registry],
-      collect() {
+      async collect() {
+        const samples = await read();
         gauge.reset();
-        for (const [labels, value] of read()) gauge.set(labels, value);
+        for (const [labels, value] of samples) gauge.set(labels, value);
       },
     });
   }

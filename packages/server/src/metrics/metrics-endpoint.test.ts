@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ErrorCode, ZERO_UUID } from "@samsa/base";
 import { BrokerMetrics, MetadataCache } from "@samsa/broker";
 import { listenHttp } from "@samsa/io";
+import { FindCoordinatorRequest } from "@samsa/protocol/messages/find-coordinator-request";
+import { FindCoordinatorResponse } from "@samsa/protocol/messages/find-coordinator-response";
+import { InitProducerIdRequest } from "@samsa/protocol/messages/init-producer-id-request";
+import { InitProducerIdResponse } from "@samsa/protocol/messages/init-producer-id-response";
+import { OffsetCommitRequest } from "@samsa/protocol/messages/offset-commit-request";
+import { OffsetCommitResponse } from "@samsa/protocol/messages/offset-commit-response";
 import type { Partition } from "@samsa/replication";
 import { VirtualClock } from "@samsa/simulation";
 import { Registry } from "prom-client";
@@ -92,6 +99,45 @@ test("logs, replicas and the process are as they are when they are asked for", a
   assert.ok((value("process_resident_memory_bytes") ?? 0) > 1e6);
   assert.ok((value('nodejs_eventloop_lag_seconds{of="p99"}') ?? -1) >= 0);
 });
+
+test("groups and transactions count by their state", async () => {
+  const properties = { "offsets.topic.num.partitions": "1", "transaction.state.log.num.partitions": "1" };
+  await using broker = await startTestBroker({ metricsPort: 0, properties });
+  const { client } = broker;
+  for (const [keyType, key] of [
+    [0, "g"],
+    [1, "x"],
+  ] as const) {
+    const request = FindCoordinatorRequest.create({ keyType, coordinatorKeys: [key] });
+    await client.request(FindCoordinatorRequest, FindCoordinatorResponse, 6, request);
+  }
+  const commit = OffsetCommitRequest.create({
+    groupId: "g",
+    topics: [
+      {
+        name: "t",
+        topicId: ZERO_UUID,
+        partitions: [{ partitionIndex: 0, committedOffset: 5, committedLeaderEpoch: -1, committedMetadata: "" }],
+      },
+    ],
+  });
+  const init = InitProducerIdRequest.create({ transactionalId: "x", transactionTimeoutMs: 60_000 });
+  await broker.createTopic("t");
+  // They answer once what was there before has been read.
+  while ((await committed(client, commit)) === ErrorCode.COORDINATOR_LOAD_IN_PROGRESS);
+  while (
+    (await client.request(InitProducerIdRequest, InitProducerIdResponse, 5, init)).errorCode ===
+    ErrorCode.COORDINATOR_LOAD_IN_PROGRESS
+  );
+  const value = await scrape(broker);
+  assert.equal(value('kafka_server_group_coordinator_metrics_group_count{protocol="classic",state="Empty"}'), 1);
+  assert.equal(value('kafka_server_transaction_coordinator_metrics_transaction_count{state="Empty"}'), 1);
+});
+
+async function committed(client: Test["client"], commit: OffsetCommitRequest): Promise<number | undefined> {
+  const { topics } = await client.request(OffsetCommitRequest, OffsetCommitResponse, 8, commit);
+  return topics[0]?.partitions[0]?.errorCode;
+}
 
 test("a topic that is deleted leaves the page, and the whole keeps what it was", async () => {
   await using broker = await startTestBroker({ metricsPort: 0 });
