@@ -191,6 +191,29 @@ test("one that starts with the same transactionalId fences the other, which ends
   assert.deepEqual(await committed(bed, kafka), ["a!", "b!"]);
 });
 
+test("one that starts ends at once what was left open under its transactionalId, with nothing to read", async () => {
+  const bed = await bedOf([]);
+  await using gone = bed.kafka();
+  await using kafka = bed.kafka();
+  const transaction = await bed.run(gone.producer({ transactionalId: "tx" }).beginTransaction());
+  await bed.run(transaction.send({ topic: "out", value: "of one that is gone", partition: 0 }));
+  assert.equal(bed.cluster.partition("out", 0).batches.length, 1);
+  const pipeline = pipelineOf(kafka);
+  await bed.clock.advance(1000);
+  assert.equal(bed.cluster.partition("out", 0).batches.length, 2, "the record and the marker");
+  assert.deepEqual(await committed(bed, kafka), []);
+  await bed.run(pipeline.close());
+});
+
+test("one that is closed before anybody answers it is closed", async () => {
+  const bed = await bedOf(["a"]);
+  await using kafka = bed.kafka();
+  bed.cluster.interceptNext("InitProducerIdRequest", () => "no answer");
+  const pipeline = pipelineOf(kafka);
+  await bed.clock.advance(100);
+  await bed.run(pipeline.close());
+});
+
 test("partitions that go to another member are committed before, and each record comes out once", async () => {
   const bed = await bedOf(["a", "b", "c"], ["d", "e", "f"]);
   await using kafka = bed.kafka();

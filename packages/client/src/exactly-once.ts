@@ -143,6 +143,12 @@ export class ExactlyOnce<K = Uint8Array, V = Uint8Array, OutKey = Data, OutValue
   async #run(): Promise<void> {
     const { consumer, producer, onClosed } = this.#parts;
     try {
+      // Whoever had the transactional id may have died with offsets in a transaction: until it is aborted nobody in the group can
+      // tell where to begin, and the first record, at which the producer would ask by itself, never comes.
+      const initialized = this.#initialize();
+      initialized.catch(() => undefined); // told below, unless the pipeline is closed before
+      await Promise.race([initialized, this.#stopped()]);
+      if (this.#stop.signal.aborted) return;
       consumer.subscribe(this.#options.from, {
         onAssigned: (partitions) => {
           for (const partition of partitions) this.#firstOffsets.delete(nameOf(partition));
@@ -158,6 +164,25 @@ export class ExactlyOnce<K = Uint8Array, V = Uint8Array, OutKey = Data, OutValue
       await consumer.close();
       onClosed();
     }
+  }
+
+  async #initialize(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      try {
+        await this.#parts.producer.initTransactions();
+        return;
+      } catch (error) {
+        await this.#backOff(error);
+      }
+    }
+  }
+
+  #stopped(): Promise<void> {
+    const { signal } = this.#stop;
+    return new Promise((resolve) => {
+      if (signal.aborted) resolve();
+      else signal.addEventListener("abort", () => resolve(), { once: true });
+    });
   }
 
   async #loop(): Promise<void> {
@@ -284,6 +309,12 @@ export class ExactlyOnce<K = Uint8Array, V = Uint8Array, OutKey = Data, OutValue
 
   /** @throws what a new attempt would not mend */
   async #onFailure(thrown: unknown): Promise<void> {
+    await this.#backOff(thrown);
+    await this.#recover();
+  }
+
+  /** @throws what a new attempt would not mend; what is open is aborted before */
+  async #backOff(thrown: unknown): Promise<void> {
     const error = toKafkaError(thrown);
     const isWorthIt = error.isRetriable || error instanceof TimeLimitError || RECOVERABLE.has(error.code);
     if (!isWorthIt) {
@@ -292,7 +323,6 @@ export class ExactlyOnce<K = Uint8Array, V = Uint8Array, OutKey = Data, OutValue
     }
     const { retries, retryBackoffMs: backoffMs, retryBackoffMaxMs: backoffMaxMs } = this.#parts;
     await sleep(backoffDelayMs({ backoffMs, backoffMaxMs }, this.#failuresInARow++, retries.random), retries);
-    await this.#recover();
   }
 
   /** Aborts, and reads on from what the group has committed. */
