@@ -12,7 +12,7 @@ const SILENT: Logger = {
   warn: () => undefined,
   error: () => undefined,
 };
-const MOST_TURNS_OF_A_START = 20_000;
+const MOST_TURNS = 20_000;
 /** After so many turns without an end something waits for time to pass: a slow disk. */
 const TURNS_WITHOUT_TIME = 20;
 
@@ -89,25 +89,39 @@ export class BrokerLife {
       (broker) => (this.#broker = broker),
       (error: unknown) => (failure = error),
     );
-    for (let turn = 0; turn < MOST_TURNS_OF_A_START; turn++) {
-      if (this.#isOver) return false;
-      if (failure !== undefined) throw failure;
-      if (this.#broker !== undefined) return true;
+    await this.#until(() => failure !== undefined || this.#broker !== undefined, "start");
+    if (this.#isOver) return false;
+    if (failure !== undefined) throw failure;
+    return true;
+  }
+
+  /** As it should end: in order. False when the disk stopped before. */
+  async stop(): Promise<boolean> {
+    let isStopped = false;
+    let failure: unknown;
+    this.#broker?.close().then(
+      () => (isStopped = true),
+      (error: unknown) => (failure = error),
+    );
+    await this.#until(() => failure !== undefined || isStopped, "stop");
+    if (this.#isOver) return false;
+    this.end();
+    if (failure !== undefined) throw failure;
+    return true;
+  }
+
+  async #until(isDone: () => boolean, what: string): Promise<void> {
+    for (let turn = 0; turn < MOST_TURNS; turn++) {
+      if (this.#isOver || isDone()) return;
       await turns(1);
       if (turn > TURNS_WITHOUT_TIME) this.#world.advance(1);
     }
-    throw new Error("the start of a broker hangs");
+    throw new Error(`the ${what} of a broker hangs`);
   }
 
   connect(): Promise<RawClient> {
     const { host = "", port = 0 } = this.#broker ?? {};
     return RawClient.connect(this.#transport, { host, port });
-  }
-
-  /** In order. */
-  async close(): Promise<void> {
-    await this.#broker?.close();
-    this.end();
   }
 
   /** Now: nothing of this process happens any more that anybody sees. */

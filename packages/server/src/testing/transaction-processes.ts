@@ -48,6 +48,8 @@ export interface World {
   noteTransaction(transaction: EndedTransaction): void;
   /** Above all before it. */
   nextOffset(): number;
+  /** Whether the transactional id had another one before. */
+  noteProducerId(transactionalId: string, producerId: number): boolean;
   /** This epoch has more than one transaction. */
   noteSharedEpoch(producerId: number, producerEpoch: number): void;
 }
@@ -71,6 +73,11 @@ const ABORTED: ReadonlySet<Code> = new Set([
 const MOST_ATTEMPTS_OF_A_SEND = 12;
 const TIMEOUT_MS = 15_000;
 
+interface ProducerIdAndEpoch {
+  readonly producerId: number;
+  readonly producerEpoch: number;
+}
+
 /** It was fenced, or something as final. */
 class Fatal extends Error {}
 
@@ -81,6 +88,8 @@ interface OpenTransaction {
   isCommitSent: boolean;
   /** Of the group that is named as the transactional id, in partition 0; undefined when there is none in the transaction. */
   offset: number | undefined;
+  /** Why its end was not taken. */
+  refusal: Code | undefined;
 }
 
 /** A transaction that is over, as far as its process knows. */
@@ -136,12 +145,12 @@ export class TransactionalProcess {
     if (this.#open !== undefined) this.#finish(this.#open.isCommitSent ? "unknown" : "failed");
   }
 
-  async #init(expected?: { readonly producerId: number; readonly producerEpoch: number }): Promise<void> {
+  async #init(expected?: ProducerIdAndEpoch): Promise<void> {
     for (;;) {
       const { transactionalId } = this;
       const body = InitProducerIdRequest.create({ transactionalId, transactionTimeoutMs: TIMEOUT_MS, ...expected });
       const answer = await this.#ask(InitProducerIdRequest, InitProducerIdResponse, 5, body, false);
-      if (answer?.errorCode === ErrorCode.NONE) return this.#become(answer);
+      if (answer?.errorCode === ErrorCode.NONE) return this.#become(answer, "beginning");
       if (answer?.errorCode === ErrorCode.CONCURRENT_TRANSACTIONS) this.#world.mark("producers that had to wait");
       if (answer !== undefined && !RETRIED.has(answer.errorCode as Code)) throw new Fatal();
       await this.#pause();
@@ -150,7 +159,13 @@ export class TransactionalProcess {
 
   async #transact(): Promise<void> {
     const world = this.#world;
-    const open: OpenTransaction = { begin: world.nowMs(), steps: [], isCommitSent: false, offset: undefined };
+    const open: OpenTransaction = {
+      begin: world.nowMs(),
+      steps: [],
+      isCommitSent: false,
+      offset: undefined,
+      refusal: undefined,
+    };
     this.#open = open;
     this.#number++;
     let isWhole = true;
@@ -282,11 +297,12 @@ export class TransactionalProcess {
       if (answer?.errorCode === ErrorCode.NONE) {
         this.#world.mark(isCommit ? "transactions committed" : "transactions aborted");
         this.#added.clear();
-        if (this.isV2) this.#become(answer);
+        if (this.isV2) this.#become(answer, "end");
         return;
       }
       if (answer !== undefined && !RETRIED.has(answer.errorCode as Code)) {
         // Somebody else, or the time, has ended it: not as a commit, unless an earlier attempt of this one has.
+        open.refusal = answer.errorCode as Code;
         throw new Fatal();
       }
       await this.#pause();
@@ -295,15 +311,16 @@ export class TransactionalProcess {
 
   #finish(outcome: Outcome): void {
     if (this.#open === undefined) return;
-    const { begin, steps, offset } = this.#open;
+    const { begin, steps, offset, refusal } = this.#open;
     this.#open = undefined;
     const { process, transactionalId } = this;
     const end = outcome === "unknown" ? Infinity : this.#world.nowMs();
-    this.#world.noteTransaction({ process, transactionalId, begin, end, outcome, steps, offset });
+    this.#world.noteTransaction({ process, transactionalId, begin, end, outcome, steps, offset, refusal });
   }
 
-  #become({ producerId, producerEpoch }: { readonly producerId: number; readonly producerEpoch: number }): void {
-    if (this.#producerId >= 0 && producerId !== this.#producerId) this.#world.mark("producer ids that moved on");
+  #become({ producerId, producerEpoch }: ProducerIdAndEpoch, at: "beginning" | "end"): void {
+    const isNew = this.#world.noteProducerId(this.transactionalId, producerId);
+    if (isNew) this.#world.mark(`epochs that were used up at the ${at} of a transaction`);
     this.#producerId = producerId;
     this.#producerEpoch = producerEpoch;
     this.#sequences.clear();
@@ -381,7 +398,10 @@ export async function readCommitted(
   partition: number,
   offset: number,
 ): Promise<CommittedRead | undefined> {
-  const request = fetchRequest({ topic: TOPIC, partition, offset, maxWaitMs: 0, isolationLevel: 1 });
+  // A piece may end between the records of an aborted transaction and its marker.
+  const maxBytes = world.chance(2) ? 1 + world.below(2000) : undefined;
+  const options = { maxWaitMs: 0, isolationLevel: 1, ...(maxBytes !== undefined && { maxBytes }) };
+  const request = fetchRequest({ topic: TOPIC, partition, offset, ...options });
   const answer = await world.ask(process, FetchRequest, FetchResponse, 12, request, false);
   const found = answer?.responses[0]?.partitions[0];
   if (found === undefined || found.errorCode !== ErrorCode.NONE) return undefined;

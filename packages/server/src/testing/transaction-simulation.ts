@@ -13,7 +13,10 @@ import {
 } from "@samsa/protocol/messages/create-topics-request";
 import { CreateTopicsResponse } from "@samsa/protocol/messages/create-topics-response";
 import { DescribeTransactionsRequest } from "@samsa/protocol/messages/describe-transactions-request";
+import type { DescribeTransactionsResponseTransactionState as DescribedTransaction } from "@samsa/protocol/messages/describe-transactions-response";
 import { DescribeTransactionsResponse } from "@samsa/protocol/messages/describe-transactions-response";
+import { EndTxnRequest } from "@samsa/protocol/messages/end-txn-request";
+import { EndTxnResponse } from "@samsa/protocol/messages/end-txn-response";
 import { FetchRequest } from "@samsa/protocol/messages/fetch-request";
 import { FetchResponse } from "@samsa/protocol/messages/fetch-response";
 import { FindCoordinatorRequest } from "@samsa/protocol/messages/find-coordinator-request";
@@ -27,6 +30,7 @@ import { OffsetFetchResponse } from "@samsa/protocol/messages/offset-fetch-respo
 import { ProduceRequest } from "@samsa/protocol/messages/produce-request";
 import { TransactionLogKey } from "@samsa/protocol/messages/transaction-log-key";
 import { TransactionLogValue } from "@samsa/protocol/messages/transaction-log-value";
+import { TxnOffsetCommitRequest } from "@samsa/protocol/messages/txn-offset-commit-request";
 import type { DiskOperation, HistoryEvent } from "@samsa/simulation";
 import { checkHistory, SeededRandom, SimulatedDisk, VirtualClock } from "@samsa/simulation";
 import { fetchRequest, produceRequest } from "./produce-and-fetch.ts";
@@ -49,9 +53,19 @@ const FIRST_EPOCHS: ReadonlyMap<string, number> = new Map([
 ]);
 const IDS = [...FIRST_EPOCHS.keys()];
 const MOST_PROCESSES = 4;
+/** Producers are forgotten while the run lasts. */
+const SHORT_MEMORY = { "producer.id.expiration.ms": "3000", "producer.id.expiration.check.interval.ms": "1000" };
+/** Of no producer: it is kept to fence the last one with. */
+const EPOCH_OF_NOBODY = 32_767;
 const ANSWER_TIMEOUT_MS = 3000;
 /** Turns of the event loop in which a request is sent, handled and answered. */
 const TURNS_OF_A_STEP = 12;
+/** What may be late. */
+const LATE_NAMES: ReadonlyMap<number, string> = new Map([
+  [ProduceRequest.apiKey, "writes"],
+  [TxnOffsetCommitRequest.apiKey, "commits of offsets"],
+  [EndTxnRequest.apiKey, "ends"],
+]);
 const NEVER = new Promise<never>(() => undefined);
 const ADMIN = -1; // the process of the simulation itself
 
@@ -101,6 +115,8 @@ class TransactionSimulation implements World {
   readonly #transactions: EndedTransaction[] = [];
   #nextOffset = 1;
   readonly #sharedEpochs = new Set<string>();
+  readonly #producerIds = new Map<string, number>();
+  readonly #properties: Readonly<Record<string, string>>;
   #nextProcess = 0;
   #requests = 0;
   #isCalm = false;
@@ -110,7 +126,8 @@ class TransactionSimulation implements World {
     this.#random = new SeededRandom(seed);
     this.#marks = marks;
     const timing = new SeededRandom(this.#random.uint32());
-    const mostDelayMs = this.chance(2) ? 0 : 1 + this.below(150);
+    const mostDelayMs = this.chance(2) ? 0 : 1 + this.below(this.chance(3) ? 1000 : 150);
+    this.#properties = this.chance(2) ? PROPERTIES : { ...PROPERTIES, ...SHORT_MEMORY };
     const delayMs = ({ kind }: DiskOperation): number =>
       kind === "write" && mostDelayMs > 0 ? timing.uint32() % mostDelayMs : 0;
     this.#disk = new SimulatedDisk({
@@ -162,6 +179,13 @@ class TransactionSimulation implements World {
     return this.#nextOffset++;
   }
 
+  noteProducerId(transactionalId: string, producerId: number): boolean {
+    const before = this.#producerIds.get(transactionalId);
+    // An answer may be old when it is heard: ids only rise.
+    if (before === undefined || before < producerId) this.#producerIds.set(transactionalId, producerId);
+    return before !== undefined && before < producerId;
+  }
+
   noteTransaction(transaction: EndedTransaction): void {
     this.#transactions.push(transaction);
   }
@@ -181,7 +205,7 @@ class TransactionSimulation implements World {
   ): Promise<Response | undefined> {
     const fate = this.#isCalm ? "heard" : this.#fateOf(mayBeLate);
     if (fate === "late" || fate === "twice") {
-      this.mark(`requests that came ${fate}`);
+      this.mark(`${LATE_NAMES.get(request.apiKey)} that came ${fate}`);
       this.#clock.setTimer(this.below(this.chance(3) ? 90_000 : 3000), () => this.#sendLate(request, version, body));
     }
     let answer: Response | undefined;
@@ -262,21 +286,52 @@ class TransactionSimulation implements World {
   async #step(): Promise<void> {
     if (this.#producers.size < MOST_PROCESSES && this.chance(6)) await this.#begin();
     if (this.chance(60)) this.#kill();
+    if (this.chance(2)) await this.#meddle();
     if (this.chance(40)) this.#disk.crashAt(1 + this.below(this.chance(2) ? 6 : 40));
     if (this.chance(80) && !this.#life.isOver) {
       this.mark("brokers killed between two operations");
       this.#life.end();
     }
+    if (this.chance(80) && !this.#life.isOver && (await this.#life.stop())) this.mark("brokers that stopped in order");
     if (this.#life.isOver && this.chance(4)) await this.#startBroker();
     this.#clock.advance(this.below(300));
     await turns(TURNS_OF_A_STEP);
     if (this.#failure !== undefined) throw this.#failure;
   }
 
+  /** Something that needs a certain moment, if this is one. */
+  async #meddle(): Promise<void> {
+    const id = this.#anyId();
+    const found = await this.#describe(id);
+    if (found === undefined) return;
+    const { transactionState: state } = found;
+    if (state === "PrepareCommit" || state === "PrepareAbort") {
+      if (this.chance(3)) return this.#begin(id);
+      if (!this.chance(3)) return;
+      this.mark(`brokers killed in ${state}`);
+      this.#life.end();
+    } else if (state === "Ongoing" && this.chance(8)) {
+      await this.#endAsNobody(id, found.producerId);
+    }
+  }
+
+  /** An end is taken under the epoch of the transaction and no other, be it higher (KAFKA-9600). */
+  async #endAsNobody(transactionalId: string, producerId: number): Promise<void> {
+    const body = { transactionalId, producerId, producerEpoch: EPOCH_OF_NOBODY, committed: true };
+    const asked = this.#send(ADMIN, EndTxnRequest, EndTxnResponse, this.chance(2) ? 4 : 5, EndTxnRequest.create(body));
+    const answer = await Promise.race([asked, turns(TURNS_OF_A_STEP)]);
+    if (answer === undefined) return;
+    this.mark("ends under an epoch of nobody");
+    if (answer.errorCode === ErrorCode.NONE) throw new Error(`"${transactionalId}" was ended under an epoch of nobody`);
+  }
+
+  #anyId(): string {
+    return IDS[this.below(IDS.length)] ?? "a";
+  }
+
   /** A producer, perhaps beside one that has the same id. */
-  async #begin(): Promise<void> {
-    const id = IDS[this.below(IDS.length)] ?? "a";
-    const state = await this.#stateOf(id);
+  async #begin(id = this.#anyId()): Promise<void> {
+    const state = (await this.#describe(id))?.transactionState;
     if (state !== undefined) this.mark(`a producer begins in ${state}`);
     const producer = new TransactionalProcess(this, this.#nextProcess++, id, this.chance(2));
     this.#producers.add(producer);
@@ -297,25 +352,35 @@ class TransactionSimulation implements World {
   }
 
   /** What the coordinator says of an id, if it says anything at once. */
-  async #stateOf(id: string): Promise<string | undefined> {
+  async #describe(id: string): Promise<DescribedTransaction | undefined> {
     if (this.#life.isOver) return undefined;
     const body = DescribeTransactionsRequest.create({ transactionalIds: [id] });
     const asked = this.#send(ADMIN, DescribeTransactionsRequest, DescribeTransactionsResponse, 0, body);
     const answer = await Promise.race([asked, turns(TURNS_OF_A_STEP)]);
     const found = answer?.transactionStates[0];
-    return found?.errorCode === ErrorCode.NONE ? found.transactionState : undefined;
+    return found?.errorCode === ErrorCode.NONE ? found : undefined;
   }
 
   async #startBroker(): Promise<void> {
     for (;;) {
       this.#disk = this.#disk.crash({ power: "kept" });
+      if (!this.#isCalm && this.chance(8)) this.#loseSnapshots();
       this.#life = new BrokerLife(this.#disk, this.#clock);
       this.#clients.clear();
       if (!this.#isCalm && this.chance(5)) this.#disk.crashAt(1 + this.below(60));
-      if (await this.#life.start(new SeededRandom(this.#random.uint32()), PROPERTIES)) break;
+      if (await this.#life.start(new SeededRandom(this.#random.uint32()), this.#properties)) break;
       this.mark("brokers that died while they started");
     }
     this.mark("starts of a broker");
+  }
+
+  /** What is known of producers is made anew from the logs. */
+  #loseSnapshots(): void {
+    for (const path of this.#disk.files().keys()) {
+      if (!/\/data\/t-\d+\/.*\.snapshot$/.test(path)) continue;
+      this.#disk.put(path, undefined);
+      this.mark("snapshots of producers that were lost");
+    }
   }
 
   /** No more faults, nobody begins anything, and every time-out passes. */
@@ -344,6 +409,7 @@ class TransactionSimulation implements World {
     for (let partition = 0; partition < PARTITIONS; partition++) await this.#readToTheEnd(last, partition);
     await this.#judgeMarkers();
     await this.#judgeOffsets();
+    this.#judgeRefusals(last.process);
     const anomalies = checkHistory([...this.#history, ...this.#transactions.flatMap(operationOf)]);
     if (anomalies.length > 0) throw new Error(`anomalies: ${JSON.stringify(anomalies.slice(0, 5))}`);
   }
@@ -358,6 +424,23 @@ class TransactionSimulation implements World {
       end = nextOffset;
     }
     this.note({ kind: "drained", log });
+  }
+
+  /** What has been committed is so to whoever asks once more: nobody is told that there is nothing to commit. */
+  #judgeRefusals(reader: number): void {
+    const read = new Set<string>();
+    for (const event of this.#history) {
+      if (event.kind !== "operation" || event.process !== reader) continue;
+      for (const step of event.steps) if (step.kind === "poll") for (const { value } of step.records) read.add(value);
+    }
+    for (const { transactionalId, refusal, steps } of this.#transactions) {
+      if (refusal === undefined) continue;
+      this.mark("ends that were refused");
+      if (refusal !== ErrorCode.INVALID_TXN_STATE || !steps.some(({ value }) => read.has(value))) continue;
+      throw new Error(
+        `a commit of "${transactionalId}" was refused as there was nothing to commit, and its records are read`,
+      );
+    }
   }
 
   /** Of each group, the offset of the last transaction that has committed one: its records must be there, too. */
@@ -445,7 +528,7 @@ async function makePrototype(): Promise<ReadonlyMap<string, Uint8Array>> {
     client.sendBytes(...encodeRequest(ProduceRequest, request, 12, 0, "__admin_client"));
     await client.nextFrame();
   }
-  await life.close();
+  await life.stop();
   return disk.files();
 }
 
