@@ -3,9 +3,10 @@
 // the processes of the pipeline are killed at random. What comes out equals what went in, once each.
 //
 //   node compat/exactly-once-loop.mjs [--records 100000] [--kills 20] [--instances 2] [--protocol classic|consumer]
-//     [--target samsa|apache] [--settings key=value,...] [--dir FOLDER]
+//     [--target samsa|apache] [--pipeline samsa|java] [--settings key=value,...] [--dir FOLDER]
 //
-// `--kills` counts those of the broker, and as many of the pipeline. Exits with 1 at the first thing wrong and leaves the folder.
+// `--pipeline java` is one with Apache Kafka's own clients. `--kills` counts those of the broker, and as many of the pipeline. Exits
+// with 1 at the first thing wrong and leaves the folder.
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,6 +22,7 @@ const { values } = parseArgs({
     instances: { type: "string", default: "2" },
     protocol: { type: "string", default: "classic" },
     target: { type: "string", default: "samsa" },
+    pipeline: { type: "string", default: "samsa" },
     settings: { type: "string", default: "" },
     dir: { type: "string" },
   },
@@ -38,6 +40,7 @@ const loop = new ExactlyOnceLoop(broker, {
   kills: Number(values.kills),
   instances: Number(values.instances),
   groupProtocol: values.protocol,
+  pipeline: values.pipeline,
   dir,
 });
 const tell = () => {

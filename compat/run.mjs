@@ -23,6 +23,7 @@ import { fetchApacheKafka, missingForApacheKafka, OLD_VERSIONS } from "./apache-
 import { createBroker } from "./lib/brokers.mjs";
 import { buildCorpus } from "./lib/corpus.mjs";
 import { Tally, readAllowList, say } from "./lib/harness.mjs";
+import { missingForLibrdkafka } from "./lib/librdkafka.mjs";
 import { hasProgram } from "./lib/process.mjs";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
@@ -35,6 +36,7 @@ const NEEDS = {
   kcat: () =>
     hasProgram("kcat", ["-V"]) ? undefined : "no kcat: install it (Debian and Ubuntu: kcat; Homebrew: kcat)",
   java: () => missingForApacheKafka(),
+  librdkafka: () => missingForLibrdkafka(),
   "old java": () => missingForApacheKafka(OLD_VERSIONS),
 };
 

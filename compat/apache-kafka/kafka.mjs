@@ -20,7 +20,8 @@ export const TOOLS_VERSION = "4.3.1";
 export const OLD_VERSIONS = ["3.9.1", "2.8.2"];
 
 const HERE = dirname(fileURLToPath(import.meta.url));
-const CACHE =
+/** Where what is fetched is kept. */
+export const CACHE =
   process.env.SAMSA_COMPAT_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "samsa-compat");
 const PARTS = { server: SERVER_VERSION, tools: TOOLS_VERSION };
 const OLD_PARTS = Object.fromEntries(OLD_VERSIONS.map((version) => [version, version]));

@@ -1,13 +1,16 @@
 // A pipeline that reads, processes and writes in transactions, while its processes and the broker are killed again and again.
 import { spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Kafka } from "../../packages/client/dist/index.js";
+import { classpath, toolArguments } from "../apache-kafka/kafka.mjs";
+import { runProgram } from "./process.mjs";
 
 const PIPELINE = fileURLToPath(new URL("exactly-once-pipeline.mjs", import.meta.url));
+const JAVA_PIPELINE = fileURLToPath(new URL("../java/ExactlyOncePipeline.java", import.meta.url));
 const PARTITIONS = 4;
 /** Members that are gone are noticed soon. */
 export const EAGER_SETTINGS = {
@@ -19,6 +22,19 @@ export const EAGER_SETTINGS = {
   "group.consumer.heartbeat.interval.ms": 300,
 };
 
+/** How an instance of each kind of pipeline is run: `[program, arguments]` before the arguments they share. */
+const PIPELINES = {
+  samsa: async () => [process.execPath, [PIPELINE]],
+  /** Compiled once: it is started as often as it is killed. */
+  async java(dir) {
+    const classes = join(dir, "classes");
+    mkdirSync(classes, { recursive: true });
+    await runProgram("javac", ["-cp", classpath("tools"), "-d", classes, JAVA_PIPELINE]);
+    const args = toolArguments("ExactlyOncePipeline", []);
+    return ["java", args.map((argument) => (argument === classpath("tools") ? `${classes}:${argument}` : argument))];
+  },
+};
+
 export class ExactlyOnceLoop {
   brokerKills = 0;
   pipelineKills = 0;
@@ -26,14 +42,30 @@ export class ExactlyOnceLoop {
   #broker;
   #options;
   #kafka;
+  #command;
   #instances = [];
   #seen = new Map(); // times by value
   #problem;
 
-  /** @param options `records`, `kills` (of the broker, and as many of the pipeline), `instances`, `groupProtocol`, `dir` for logs */
+  /** @param options `name` of the group and of what belongs to it, `records`, `kills` (of the broker, and as many of the pipeline), `instances`, `groupProtocol`, `pipeline` (samsa or java), `dir` for logs */
   constructor(broker, options) {
     this.#broker = broker;
-    this.#options = { instances: 2, groupProtocol: "classic", pauseMs: 2500, ...options };
+    this.#options = {
+      name: "eos",
+      instances: 2,
+      groupProtocol: "classic",
+      pipeline: "samsa",
+      pauseMs: 2500,
+      ...options,
+    };
+  }
+
+  get #from() {
+    return `${this.#options.name}-in`;
+  }
+
+  get #to() {
+    return `${this.#options.name}-out`;
   }
 
   get seen() {
@@ -41,7 +73,8 @@ export class ExactlyOnceLoop {
   }
 
   async run() {
-    const { kills, records, instances, pauseMs } = this.#options;
+    const { kills, records, instances, pauseMs, pipeline, dir } = this.#options;
+    this.#command = await PIPELINES[pipeline](dir);
     this.#kafka = new Kafka({
       bootstrapServers: this.#broker.bootstrap,
       reconnectBackoffMaxMs: 200,
@@ -51,7 +84,7 @@ export class ExactlyOnceLoop {
     try {
       const admin = this.#kafka.admin();
       const numPartitions = PARTITIONS;
-      await admin.createTopics(["eos-in", "eos-out"].map((name) => ({ name, numPartitions, replicationFactor: 1 })));
+      await admin.createTopics([this.#from, this.#to].map((name) => ({ name, numPartitions, replicationFactor: 1 })));
       const feeding = this.#feed(records, (records * 1000) / Math.max(1, 2 * kills * pauseMs));
       const watching = this.#watch(records);
       watching.catch(() => {}); // told at the end
@@ -79,7 +112,7 @@ export class ExactlyOnceLoop {
     while (this.fed < records) {
       const due = Math.min(records, Math.ceil(((performance.now() - startedMs) / 1000) * ratePerSecond));
       for (; this.fed < due; this.fed++) {
-        sent.push(producer.send({ topic: "eos-in", key: `k${this.fed % 97}`, value: String(this.fed) }));
+        sent.push(producer.send({ topic: this.#from, key: `k${this.fed % 97}`, value: String(this.fed) }));
       }
       await sleep(10);
     }
@@ -90,14 +123,14 @@ export class ExactlyOnceLoop {
   /** Reads what is committed until there are as many as were fed, and then for a while more. */
   async #watch(records) {
     const consumer = this.#kafka.consumer({ isolationLevel: "read_committed", fetchMaxWaitMs: 100 });
-    await consumer.assign([{ topic: "eos-out", offset: "earliest" }]);
+    await consumer.assign([{ topic: this.#to, offset: "earliest" }]);
     const decoder = new TextDecoder();
     for await (const { value, partition, offset } of consumer) {
       const text = decoder.decode(value);
       const times = (this.#seen.get(text) ?? 0) + 1;
       this.#seen.set(text, times);
       if (times > 1) {
-        this.#problem = new Error(`"${text}" is there ${times} times, now in eos-out-${partition} at ${offset}`);
+        this.#problem = new Error(`"${text}" is there ${times} times, now in ${this.#to}-${partition} at ${offset}`);
         throw this.#problem;
       }
       if (this.#seen.size === records) break;
@@ -106,14 +139,16 @@ export class ExactlyOnceLoop {
   }
 
   #start(index) {
-    const log = openSync(join(this.#options.dir, `pipeline-${index}.log`), "a");
-    const args = [PIPELINE, this.#broker.bootstrap, `eos-${index}`, this.#options.groupProtocol];
-    const child = spawn(process.execPath, args, { stdio: ["ignore", log, log] });
+    const log = openSync(join(this.#options.dir, `${this.#options.name}-${index}.log`), "a");
+    const [program, first] = this.#command;
+    const { name, groupProtocol } = this.#options;
+    const args = [...first, this.#broker.bootstrap, name, `${name}-${index}`, groupProtocol];
+    const child = spawn(program, args, { stdio: ["ignore", log, log] });
     closeSync(log);
     const instance = { child, ended: new Promise((resolve) => child.once("exit", resolve)), isKilled: false };
     child.once("exit", (code) => {
       if (instance.isKilled || code === null) return;
-      const words = readFileSync(join(this.#options.dir, `pipeline-${index}.log`), "utf8").slice(-2000);
+      const words = readFileSync(join(this.#options.dir, `${this.#options.name}-${index}.log`), "utf8").slice(-2000);
       this.#problem ??= new Error(`instance ${index} of the pipeline ended with ${code}: ${words}`);
     });
     this.#instances[index] = instance;
@@ -152,7 +187,7 @@ export class ExactlyOnceLoop {
     }
     if (this.#problem !== undefined) throw this.#problem;
     const consumer = this.#kafka.consumer({ isolationLevel: "read_committed" });
-    await consumer.assign([{ topic: "eos-out", offset: "earliest", endOffset: "latest" }]);
+    await consumer.assign([{ topic: this.#to, offset: "earliest", endOffset: "latest" }]);
     const values = new Set();
     let count = 0;
     const decoder = new TextDecoder();
@@ -168,7 +203,7 @@ export class ExactlyOnceLoop {
 
   async #endOffsets(isolationLevel) {
     const consumer = this.#kafka.consumer({ isolationLevel });
-    const partitions = Array.from({ length: PARTITIONS }, (_, partition) => ({ topic: "eos-out", partition }));
+    const partitions = Array.from({ length: PARTITIONS }, (_, partition) => ({ topic: this.#to, partition }));
     const ends = await consumer.endOffsets(partitions);
     await consumer.close();
     return ends.map((end) => (typeof end === "number" ? end : end.offset));

@@ -1,16 +1,16 @@
 // One instance of an exactly-once pipeline, as a process of its own that is there to be killed.
 //
-//   node exactly-once-pipeline.mjs BOOTSTRAP TRANSACTIONAL-ID GROUP-PROTOCOL
+//   node exactly-once-pipeline.mjs BOOTSTRAP GROUP TRANSACTIONAL-ID GROUP-PROTOCOL
 import process from "node:process";
 import { Kafka } from "../../packages/client/dist/index.js";
 
-const [bootstrapServers, transactionalId, groupProtocol] = process.argv.slice(2);
+const [bootstrapServers, groupId, transactionalId, groupProtocol] = process.argv.slice(2);
 const kafka = new Kafka({ bootstrapServers, reconnectBackoffMaxMs: 200, retryBackoffMaxMs: 200 });
 const decoder = new TextDecoder();
 const pipeline = kafka.exactlyOnce({
-  from: "eos-in",
-  to: "eos-out",
-  groupId: "eos",
+  from: `${groupId}-in`,
+  to: `${groupId}-out`,
+  groupId,
   transactionalId,
   commitIntervalMs: 50,
   process: ({ key, value }) => ({ key, value: `${decoder.decode(value)} done` }),

@@ -2,6 +2,7 @@
 // also in a directory that changes hands between Apache Kafka and us while a transaction is open, or decided and not carried out.
 import { cpSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createBroker } from "../lib/brokers.mjs";
 import { until } from "../lib/bare-client.mjs";
 import { expect } from "../lib/harness.mjs";
@@ -93,6 +94,63 @@ export const suite = {
       const [found] = await withAdmin(kafka, (admin) => admin.fetchOffsets({ groupId: "txn-js", topics: ["txn-js"] }));
       const offset = found.partitions.find(({ partition }) => partition === 0)?.offset;
       expect(offset === "3", `offset ${offset}`);
+    });
+
+    await check("KafkaJS reads what is committed, and its second producer of an id fences the first", async () => {
+      await createTopics("txn-js-fenced");
+      const options = { transactionalId: "js-fenced", maxInFlightRequests: 1, idempotent: true };
+      const send = (transaction, value) =>
+        transaction.send({ topic: "txn-js-fenced", messages: [{ value, partition: 0 }] });
+      await withProducer(
+        kafka,
+        async (first) => {
+          const lost = await first.transaction();
+          await send(lost, "of the first");
+          await withProducer(
+            kafka,
+            async (second) => {
+              const won = await second.transaction();
+              await send(won, "of the second");
+              await won.commit();
+            },
+            options,
+          );
+          const error = await lost.commit().then(
+            () => undefined,
+            (reason) => reason,
+          );
+          expect(/FENCED|PRODUCER_EPOCH|PRODUCER_ID_MAPPING/.test(error?.type), `the first is told ${error?.type}`);
+        },
+        options,
+      );
+      const values = await kafkaJsCommitted(kafka, "txn-js-fenced", 1);
+      expect(values.join() === "of the second", values.join());
+    });
+
+    await check("a transaction of KafkaJS that takes too long is aborted", async () => {
+      await createTopics("txn-js-late");
+      const options = {
+        transactionalId: "js-late",
+        maxInFlightRequests: 1,
+        idempotent: true,
+        transactionTimeout: 1000,
+      };
+      await withProducer(
+        kafka,
+        async (producer) => {
+          const late = await producer.transaction();
+          await late.send({ topic: "txn-js-late", messages: [{ value: "late", partition: 0 }] });
+          await sleep(3000);
+          const error = await late.commit().then(
+            () => undefined,
+            (reason) => reason,
+          );
+          expect(error !== undefined, "its commit was taken");
+        },
+        options,
+      );
+      const lines = await kcatCommitted("txn-js-late");
+      expect(lines.length === 0, lines.join());
     });
 
     await check(
@@ -244,6 +302,24 @@ export const suite = {
     }
   },
 };
+
+/** What a consumer of KafkaJS reads, which passes over what is aborted, until it has so many records. */
+async function kafkaJsCommitted(kafka, topic, count) {
+  const values = [];
+  const consumer = kafka.consumer({ groupId: `reads-${topic}`, maxWaitTimeInMs: 100 });
+  try {
+    await consumer.connect();
+    await consumer.subscribe({ topic, fromBeginning: true });
+    await consumer.run({ eachMessage: async ({ message }) => void values.push(String(message.value)) });
+    await until(async () => expect(values.length >= count, `${values.length} records`), {
+      limitMs: 30_000,
+      pauseMs: 100,
+    });
+  } finally {
+    await consumer.disconnect();
+  }
+  return values;
+}
 
 /** Waits until TransactionsCommand shows the id in the state. */
 function listed(broker, id, state) {
