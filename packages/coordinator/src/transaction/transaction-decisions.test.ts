@@ -307,3 +307,9 @@ test("while the markers of the last epoch are written, the new id is told to wai
   const request = { producerId: 9, producerEpoch: 0, partitions: P0, clientTransactionVersion: 2 };
   assert.equal(told(addPartitions(prepared, request, NOW)), CT);
 });
+
+test("the end of an older client's transaction is no retry of one of the epoch before, whose producer is fenced", () => {
+  const request = { producerId: 7, producerEpoch: 4, isCommit: false, clientTransactionVersion: 2 };
+  assert.equal(told(endTxn(known("CompleteAbort"), request, CONTEXT)), "NONE");
+  assert.equal(told(endTxn(known("CompleteAbort", { clientTransactionVersion: 0 }), request, CONTEXT)), PF);
+});

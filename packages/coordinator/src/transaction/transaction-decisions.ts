@@ -179,7 +179,11 @@ function endTxnWithEpochBump(
   { nowMs, freshProducerId }: DecisionContext,
 ): Decision | typeof NEEDS_PRODUCER_ID {
   if (isPrepared(current.state)) return refuse(ErrorCode.CONCURRENT_TRANSACTIONS);
-  const isComplete = current.state === "CompleteCommit" || current.state === "CompleteAbort";
+  // One of a single epoch, of an older client that has the transactional id now, says nothing of a retry: had it been taken for
+  // one, a producer that is fenced were told the epoch of the one that fenced it.
+  const isComplete =
+    (current.state === "CompleteCommit" || current.state === "CompleteAbort") &&
+    hasEpochBump(current.clientTransactionVersion);
   const isRetryAfterNewId =
     isComplete &&
     producerId === current.previousProducerId &&
