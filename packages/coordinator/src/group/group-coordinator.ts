@@ -215,6 +215,8 @@ export class GroupCoordinator {
 
   /** @returns a code for each partition, in order */
   deleteOffsets(groupId: string, partitions: readonly TopicPartitionName[]): Promise<readonly ErrorCode[]> {
+    // Unlike all that is done with the group without a name, as in Kafka.
+    if (groupId === "") return Promise.reject(new KafkaError(ErrorCode.INVALID_GROUP_ID));
     return this.#schedule(groupId, (step, shard, reply) => shard.deleteOffsets(step, groupId, partitions, reply));
   }
 

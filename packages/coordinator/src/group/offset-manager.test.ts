@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ErrorCode, ZERO_UUID } from "@samsa/base";
 import { RecordBatchBuilder } from "@samsa/protocol";
-import { GroupHarness, settle, TEST_CONFIG } from "../testing/group-harness.ts";
+import { codeOf, GroupHarness, settle, TEST_CONFIG } from "../testing/group-harness.ts";
 import type { GroupRecord } from "./group-records.ts";
 import { GROUP_RECORD_SERDE } from "./group-records.ts";
 import { offsetTombstone } from "./offset-manager.ts";
@@ -76,4 +76,18 @@ test("an empty group keeps its offsets for the whole retention after the last me
   harness.clock.advance(offsetsRetentionCheckIntervalMs + 1);
   await settle();
   assert.equal(await harness.committed(), undefined);
+});
+
+test("the group without a name, which very old consumers have, commits, is described and deleted, and its single offsets are not", async () => {
+  const { coordinator } = await GroupHarness.start();
+  const offsets = [{ topic: "orders", partition: 0, offset: 1, leaderEpoch: -1, topicId: ZERO_UUID, metadata: null }];
+  const nobody = { memberId: "", groupInstanceId: null, generationId: -1, apiVersion: 9, retentionTimeMs: -1 };
+  assert.deepEqual(await coordinator.commitOffsets({ groupId: "", ...nobody, offsets }), [ErrorCode.NONE]);
+  assert.equal((await coordinator.describeGroup("")).state, "Empty");
+  assert.equal(
+    await codeOf(coordinator.deleteOffsets("", [{ topic: "orders", partition: 0 }])),
+    ErrorCode.INVALID_GROUP_ID,
+  );
+  await coordinator.deleteGroup("");
+  assert.deepEqual(await coordinator.listGroups(), []);
 });
