@@ -49,7 +49,7 @@ export function updateFeatures(
 
 /** @throws KafkaError INVALID_UPDATE_VERSION in Kafka's words */
 function featureRecords(
-  { image }: ControllerContext,
+  { image, config }: ControllerContext,
   { feature, level, upgradeType }: FeatureUpdate,
   currentLevels: ReadonlyMap<string, number>,
   proposed: ReadonlyMap<string, number>,
@@ -64,7 +64,7 @@ function featureRecords(
   }
   const current = currentLevels.get(feature) ?? 0;
   if (level < 0) throw refuse("A feature version cannot be less than 0.");
-  checkSupported(image, feature, level, refuse);
+  checkSupported(image, config.number("node.id"), feature, level, refuse);
   if (level < current && upgradeType === UpgradeType.UPGRADE) {
     throw refuse(
       "Can't downgrade the version of this feature without setting the upgrade type to either safe or unsafe downgrade.",
@@ -93,14 +93,15 @@ function featureRecords(
 /** Every registered node must be able to read what the level allows. */
 function checkSupported(
   { cluster }: ControllerContext["image"],
+  controllerId: number,
   feature: string,
   level: number,
   refuse: (reason: string) => KafkaError,
 ): void {
   const own = SUPPORTED_FEATURES.get(feature);
-  if (own === undefined) throw refuse("Local controller does not support this feature.");
+  if (own === undefined) throw refuse(`Local controller ${controllerId} does not support this feature.`);
   if (level < own.min || level > own.max) {
-    throw refuse(`Local controller only supports versions ${own.min}-${own.max}`);
+    throw refuse(`Local controller ${controllerId} only supports versions ${own.min}-${own.max}`);
   }
   for (const { id, supportedFeatures } of cluster.brokers.values()) {
     const range = supportedFeatures.get(feature);

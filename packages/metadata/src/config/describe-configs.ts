@@ -93,7 +93,8 @@ export function describeClientMetricsConfigs(
     const override = entries.get(name);
     const value = override ?? formatConfigValue(definition, definition.defaultValue ?? null);
     const source = override === undefined ? ConfigSource.DEFAULT_CONFIG : ConfigSource.CLIENT_METRICS_CONFIG;
-    described.push({ ...describe(definition, value, [], false), source });
+    const synonyms = override === undefined ? [] : [{ name, value, source }];
+    described.push({ ...describe(definition, value, synonyms, false), source });
   }
   return described;
 }
