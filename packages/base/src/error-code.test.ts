@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { ErrorCode, ERRORS } from "./error-code.ts";
-import { errorCodeOf, KafkaError, ProtocolError } from "./kafka-error.ts";
+import { errorCodeOf, KafkaError, ProtocolError, refusal } from "./kafka-error.ts";
 
 /** Apache's table, where it lies beside the checkout. */
 const APACHE = new URL("../../../../shared/kafka-4.4/errors.json", import.meta.url);
@@ -69,4 +69,12 @@ test("what is fatal helps no retry, and names its code", () => {
     fatal.filter(({ isRetriable }) => isRetriable),
     [],
   );
+});
+
+test("a refusal says what and not where, and the errors after it say where again", () => {
+  const refused = refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, "there is no such topic");
+  assert.ok(refused instanceof KafkaError);
+  assert.equal(refused.code, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
+  assert.doesNotMatch(refused.stack ?? "", /\n/);
+  assert.match(new KafkaError(ErrorCode.NONE).stack ?? "", /\n {4}at /);
 });

@@ -4,7 +4,7 @@ export { ByteWriter, unsignedVarintSize } from "./byte-writer.ts";
 export { ErrorCode, ERRORS } from "./error-code.ts";
 export type { ErrorInfo } from "./error-code.ts";
 export { INT64_MAX, INT64_MIN, isInt64 } from "./int64.ts";
-export { errorCodeOf, KafkaError, ProtocolError } from "./kafka-error.ts";
+export { errorCodeOf, KafkaError, ProtocolError, refusal, withoutStack } from "./kafka-error.ts";
 export { DiskError, TransportError } from "./ports.ts";
 export type {
   Address,

@@ -49,6 +49,25 @@ export class ProtocolError extends KafkaError {
   }
 }
 
+/**
+ * A refusal that a request may meet very many times, as one that names a hundred thousand topics that are not there. It goes on
+ * the wire as code and message; to find out where each was made would take longer than all the rest.
+ */
+export function refusal(code: ErrorCode, message?: string): KafkaError {
+  return withoutStack(() => new KafkaError(code, message));
+}
+
+/** For errors of other classes that come in such numbers: what `make` makes has no stack. */
+export function withoutStack<Made extends Error>(make: () => Made): Made {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return make();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
 /** The Kafka code that answers for whatever was thrown: UNKNOWN_SERVER_ERROR for what is no KafkaError. */
 export function errorCodeOf(error: unknown): ErrorCode {
   return error instanceof KafkaError ? error.code : ErrorCode.UNKNOWN_SERVER_ERROR;

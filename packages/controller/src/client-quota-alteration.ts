@@ -1,4 +1,5 @@
-import { ErrorCode, KafkaError } from "@samsa/base";
+import type { KafkaError } from "@samsa/base";
+import { ErrorCode, refusal } from "@samsa/base";
 import type { ClientQuotaEntityPart, MetadataImage, MetadataRecord } from "@samsa/metadata";
 import { clientQuotaKey, metadataRecord } from "@samsa/metadata";
 import type {
@@ -92,5 +93,5 @@ function isWhole(value: number): boolean {
 }
 
 function invalid(message: string): KafkaError {
-  return new KafkaError(ErrorCode.INVALID_REQUEST, message);
+  return refusal(ErrorCode.INVALID_REQUEST, message);
 }

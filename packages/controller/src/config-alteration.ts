@@ -1,4 +1,5 @@
-import { ErrorCode, KafkaError } from "@samsa/base";
+import type { KafkaError } from "@samsa/base";
+import { ErrorCode, refusal } from "@samsa/base";
 import type { ConfigDefinition, MetadataRecord } from "@samsa/metadata";
 import {
   brokerConfigDefinition,
@@ -183,7 +184,7 @@ function applyOperations(
 function checkTopic(context: ControllerContext, { resourceName: name, next }: Alteration): void {
   if (name === "") throw invalidRequest("Default topic resources are not allowed.");
   if (!context.image.topics.byName.has(name)) {
-    throw new KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `The topic '${name}' does not exist.`);
+    throw refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `The topic '${name}' does not exist.`);
   }
   validateTopicConfigs(next, new EffectiveBrokerConfig(context.image.configs, context.config));
 }
@@ -280,5 +281,5 @@ function elements(text: string): readonly string[] {
 }
 
 function invalidRequest(message: string): KafkaError {
-  return new KafkaError(ErrorCode.INVALID_REQUEST, message);
+  return refusal(ErrorCode.INVALID_REQUEST, message);
 }

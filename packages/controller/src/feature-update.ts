@@ -1,4 +1,5 @@
-import { ErrorCode, KafkaError } from "@samsa/base";
+import type { KafkaError } from "@samsa/base";
+import { ErrorCode, refusal } from "@samsa/base";
 import type { MetadataRecord } from "@samsa/metadata";
 import {
   FEATURE_DEPENDENCIES,
@@ -55,10 +56,7 @@ function featureRecords(
   proposed: ReadonlyMap<string, number>,
 ): MetadataRecord[] {
   const refuse = (reason: string): KafkaError =>
-    new KafkaError(
-      ErrorCode.INVALID_UPDATE_VERSION,
-      `Invalid update version ${level} for feature ${feature}. ${reason}`,
-    );
+    refusal(ErrorCode.INVALID_UPDATE_VERSION, `Invalid update version ${level} for feature ${feature}. ${reason}`);
   if (!Object.values<number>(UpgradeType).includes(upgradeType)) {
     throw refuse("The controller does not support the given upgrade type.");
   }
@@ -73,7 +71,7 @@ function featureRecords(
   if (level > current && upgradeType !== UpgradeType.UPGRADE) throw refuse("Can't downgrade to a newer version.");
   if (feature === METADATA_VERSION_FEATURE) {
     if (level < current && MetadataVersion.isMetadataChanged(level, current)) {
-      throw new KafkaError(
+      throw refusal(
         ErrorCode.INVALID_UPDATE_VERSION,
         upgradeType === UpgradeType.UNSAFE_DOWNGRADE
           ? `Invalid metadata.version ${level}. Unsafe metadata downgrade is not supported in this version.`

@@ -1,4 +1,5 @@
-import { ErrorCode, ERRORS, KafkaError } from "@samsa/base";
+import type { KafkaError } from "@samsa/base";
+import { ErrorCode, ERRORS, refusal } from "@samsa/base";
 import type { MetadataRecord } from "@samsa/metadata";
 import { isActive, NO_LEADER, TopicConfig } from "@samsa/metadata";
 import type { ElectLeadersRequest } from "@samsa/protocol/messages/elect-leaders-request";
@@ -19,7 +20,7 @@ export function electLeaders(
   { electionType, topicPartitions }: ElectLeadersRequest,
 ): ControllerResult<ElectLeadersResponse> {
   if (electionType !== ElectionType.PREFERRED && electionType !== ElectionType.UNCLEAN) {
-    throw new KafkaError(ErrorCode.INVALID_REQUEST, `Unknown election type ${electionType}`);
+    throw refusal(ErrorCode.INVALID_REQUEST, `Unknown election type ${electionType}`);
   }
   const { topics } = context.image;
   const asked =
@@ -50,11 +51,11 @@ function elect(context: ControllerContext, topicName: string, partitionId: numbe
   const { image, config } = context;
   const topic = image.topics.byName.get(topicName);
   if (topic === undefined) {
-    throw new KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `No such topic as ${topicName}`);
+    throw refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `No such topic as ${topicName}`);
   }
   const partition = topic.partitions.get(partitionId);
   if (partition === undefined) {
-    throw new KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `No such partition as ${topicName}-${partitionId}`);
+    throw refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `No such partition as ${topicName}-${partitionId}`);
   }
   const { leader, replicas } = partition;
   if (isUnclean ? leader !== NO_LEADER : leader === replicas[0]) throw inWordsOfTheTable(ErrorCode.ELECTION_NOT_NEEDED);
@@ -77,5 +78,5 @@ function elect(context: ControllerContext, topicName: string, partitionId: numbe
 }
 
 function inWordsOfTheTable(code: ErrorCode): KafkaError {
-  return new KafkaError(code, ERRORS.get(code)?.description);
+  return refusal(code, ERRORS.get(code)?.description);
 }

@@ -1,4 +1,5 @@
-import { ErrorCode, KafkaError } from "@samsa/base";
+import type { KafkaError } from "@samsa/base";
+import { ErrorCode, refusal } from "@samsa/base";
 import type { MetadataRecord, PartitionRegistration, TopicImage } from "@samsa/metadata";
 import { partitionRecord } from "@samsa/metadata";
 import type {
@@ -29,13 +30,10 @@ export function createPartitions(
     const { name } = topic;
     try {
       if (total > MAX_PARTITIONS_PER_REQUEST) {
-        throw new KafkaError(
-          ErrorCode.POLICY_VIOLATION,
-          "Excessively large number of additional partitions per request.",
-        );
+        throw refusal(ErrorCode.POLICY_VIOLATION, "Excessively large number of additional partitions per request.");
       }
       const isRepeated = repeated.has(name);
-      if (isRepeated) throw new KafkaError(ErrorCode.INVALID_REQUEST, "Duplicate topic name.");
+      if (isRepeated) throw refusal(ErrorCode.INVALID_REQUEST, "Duplicate topic name.");
       const created = partitionRecords(context, topic);
       if (!request.validateOnly) records.push(...created);
       return createResult({ name, ...NO_ERROR });
@@ -54,7 +52,7 @@ function partitionRecords(context: ControllerContext, request: CreatePartitionsT
   const { image } = context;
   const topic = image.topics.byName.get(request.name);
   if (topic === undefined) {
-    throw new KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_OR_PARTITION_MESSAGE);
+    throw refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_OR_PARTITION_MESSAGE);
   }
   const current = topic.partitions.size;
   if (request.count === current) throw invalidPartitions(`Topic already has ${current} partition(s).`);
@@ -81,7 +79,7 @@ function newPartitions(
   if (assignments === null || assignments.length === additional) context.applyPartitionChangeQuota?.(additional);
   if (assignments === null) return placePartitions(context, additional, replicationFactor);
   if (assignments.length !== additional) {
-    throw new KafkaError(
+    throw refusal(
       ErrorCode.INVALID_REPLICA_ASSIGNMENT,
       `Attempted to add ${additional} additional partition(s), but only ${assignments.length} assignment(s) were specified.`,
     );
@@ -90,7 +88,7 @@ function newPartitions(
     validateManualAssignment(brokerIds, replicationFactor, context.image);
     const partition = newPartition(brokerIds, context.image);
     if (partition !== undefined) return partition;
-    throw new KafkaError(
+    throw refusal(
       ErrorCode.INVALID_REPLICA_ASSIGNMENT,
       `All brokers specified in the manual partition assignment for partition ${current + index} are fenced or in ` +
         "controlled shutdown.",
@@ -99,5 +97,5 @@ function newPartitions(
 }
 
 function invalidPartitions(message: string): KafkaError {
-  return new KafkaError(ErrorCode.INVALID_PARTITIONS, message);
+  return refusal(ErrorCode.INVALID_PARTITIONS, message);
 }

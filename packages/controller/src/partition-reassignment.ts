@@ -1,4 +1,4 @@
-import { ErrorCode, KafkaError } from "@samsa/base";
+import { ErrorCode, refusal } from "@samsa/base";
 import type { MetadataImage, MetadataRecord, PartitionRegistration, TopicImage } from "@samsa/metadata";
 import { isActive, TopicConfig } from "@samsa/metadata";
 import type { AlterPartitionReassignmentsRequest } from "@samsa/protocol/messages/alter-partition-reassignments-request";
@@ -74,10 +74,10 @@ function find(image: MetadataImage, name: string, index: number) {
   const topic = image.topics.byName.get(name);
   const partition = topic?.partitions.get(index);
   if (topic === undefined) {
-    throw new KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `Unable to find a topic named ${name}.`);
+    throw refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `Unable to find a topic named ${name}.`);
   }
   if (partition === undefined) {
-    throw new KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `Unable to find partition ${name}:${index}.`);
+    throw refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `Unable to find partition ${name}:${index}.`);
   }
   return { topic, partition };
 }
@@ -92,7 +92,7 @@ function reassignmentTo(
   validateManualAssignment(target, undefined, image);
   const original = partition.replicas.filter((id) => !partition.addingReplicas.includes(id));
   if (!mayChangeCount && target.length !== original.length) {
-    throw new KafkaError(
+    throw refusal(
       ErrorCode.INVALID_REPLICATION_FACTOR,
       `The replication factor is changed from ${original.length} to ${target.length}`,
     );
@@ -109,7 +109,7 @@ function reassignmentTo(
 /** Back to the replicas before the move. */
 function reversal({ replicas, directories, addingReplicas, removingReplicas }: PartitionRegistration): Reassignment {
   if (addingReplicas.length === 0 && removingReplicas.length === 0) {
-    throw new KafkaError(ErrorCode.NO_REASSIGNMENT_IN_PROGRESS);
+    throw refusal(ErrorCode.NO_REASSIGNMENT_IN_PROGRESS);
   }
   // What was to come goes; what was to go stays.
   return { replicas, directories, addingReplicas: [], removingReplicas: addingReplicas };

@@ -1,5 +1,5 @@
 import type { Uuid } from "@samsa/base";
-import { ErrorCode, KafkaError, randomUuid } from "@samsa/base";
+import { ErrorCode, randomUuid, refusal } from "@samsa/base";
 import type { MetadataRecord, PartitionRegistration } from "@samsa/metadata";
 import {
   CLUSTER_METADATA_TOPIC_NAME,
@@ -83,11 +83,11 @@ export function createTopics(
 function planTopic(context: ControllerContext, topic: CreatableTopic): PlannedTopic {
   const { name } = topic;
   if (name === CLUSTER_METADATA_TOPIC_NAME) {
-    throw new KafkaError(ErrorCode.INVALID_REQUEST, `Creation of internal topic ${name} is prohibited.`);
+    throw refusal(ErrorCode.INVALID_REQUEST, `Creation of internal topic ${name} is prohibited.`);
   }
   validateTopicName(name);
   if (context.image.topics.byName.has(name)) {
-    throw new KafkaError(ErrorCode.TOPIC_ALREADY_EXISTS, `Topic '${name}' already exists.`);
+    throw refusal(ErrorCode.TOPIC_ALREADY_EXISTS, `Topic '${name}' already exists.`);
   }
   const colliding = collidingTopic(context, name);
   if (colliding !== undefined) {
@@ -108,16 +108,13 @@ function plannedPartitions(context: ControllerContext, topic: CreatableTopic): P
   const { numPartitions, replicationFactor } = topic;
   if (topic.assignments.length > 0) return assignedPartitions(context, topic);
   if (replicationFactor < USE_DEFAULT || replicationFactor === 0) {
-    throw new KafkaError(
+    throw refusal(
       ErrorCode.INVALID_REPLICATION_FACTOR,
       "Replication factor must be larger than 0, or -1 to use the default value.",
     );
   }
   if (numPartitions < USE_DEFAULT || numPartitions === 0) {
-    throw new KafkaError(
-      ErrorCode.INVALID_PARTITIONS,
-      "Number of partitions was set to an invalid non-positive value.",
-    );
+    throw refusal(ErrorCode.INVALID_PARTITIONS, "Number of partitions was set to an invalid non-positive value.");
   }
   return placePartitions(
     context,
@@ -128,13 +125,13 @@ function plannedPartitions(context: ControllerContext, topic: CreatableTopic): P
 
 function assignedPartitions({ image }: ControllerContext, topic: CreatableTopic): PartitionRegistration[] {
   if (topic.replicationFactor !== USE_DEFAULT) {
-    throw new KafkaError(
+    throw refusal(
       ErrorCode.INVALID_REQUEST,
       "A manual partition assignment was specified, but replication factor was not set to -1.",
     );
   }
   if (topic.numPartitions !== USE_DEFAULT) {
-    throw new KafkaError(
+    throw refusal(
       ErrorCode.INVALID_REQUEST,
       "A manual partition assignment was specified, but numPartitions was not set to -1.",
     );
@@ -143,7 +140,7 @@ function assignedPartitions({ image }: ControllerContext, topic: CreatableTopic)
   let replicationFactor: number | undefined;
   for (const { partitionIndex, brokerIds } of topic.assignments) {
     if (byIndex.has(partitionIndex)) {
-      throw new KafkaError(
+      throw refusal(
         ErrorCode.INVALID_REPLICA_ASSIGNMENT,
         `Found multiple manual partition assignments for partition ${partitionIndex}`,
       );
@@ -152,7 +149,7 @@ function assignedPartitions({ image }: ControllerContext, topic: CreatableTopic)
     replicationFactor = brokerIds.length;
     const partition = newPartition(brokerIds, image);
     if (partition === undefined) {
-      throw new KafkaError(
+      throw refusal(
         ErrorCode.INVALID_REPLICA_ASSIGNMENT,
         `All brokers specified in the manual partition assignment for partition ${partitionIndex} are fenced or in ` +
           "controlled shutdown.",
@@ -163,10 +160,7 @@ function assignedPartitions({ image }: ControllerContext, topic: CreatableTopic)
   return Array.from({ length: byIndex.size }, (_, index) => {
     const partition = byIndex.get(index);
     if (partition !== undefined) return partition;
-    throw new KafkaError(
-      ErrorCode.INVALID_REPLICA_ASSIGNMENT,
-      "partitions should be a consecutive 0-based integer sequence",
-    );
+    throw refusal(ErrorCode.INVALID_REPLICA_ASSIGNMENT, "partitions should be a consecutive 0-based integer sequence");
   });
 }
 

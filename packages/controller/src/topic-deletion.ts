@@ -1,4 +1,5 @@
-import { ErrorCode, KafkaError, ZERO_UUID } from "@samsa/base";
+import type { KafkaError } from "@samsa/base";
+import { ErrorCode, refusal, ZERO_UUID } from "@samsa/base";
 import type { MetadataRecord, TopicImage } from "@samsa/metadata";
 import { metadataRecord } from "@samsa/metadata";
 import type {
@@ -59,15 +60,15 @@ export function deleteTopics(
 function findTopic({ image, config }: ControllerContext, { name, topicId }: DeleteTopicState): TopicImage {
   const hasId = topicId !== ZERO_UUID;
   if (!config.boolean("delete.topic.enable")) {
-    throw new KafkaError(ErrorCode.TOPIC_DELETION_DISABLED, TOPIC_DELETION_DISABLED_MESSAGE);
+    throw refusal(ErrorCode.TOPIC_DELETION_DISABLED, TOPIC_DELETION_DISABLED_MESSAGE);
   }
   if (name === null && !hasId) throw invalidRequest("Neither topic name nor id were specified.");
   if (name !== null && hasId) throw invalidRequest("You may not specify both topic name and topic id.");
   const topic = name === null ? image.topics.byId.get(topicId) : image.topics.byName.get(name);
   if (topic !== undefined) return topic;
   throw hasId
-    ? new KafkaError(ErrorCode.UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_ID_MESSAGE)
-    : new KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_OR_PARTITION_MESSAGE);
+    ? refusal(ErrorCode.UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_ID_MESSAGE)
+    : refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_OR_PARTITION_MESSAGE);
 }
 
 function counts<T>(values: readonly T[]): ReadonlyMap<T, number> {
@@ -77,5 +78,5 @@ function counts<T>(values: readonly T[]): ReadonlyMap<T, number> {
 }
 
 function invalidRequest(message: string): KafkaError {
-  return new KafkaError(ErrorCode.INVALID_REQUEST, message);
+  return refusal(ErrorCode.INVALID_REQUEST, message);
 }

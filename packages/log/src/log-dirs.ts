@@ -1,5 +1,5 @@
 import type { DiskSpace, Uuid } from "@samsa/base";
-import { DiskError, ErrorCode, KafkaError } from "@samsa/base";
+import { DiskError, ErrorCode, refusal } from "@samsa/base";
 import { NO_BROKER_EPOCH } from "./clean-shutdown-file.ts";
 import { KafkaStorageError } from "./errors.ts";
 import type { LogCleanerConfig } from "./log-cleaner-config.ts";
@@ -189,13 +189,13 @@ export class LogDirs {
   checkDestination(topicPartition: TopicPartition, path: string): void {
     const entry = this.#entries.find((candidate) => candidate.path === path);
     if (entry !== undefined && this.isCordoned(entry)) {
-      throw new KafkaError(ErrorCode.INVALID_REPLICA_ASSIGNMENT, `Log directory ${path} is cordoned`);
+      throw refusal(ErrorCode.INVALID_REPLICA_ASSIGNMENT, `Log directory ${path} is cordoned`);
     }
     if (!hasRoomForSuffix(topicPartition)) {
-      throw new KafkaError(ErrorCode.INVALID_TOPIC_EXCEPTION, "The topic name is too long.");
+      throw refusal(ErrorCode.INVALID_TOPIC_EXCEPTION, "The topic name is too long.");
     }
     if (entry === undefined) {
-      throw new KafkaError(ErrorCode.LOG_DIR_NOT_FOUND, `Log dir ${path} is not found in the config.`);
+      throw refusal(ErrorCode.LOG_DIR_NOT_FOUND, `Log dir ${path} is not found in the config.`);
     }
     if (entry.isOffline) throw new KafkaStorageError(`Log directory ${path} is offline`);
   }

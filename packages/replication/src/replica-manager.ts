@@ -1,5 +1,5 @@
 import type { Clock, DiskSpace, Uuid } from "@samsa/base";
-import { DiskError, ErrorCode, KafkaError, ZERO_UUID } from "@samsa/base";
+import { DiskError, ErrorCode, KafkaError, withoutStack, ZERO_UUID } from "@samsa/base";
 import type { KafkaStorageError, LogConfig, LogDir, LogDirs, TopicPartition, UnifiedLog } from "@samsa/log";
 import { isFutureLogDir, logDirName, NO_BROKER_EPOCH } from "@samsa/log";
 import type {
@@ -99,7 +99,7 @@ export class ReplicaManager implements MetadataPublisher {
     if (partition !== undefined) return partition;
     const offline = this.#offline.get(logDirName({ topic, partition: index }));
     if (offline !== undefined) throw offline;
-    throw new UnknownTopicOrPartitionError(topic, index);
+    throw withoutStack(() => new UnknownTopicOrPartitionError(topic, index));
   }
 
   /** The broker's epoch at its last clean stop (KIP-966); -1 after an unclean one, and before the first image. */

@@ -1,4 +1,4 @@
-import { ErrorCode, errorCodeOf, KafkaError } from "@samsa/base";
+import { ErrorCode, errorCodeOf, refusal } from "@samsa/base";
 import { isInternalTopic } from "@samsa/metadata";
 import { DeleteRecordsRequest } from "@samsa/protocol/messages/delete-records-request";
 import type { DeleteRecordsResponseDeleteRecordsPartitionResult } from "@samsa/protocol/messages/delete-records-response";
@@ -47,10 +47,7 @@ function deleteFromPartition(
 ): DeleteRecordsResponseDeleteRecordsPartitionResult {
   try {
     if (isInternalTopic(topic)) {
-      throw new KafkaError(
-        ErrorCode.INVALID_TOPIC_EXCEPTION,
-        `${topic} is internal: its records are its coordinator's`,
-      );
+      throw refusal(ErrorCode.INVALID_TOPIC_EXCEPTION, `${topic} is internal: its records are its coordinator's`);
     }
     const lowWatermark = services.replicas.partition(topic, partitionIndex).deleteRecordsOnLeader(offset);
     return createDeleteRecordsResponseDeleteRecordsPartitionResult({ partitionIndex, lowWatermark });

@@ -1,4 +1,4 @@
-import { ErrorCode, errorCodeOf, KafkaError } from "@samsa/base";
+import { ErrorCode, errorCodeOf, refusal } from "@samsa/base";
 import type { DescribedConfig } from "@samsa/metadata";
 import {
   ConfigResourceType,
@@ -79,39 +79,39 @@ function configsOf(
   switch (resourceType) {
     case ConfigResourceType.TOPIC:
       validateTopicName(resourceName);
-      if (metadata.topic(resourceName) === undefined) throw new KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
+      if (metadata.topic(resourceName) === undefined) throw refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
       return describeTopicConfigs(configs, resourceName, config, names);
     case ConfigResourceType.BROKER: {
       if (resourceName === "") return describeDefaultBrokerConfigs(configs, config, names);
       if (resourceName !== String(nodeId)) {
         const message = `Unexpected broker id, expected ${nodeId} or empty string, but received ${resourceName}`;
-        throw new KafkaError(ErrorCode.INVALID_REQUEST, message);
+        throw refusal(ErrorCode.INVALID_REQUEST, message);
       }
       return describeBrokerConfigs(configs, config, names);
     }
     case ConfigResourceType.BROKER_LOGGER: {
-      if (resourceName === "") throw new KafkaError(ErrorCode.INVALID_REQUEST, "Broker id must not be empty");
+      if (resourceName === "") throw refusal(ErrorCode.INVALID_REQUEST, "Broker id must not be empty");
       if (!/^[+-]?\d+$/.test(resourceName)) {
-        throw new KafkaError(ErrorCode.INVALID_REQUEST, `Broker id must be an integer, but it is: ${resourceName}`);
+        throw refusal(ErrorCode.INVALID_REQUEST, `Broker id must be an integer, but it is: ${resourceName}`);
       }
       if (Number(resourceName) !== nodeId) {
         const message = `Unexpected broker id, expected ${nodeId} but received ${resourceName}`;
-        throw new KafkaError(ErrorCode.INVALID_REQUEST, message);
+        throw refusal(ErrorCode.INVALID_REQUEST, message);
       }
       return [...loggers.levels()].flatMap(([name, level]) =>
         names?.has(name) === false ? [] : describedLogger(name, level),
       );
     }
     case ConfigResourceType.GROUP:
-      if (resourceName === "") throw new KafkaError(ErrorCode.INVALID_REQUEST, "Group name must not be empty");
+      if (resourceName === "") throw refusal(ErrorCode.INVALID_REQUEST, "Group name must not be empty");
       return describeGroupConfigs(GroupConfig.resolve(configs, resourceName, config), names);
     case ConfigResourceType.CLIENT_METRICS:
       if (resourceName === "") {
-        throw new KafkaError(ErrorCode.INVALID_REQUEST, "Client metrics subscription name must not be empty");
+        throw refusal(ErrorCode.INVALID_REQUEST, "Client metrics subscription name must not be empty");
       }
       return describeClientMetricsConfigs(configs.configFor(resourceType, resourceName), names);
     default:
-      throw new KafkaError(ErrorCode.INVALID_REQUEST, `Unsupported resource type: ${resourceType}`);
+      throw refusal(ErrorCode.INVALID_REQUEST, `Unsupported resource type: ${resourceType}`);
   }
 }
 

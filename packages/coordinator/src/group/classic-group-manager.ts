@@ -1,5 +1,5 @@
 import type { Random } from "@samsa/base";
-import { ErrorCode, errorCodeOf, KafkaError } from "@samsa/base";
+import { ErrorCode, errorCodeOf, refusal } from "@samsa/base";
 import type { HeartbeatRequest } from "@samsa/protocol/messages/heartbeat-request";
 import type { JoinGroupRequest } from "@samsa/protocol/messages/join-group-request";
 import type { JoinGroupResponse } from "@samsa/protocol/messages/join-group-response";
@@ -108,20 +108,20 @@ export class ClassicGroupManager {
 
   syncGroup(step: GroupStep, request: SyncGroupRequest, reply: Reply<SyncGroupResponse>): void {
     const { groupId, memberId, groupInstanceId, generationId } = request;
-    if (groupId === "") throw new KafkaError(ErrorCode.INVALID_GROUP_ID);
+    if (groupId === "") throw refusal(ErrorCode.INVALID_GROUP_ID);
     const group = this.#groupOfMember(groupId);
     if (group.type === "consumer") return this.#classicMembers.syncGroup(step, group, request, reply);
     const member = group.validateMember(memberId, groupInstanceId);
-    if (generationId !== group.generationId) throw new KafkaError(ErrorCode.ILLEGAL_GENERATION);
+    if (generationId !== group.generationId) throw refusal(ErrorCode.ILLEGAL_GENERATION);
     if (isOther(request.protocolType, group.protocolType) || isOther(request.protocolName, group.protocolName)) {
-      throw new KafkaError(ErrorCode.INCONSISTENT_GROUP_PROTOCOL);
+      throw refusal(ErrorCode.INCONSISTENT_GROUP_PROTOCOL);
     }
     switch (group.state) {
       case "Empty":
       case "Dead":
-        throw new KafkaError(ErrorCode.UNKNOWN_MEMBER_ID);
+        throw refusal(ErrorCode.UNKNOWN_MEMBER_ID);
       case "PreparingRebalance":
-        throw new KafkaError(ErrorCode.REBALANCE_IN_PROGRESS);
+        throw refusal(ErrorCode.REBALANCE_IN_PROGRESS);
       case "CompletingRebalance":
         this.#rebalance.refuseSync(step, member, ErrorCode.UNKNOWN_MEMBER_ID); // one that it sent before and waits for no more
         member.awaitingSync = reply;
@@ -137,13 +137,13 @@ export class ClassicGroupManager {
   /** @throws KafkaError what the member must do about it */
   heartbeat(step: GroupStep, request: HeartbeatRequest): void {
     const { groupId, memberId, groupInstanceId, generationId } = request;
-    if (groupId === "") throw new KafkaError(ErrorCode.INVALID_GROUP_ID);
+    if (groupId === "") throw refusal(ErrorCode.INVALID_GROUP_ID);
     const group = this.#groupOfMember(groupId);
     if (group.type === "consumer") return this.#classicMembers.heartbeat(step, group, request);
     const member = group.validateMember(memberId, groupInstanceId);
-    if (generationId !== group.generationId) throw new KafkaError(ErrorCode.ILLEGAL_GENERATION);
+    if (generationId !== group.generationId) throw refusal(ErrorCode.ILLEGAL_GENERATION);
     this.#rebalance.expectHeartbeat(step, group, member, member.sessionTimeoutMs);
-    if (group.state === "PreparingRebalance") throw new KafkaError(ErrorCode.REBALANCE_IN_PROGRESS);
+    if (group.state === "PreparingRebalance") throw refusal(ErrorCode.REBALANCE_IN_PROGRESS);
   }
 
   /** Answers for each member, in order. */
@@ -153,7 +153,7 @@ export class ClassicGroupManager {
     members: readonly LeaveGroupRequestMemberIdentity[],
     reply: Reply<readonly LeaveGroupResponseMemberResponse[]>,
   ): void {
-    if (groupId === "") throw new KafkaError(ErrorCode.INVALID_GROUP_ID);
+    if (groupId === "") throw refusal(ErrorCode.INVALID_GROUP_ID);
     const group = this.#groups.get(groupId);
     if (group === undefined || isForeign(group)) {
       const answerOf = ({ memberId, groupInstanceId }: LeaveGroupRequestMemberIdentity) =>
@@ -185,7 +185,7 @@ export class ClassicGroupManager {
   #groupOfMember(groupId: string): CoordinatedGroup {
     const group = this.#groups.get(groupId);
     if (group === undefined || isForeign(group))
-      throw new KafkaError(ErrorCode.UNKNOWN_MEMBER_ID, `there is no group ${groupId}`);
+      throw refusal(ErrorCode.UNKNOWN_MEMBER_ID, `there is no group ${groupId}`);
     return group;
   }
 
@@ -376,7 +376,7 @@ export class ClassicGroupManager {
     if (memberId === UNKNOWN_MEMBER_ID) {
       // An administrator takes out a static member by its name.
       const named = groupInstanceId === null ? undefined : group.staticMemberId(groupInstanceId);
-      if (named === undefined) throw new KafkaError(ErrorCode.UNKNOWN_MEMBER_ID);
+      if (named === undefined) throw refusal(ErrorCode.UNKNOWN_MEMBER_ID);
       leaving = named;
     } else if (!group.pendingJoinMembers.has(memberId)) {
       group.validateMember(memberId, groupInstanceId);

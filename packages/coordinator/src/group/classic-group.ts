@@ -1,4 +1,4 @@
-import { assert, ByteReader, ErrorCode, KafkaError } from "@samsa/base";
+import { assert, ByteReader, ErrorCode, KafkaError, refusal } from "@samsa/base";
 import { ConsumerProtocolSubscription } from "@samsa/protocol/messages/consumer-protocol-subscription";
 import type { GroupMetadataValue } from "@samsa/protocol/messages/group-metadata-value";
 import { ClassicGroupMember } from "./classic-group-member.ts";
@@ -221,11 +221,11 @@ export class ClassicGroup {
   validateMember(memberId: string, groupInstanceId: string | null): ClassicGroupMember {
     if (groupInstanceId !== null) {
       const existing = this.#staticMembers.get(groupInstanceId);
-      if (existing === undefined) throw new KafkaError(ErrorCode.UNKNOWN_MEMBER_ID);
-      if (existing !== memberId) throw new KafkaError(ErrorCode.FENCED_INSTANCE_ID);
+      if (existing === undefined) throw refusal(ErrorCode.UNKNOWN_MEMBER_ID);
+      if (existing !== memberId) throw refusal(ErrorCode.FENCED_INSTANCE_ID);
     }
     const member = this.#members.get(memberId);
-    if (member === undefined) throw new KafkaError(ErrorCode.UNKNOWN_MEMBER_ID);
+    if (member === undefined) throw refusal(ErrorCode.UNKNOWN_MEMBER_ID);
     return member;
   }
 

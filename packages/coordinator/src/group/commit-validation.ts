@@ -1,5 +1,5 @@
 import type { Uuid } from "@samsa/base";
-import { ErrorCode, KafkaError, ZERO_UUID } from "@samsa/base";
+import { ErrorCode, refusal, ZERO_UUID } from "@samsa/base";
 import type { ClassicGroup } from "./classic-group.ts";
 import type { ConsumerGroup } from "./consumer/consumer-group.ts";
 import type { ConsumerGroupMember } from "./consumer/consumer-group-member.ts";
@@ -41,7 +41,7 @@ export function validateCommit(
     if (generationId < 0) return;
     const isMemberEpoch = apiVersion >= FIRST_VERSION_WITH_MEMBER_EPOCH && !isTransactional;
     const code = isMemberEpoch ? ErrorCode.GROUP_ID_NOT_FOUND : ErrorCode.ILLEGAL_GENERATION;
-    throw new KafkaError(code, `Group ${groupId} not found.`);
+    throw refusal(code, `Group ${groupId} not found.`);
   }
   switch (group.type) {
     case "classic":
@@ -51,7 +51,7 @@ export function validateCommit(
     default:
       if (group.type === "streams" && generationId < 0 && group.state === "Empty") return;
       if (generationId >= 0 || !isTransactional) {
-        throw new KafkaError(ErrorCode.UNKNOWN_MEMBER_ID, `${group.type} groups are not coordinated here`);
+        throw refusal(ErrorCode.UNKNOWN_MEMBER_ID, `${group.type} groups are not coordinated here`);
       }
   }
 }
@@ -61,11 +61,11 @@ function validateForClassicGroup(group: ClassicGroup, committer: Committer): voi
   const isMember = generationId >= 0 || memberId !== "" || groupInstanceId !== null;
   if (generationId < 0 && group.state === "Empty") return;
   if (!isMember && isTransactional) return;
-  if (!isMember) throw new KafkaError(ErrorCode.UNKNOWN_MEMBER_ID, "the group has members, and this is none of them");
+  if (!isMember) throw refusal(ErrorCode.UNKNOWN_MEMBER_ID, "the group has members, and this is none of them");
   group.validateMember(memberId, groupInstanceId);
-  if (generationId !== group.generationId) throw new KafkaError(ErrorCode.ILLEGAL_GENERATION);
+  if (generationId !== group.generationId) throw refusal(ErrorCode.ILLEGAL_GENERATION);
   // It has its generation and not yet its partitions: what it commits may be another's by now.
-  if (group.state === "CompletingRebalance" && !isTransactional) throw new KafkaError(ErrorCode.REBALANCE_IN_PROGRESS);
+  if (group.state === "CompletingRebalance" && !isTransactional) throw refusal(ErrorCode.REBALANCE_IN_PROGRESS);
 }
 
 function validateForConsumerGroup(
@@ -80,7 +80,7 @@ function validateForConsumerGroup(
   const isClassic = member.classic !== null;
   if (!isTransactional && !isClassic && apiVersion < FIRST_VERSION_WITH_MEMBER_EPOCH) {
     const message = "OffsetCommit version 9 or above must be used by members using the consumer group protocol";
-    throw new KafkaError(ErrorCode.UNSUPPORTED_VERSION, message);
+    throw refusal(ErrorCode.UNSUPPORTED_VERSION, message);
   }
   if (epoch === member.memberEpoch) return;
   const [code, what] = isClassic
@@ -88,18 +88,18 @@ function validateForConsumerGroup(
     : [ErrorCode.STALE_MEMBER_EPOCH, "member epoch"];
   if (epoch > member.memberEpoch) {
     const message = `Received ${what} ${epoch} is newer than current member epoch ${member.memberEpoch}.`;
-    throw new KafkaError(code, message);
+    throw refusal(code, message);
   }
   // The member has gone on meanwhile. What it has had since that epoch nobody else has committed for (KIP-1251).
   for (const { topic, topicId, partition } of partitions) {
     const id = topicId === ZERO_UUID ? topics.topic(topic)?.id : topicId;
     const since = id === undefined ? undefined : assignedSince(member, id, partition);
     if (since === undefined) {
-      throw new KafkaError(code, `Partition ${topic}-${partition} is not assigned or pending revocation for member.`);
+      throw refusal(code, `Partition ${topic}-${partition} is not assigned or pending revocation for member.`);
     }
     if (epoch < since) {
       const message = `Received ${what} ${epoch} is older than assignment epoch ${since} for partition ${topic}-${partition}.`;
-      throw new KafkaError(code, message);
+      throw refusal(code, message);
     }
   }
 }
@@ -122,5 +122,5 @@ export function validateFetch(group: Group | undefined, memberId: string | null,
       ? [ErrorCode.STALE_MEMBER_EPOCH, "member epoch"]
       : [ErrorCode.ILLEGAL_GENERATION, "generation id"];
   const message = `The received ${what} ${memberEpoch} does not match the expected member epoch ${member.memberEpoch}.`;
-  throw new KafkaError(code, message);
+  throw refusal(code, message);
 }

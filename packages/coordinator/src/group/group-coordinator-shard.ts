@@ -1,5 +1,5 @@
 import type { Random, Uuid } from "@samsa/base";
-import { ErrorCode, KafkaError, utf8Length } from "@samsa/base";
+import { ErrorCode, refusal, utf8Length } from "@samsa/base";
 import type { CoordinatorShard, Reply, Step, TransactionalWrite } from "../runtime/coordinator-shard.ts";
 import { ClassicGroup } from "./classic-group.ts";
 import { ClassicGroupManager } from "./classic-group-manager.ts";
@@ -219,7 +219,7 @@ export class GroupCoordinatorShard implements CoordinatorShard<GroupRecord> {
     const isEmpty = group.type !== "consumer" && group.state === "Empty";
     // What members of another kind read is not known.
     if (group.type === "classic" && !isEmpty && !group.usesConsumerProtocol) {
-      throw new KafkaError(ErrorCode.NON_EMPTY_GROUP);
+      throw refusal(ErrorCode.NON_EMPTY_GROUP);
     }
     const records: GroupRecord[] = [];
     const answer = partitions.map(({ topic, partition }) => {
@@ -241,7 +241,7 @@ export class GroupCoordinatorShard implements CoordinatorShard<GroupRecord> {
   /** @throws KafkaError GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP */
   deleteGroup(step: Step<GroupRecord>, groupId: string, reply: Reply<void>): void {
     const group = this.#groupOrRefuse(groupId);
-    if (group.state !== "Empty") throw new KafkaError(ErrorCode.NON_EMPTY_GROUP);
+    if (group.state !== "Empty") throw refusal(ErrorCode.NON_EMPTY_GROUP);
     const records = [...this.offsets.tombstonesOf(groupId), ...tombstonesOf(group)];
     step.append(records, {
       onCommitted: (later) => later.reply(reply, undefined),
@@ -272,9 +272,8 @@ export class GroupCoordinatorShard implements CoordinatorShard<GroupRecord> {
   #groupOrRefuse(groupId: string): CoordinatedGroup | StreamsGroup {
     const group = this.#groups.get(groupId);
     if (group !== undefined && group.type !== "share") return group;
-    if (group !== undefined)
-      throw new KafkaError(ErrorCode.NON_EMPTY_GROUP, `${group.type} groups are left alone here`);
-    throw new KafkaError(ErrorCode.GROUP_ID_NOT_FOUND, `Group ${groupId} not found.`);
+    if (group !== undefined) throw refusal(ErrorCode.NON_EMPTY_GROUP, `${group.type} groups are left alone here`);
+    throw refusal(ErrorCode.GROUP_ID_NOT_FOUND, `Group ${groupId} not found.`);
   }
 
   #ensureGroup(groupId: string): void {

@@ -1,4 +1,4 @@
-import { ErrorCode, KafkaError } from "@samsa/base";
+import { ErrorCode, refusal } from "@samsa/base";
 import { BROKER_CONFIGS, CLIENT_METRICS_CONFIGS, GROUP_CONFIG_DEFINITIONS } from "./config-definitions.ts";
 import { parseConfigValue } from "./config-value.ts";
 import type { EffectiveBrokerConfig } from "./effective-config.ts";
@@ -41,7 +41,7 @@ export function validateClientMetricsConfigs(entries: ReadonlyMap<string, string
   for (const [name, text] of entries) {
     const definition = CLIENT_METRICS_CONFIGS.get(name);
     if (definition === undefined) {
-      throw new KafkaError(ErrorCode.INVALID_REQUEST, `Unknown client metrics configuration: ${name}`);
+      throw refusal(ErrorCode.INVALID_REQUEST, `Unknown client metrics configuration: ${name}`);
     }
     parseConfigValue(definition, text);
   }

@@ -1,5 +1,5 @@
 import type { Uuid } from "@samsa/base";
-import { ErrorCode, KafkaError } from "@samsa/base";
+import { ErrorCode, refusal } from "@samsa/base";
 import type { GroupConfig } from "../group-config.ts";
 import type { Group } from "../group.ts";
 import type { GroupTopics } from "../group-topics.ts";
@@ -47,7 +47,7 @@ export function describeConsumerGroup(
   const group = groups.get(groupId);
   if (group?.type !== "consumer") {
     const message = group === undefined ? `Group ${groupId} not found.` : `Group ${groupId} is not a consumer group.`;
-    throw new KafkaError(ErrorCode.GROUP_ID_NOT_FOUND, message);
+    throw refusal(ErrorCode.GROUP_ID_NOT_FOUND, message);
   }
   const named = (partitionsByTopic: ReadonlyMap<Uuid, Iterable<number>>): DescribedTopicPartitions[] =>
     [...partitionsByTopic].flatMap(([topicId, partitions]) => {
