@@ -6,27 +6,15 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { formatStorage, serverArguments, singleNodeProperties, writeProperties } from "../apache-kafka/kafka.mjs";
 import { BareClient, until } from "../lib/bare-client.mjs";
-import { FaultProxy } from "../lib/fault-proxy.mjs";
-import {
-  everyCompression,
-  groupGoesOn,
-  ourDigest,
-  readAll,
-  sameAsJava,
-  seeksByTime,
-  withKafka,
-} from "../lib/client-checks.mjs";
+import { everyCompression, groupGoesOn, ourDigest, sameAsJava, seeksByTime, withKafka } from "../lib/client-checks.mjs";
+import { produceThroughFaults } from "../lib/client-faults.mjs";
 import { digest, expectSameDigest, writeWithJava } from "../lib/directories.mjs";
 import { expect } from "../lib/harness.mjs";
 import { hasProgram } from "../lib/process.mjs";
-import { Kafka } from "../../packages/client/dist/index.js";
-import { TcpTransport } from "../../packages/io/dist/index.js";
 
 const SCRAM = ["SCRAM-SHA-256", "SCRAM-SHA-512"];
 const PASSWORD = "of-no-use";
-const PARTITIONS = 3;
-/** Connections that are cut under one producer. */
-const CUTS = 40;
+const FULL_LIMIT_MS = 1_200_000;
 
 export const suite = {
   title: "@samsa/client",
@@ -43,11 +31,19 @@ export const suite = {
       withKafka(plain, (kafka) => sameReading(kafka, broker)),
     );
     await check("cut, stalled and delayed connections lose, double and reorder nothing", () =>
-      throughFaults(broker, full ? 1_000_000 : 60_000),
+      produceThroughFaults(broker, { topic: "client-cuts", records: 60_000, cuts: 40 }),
     );
     await check("killed brokers lose, double and reorder nothing", () =>
-      throughKills(broker, full ? { records: 1_000_000, kills: 12 } : { records: 60_000, kills: 2 }),
+      produceThroughFaults(broker, { topic: "client-kills", records: 60_000, kills: 2, batchSize: 16_384 }),
     );
+    if (full) {
+      const all = { topic: "client-faults", records: 1_000_000, cuts: 500, kills: 20 };
+      await check(
+        "a million records come through hundreds of cuts and 20 kills, once each and in order",
+        () => produceThroughFaults(broker, all),
+        FULL_LIMIT_MS,
+      );
+    }
     if (target === "apache") await authentication(check, scratch);
   },
 };
@@ -61,99 +57,6 @@ async function sameReading(kafka, broker) {
   const theirs = comparable(await digest(broker, prefix));
   expect(theirs.length > 0, "there is nothing to read");
   expectSameDigest(theirs, comparable(await ourDigest(kafka, prefix)));
-}
-
-/** A client whose every connection goes through the proxy, whatever address the broker announces. */
-function kafkaThrough(proxy, options = {}) {
-  const tcp = new TcpTransport();
-  const address = () => ({ host: "127.0.0.1", port: proxy.port });
-  const transport = {
-    connect: (_, handler, how) => tcp.connect(address(), handler, how),
-    listen: (...args) => tcp.listen(...args),
-  };
-  return new Kafka({ bootstrapServers: "127.0.0.1:1", transport, requestTimeoutMs: 2000, ...options });
-}
-
-async function throughFaults(broker, count) {
-  const proxy = new FaultProxy(broker.port);
-  let random = 12_345;
-  const draw = (below) => {
-    random = (random * 1_103_515_245 + 12_345) % 2 ** 31;
-    return Math.floor((random / 2 ** 31) * below); // the lowest bits repeat
-  };
-  const kinds = new Set();
-  /** Every connection has its fault, until so many were cut that the rest may come through. */
-  proxy.plan = () => {
-    if (proxy.cuts >= CUTS) return {};
-    const kind = draw(6);
-    kinds.add(kind);
-    switch (kind) {
-      case 0:
-        return { cutAfterBytesUp: 2000 + draw(30_000) };
-      case 1:
-        return { cutAfterBytesUp: 100 + draw(3000) };
-      case 2:
-      case 3:
-        return { cutAfterBytesDown: 600 + draw(2000) };
-      case 4:
-        return { stallAfterBytesDown: 600 + draw(2000) };
-      default:
-        return { delayMs: 2, cutAfterBytesDown: 1500 };
-    }
-  };
-  await proxy.start();
-  try {
-    const kafka = kafkaThrough(proxy, { requestTimeoutMs: 500 });
-    await produceNumbered(kafka, broker, "client-faults", count, () => {}, { batchSize: 1000 });
-    expect(proxy.cuts >= CUTS, `only ${proxy.cuts} connections were cut`);
-    expect(kinds.size === 6, `only ${kinds.size} kinds of faults came up`);
-  } finally {
-    await proxy.close();
-  }
-}
-
-async function throughKills(broker, { records, kills }) {
-  const kafka = new Kafka({ bootstrapServers: broker.bootstrap, requestTimeoutMs: 5000 });
-  await produceNumbered(kafka, broker, "client-kills", records, async (progress) => {
-    for (let kill = 1; kill <= kills; kill++) {
-      while (progress.delivered < (records * kill) / (kills + 1)) await sleep(5);
-      await broker.kill();
-      await broker.start();
-    }
-  });
-}
-
-/** Numbers, each to the partition of its remainder; in the end every partition must have its own, once and in order. */
-async function produceNumbered(kafka, broker, topic, count, meanwhile, options = {}) {
-  const progress = { delivered: 0 };
-  const plain = { bootstrapServers: broker.bootstrap };
-  await withKafka(plain, (direct) => direct.admin().createTopics([{ name: topic, numPartitions: PARTITIONS }]));
-  try {
-    const tuning = { lingerMs: 2, bufferMemory: 1_000_000, deliveryTimeoutMs: 300_000, ...options };
-    const producer = kafka.producer(tuning);
-    let failure;
-    const onDelivery = (error) => {
-      failure ??= error;
-      progress.delivered++;
-    };
-    const disturbance = meanwhile(progress);
-    for (let n = 0; n < count; n++) {
-      const record = { topic, partition: n % PARTITIONS, value: String(n) };
-      if (!producer.write(record, onDelivery)) await producer.ready();
-    }
-    await producer.flush();
-    await disturbance;
-    if (failure !== undefined) throw failure;
-  } finally {
-    await kafka.close();
-  }
-  const found = await withKafka(plain, (direct) => readAll(direct, topic, PARTITIONS));
-  for (const [partition, values] of found) {
-    const expected = Math.ceil((count - partition) / PARTITIONS);
-    expect(values.length === expected, `partition ${partition} has ${values.length} records, not ${expected}`);
-    const wrong = values.findIndex((value, index) => value !== String(index * PARTITIONS + partition));
-    expect(wrong < 0, `partition ${partition} has ${values[wrong]} at ${wrong}`);
-  }
 }
 
 /** Every mechanism over TLS, and what a wrong password is told. Apache Kafka alone for now; our broker asks nobody who he is. */
