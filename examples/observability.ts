@@ -6,7 +6,7 @@ import { brokers, temporaryTopic } from "./lib/playground.ts";
 
 // In an application: import * as openTelemetry from "@opentelemetry/api". This stands for it, to do without the dependency.
 const openTelemetry: OpenTelemetryApi = {
-  context: { active: () => "4bf92f3577b34da6a3ce929d0e0e4736" },
+  context: { active: () => "4bf92f3577b34da6a3ce929d0e0e4736", with: (_context, work) => work() },
   propagation: {
     inject(context, carrier) {
       carrier["traceparent"] = `00-${String(context)}-00f067aa0ba902b7-01`;

@@ -15,13 +15,15 @@ import { ExactlyOnce } from "./exactly-once.ts";
 import { HoldingClock } from "./holding-clock.ts";
 import type { OpenTelemetryApi } from "./observability/open-telemetry.ts";
 import type { OptionRule } from "./options.ts";
-import { anything, milliseconds, oneOf, resolveOptions, text, whole } from "./options.ts";
+import { anything, boolean, milliseconds, oneOf, resolveOptions, text, whole } from "./options.ts";
 import type { ProducerOptions } from "./producer/producer-options.ts";
 import { resolveProducerOptions } from "./producer/producer-options.ts";
 import { Producer } from "./producer/producer.ts";
 import type { Data } from "./producer/record.ts";
 import type { SaslOptions, SecurityProtocol } from "./security-options.ts";
 import { resolveSecurity, SECURITY_PROTOCOLS } from "./security-options.ts";
+import { ClientMetrics } from "./telemetry/client-metrics.ts";
+import { ClientTelemetry } from "./telemetry/client-telemetry.ts";
 import { VERSION } from "./version.ts";
 
 /** What all of a client's parts share. Kafka's names in camelCase, with Kafka's defaults. */
@@ -73,8 +75,16 @@ export interface KafkaOptions {
   readonly maxResponseBytes?: number;
   /** Told of failures that are tried again by themselves, and so reach no caller. */
   readonly onRetry?: (error: KafkaError) => void;
-  /** `@opentelemetry/api` itself: trace headers are added to records, and read from them. Default none. */
+  /**
+   * `@opentelemetry/api` itself: records take the headers of the active trace along, and `run` hands each record to its handler in the
+   * context of the trace that it came with; for the other ways of reading there is `traceContextOf`. Default none.
+   */
   readonly openTelemetry?: OpenTelemetryApi;
+  /**
+   * Whether metrics of this client go to the brokers when they ask for them (KIP-714), for whoever runs them to see. Default false,
+   * where Java's is true.
+   */
+  readonly enableMetricsPush?: boolean;
   /** How bytes travel. Default TCP. */
   readonly transport?: Transport;
   readonly clock?: Clock;
@@ -115,6 +125,7 @@ const RULES: { readonly [Name in keyof Resolved]: OptionRule } = {
   maxResponseBytes: whole(1024, 0x7fffffff),
   onRetry: (value) => (typeof value === "function" ? undefined : "a function"),
   openTelemetry: anything,
+  enableMetricsPush: boolean,
   transport: anything,
   clock: anything,
   random: anything,
@@ -133,6 +144,8 @@ export class Kafka {
   readonly #parts = new Set<{ close(): Promise<void> }>();
   readonly #pipelines = new Set<{ close(): Promise<void> }>(); // of a producer and a consumer
   readonly #counters = newConnectionCounters();
+  readonly #metrics: ClientMetrics | undefined;
+  readonly #telemetry: ClientTelemetry | undefined;
   #partCount = 0;
   #isClosed = false;
 
@@ -162,6 +175,7 @@ export class Kafka {
       maxResponseBytes: 268_435_456,
       onRetry: () => {},
       openTelemetry: undefined,
+      enableMetricsPush: false,
       transport: undefined,
       clock: undefined,
       random: undefined,
@@ -173,6 +187,8 @@ export class Kafka {
     const idleClock = resolved.clock ?? new SystemClock();
     const transport = resolved.transport ?? new TcpTransport(security.tls === undefined ? {} : { tls: security.tls });
     const isCanonical = resolved.clientDnsLookup === "resolve_canonical_bootstrap_servers_only";
+    const metrics = resolved.enableMetricsPush ? new ClientMetrics(idleClock) : undefined;
+    this.#metrics = metrics;
     this.#cluster = new Cluster({
       ...resolved,
       bootstrapServers: parseBootstrapServers(resolved.bootstrapServers),
@@ -187,7 +203,17 @@ export class Kafka {
       random,
       newSaslClient: security.newSaslClient?.(random),
       resolveBootstrap: isCanonical ? canonicalAddresses : undefined,
+      observer: metrics && {
+        connected: (key) => {
+          metrics.connected(key);
+          this.#telemetry?.start();
+        },
+        answered: (...answer) => metrics.answered(...answer),
+      },
     });
+    const { clientRack } = resolved;
+    this.#telemetry =
+      metrics && new ClientTelemetry({ cluster: this.#cluster, metrics, idleClock, random, clientRack });
   }
 
   /** What the connections of this client have done so far; a producer has counters of its own. */
@@ -204,12 +230,18 @@ export class Kafka {
     const resolved = resolveProducerOptions(options, this.#options);
     const { clientRack, openTelemetry } = this.#options;
     const purpose = `producer-${++this.#partCount}`;
-    const onClosed = (): void => void this.#parts.delete(producer);
+    const metrics = this.#metrics;
+    const onFirstSend = metrics && ((queuedMs: number) => metrics.batchQueued(queuedMs));
+    const onClosed = (): void => {
+      this.#parts.delete(producer);
+      metrics?.removeProducer(producer);
+    };
     const producer = new Producer<K, V>(
-      { cluster: this.#cluster, purpose, clientRack, openTelemetry, onClosed },
+      { cluster: this.#cluster, purpose, clientRack, openTelemetry, onFirstSend, onClosed },
       resolved,
     );
     this.#parts.add(producer);
+    metrics?.addProducer(producer);
     return producer;
   }
 
@@ -230,9 +262,14 @@ export class Kafka {
       rackId: resolved.clientRack ?? clientRack,
       purpose: `consumer-${++this.#partCount}`,
       onRetry,
-      onClosed: () => void this.#parts.delete(consumer),
+      openTelemetry: this.#options.openTelemetry,
+      onClosed: () => {
+        this.#parts.delete(consumer);
+        this.#metrics?.removeConsumer(consumer);
+      },
     });
     this.#parts.add(consumer);
+    this.#metrics?.addConsumer(consumer);
     return consumer;
   }
 
@@ -272,6 +309,16 @@ export class Kafka {
     return pipeline;
   }
 
+  /**
+   * The id under which brokers know the metrics of this client (KIP-714); the first call asks for it. Needs `enableMetricsPush`.
+   * @throws ConfigurationError, UnsupportedVersionError where brokers take no metrics, BrokerError
+   */
+  async clientInstanceId(): Promise<string> {
+    this.#checkOpen();
+    if (this.#telemetry !== undefined) return await this.#telemetry.clientInstanceId();
+    throw new ConfigurationError("kafka.clientInstanceId() needs the option enableMetricsPush");
+  }
+
   admin(): Admin {
     this.#checkOpen();
     return new Admin(this.#cluster, this.#timeouts());
@@ -285,6 +332,7 @@ export class Kafka {
       await Promise.allSettled(Array.from(this.#pipelines, (pipeline) => pipeline.close())); // their `done` tells how it was
       await Promise.all(Array.from(this.#parts, (part) => part.close()));
     } finally {
+      await this.#telemetry?.close();
       this.#cluster.close();
     }
   }

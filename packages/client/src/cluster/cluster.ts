@@ -83,6 +83,11 @@ export class Cluster {
     return this.#connections.live(`${purpose}/${nodeId}`);
   }
 
+  /** One that is open, without waiting. */
+  anyLiveConnection(): BrokerConnection | undefined {
+    return this.#connections.findLive((key) => key.startsWith(GENERAL));
+  }
+
   /** A connection to whichever broker answers: an open one, a known one, then the bootstrap servers (KIP-899). */
   async anyConnection(): Promise<BrokerConnection> {
     this.#checkOpen();
@@ -246,7 +251,7 @@ export class Cluster {
 
   /** Every address once. */
   async #tryAll(): Promise<BrokerConnection> {
-    const live = this.#connections.findLive((key) => key.startsWith(GENERAL));
+    const live = this.anyLiveConnection();
     if (live !== undefined) return live;
     const failures: KafkaError[] = [];
     const known = [...this.metadata.brokers.values()].map((node) => ({

@@ -3,8 +3,9 @@ import type { BrokerConnectionOptions } from "../connection/connection.ts";
 import { BrokerConnection } from "../connection/connection.ts";
 import { ClosedError } from "../errors.ts";
 import { backoffDelayMs, sleep } from "../retry.ts";
+import type { ConnectionObserver } from "../telemetry/client-metrics.ts";
 
-export interface ConnectionsOptions extends BrokerConnectionOptions {
+export interface ConnectionsOptions extends Omit<BrokerConnectionOptions, "onAnswer"> {
   readonly signal: AbortSignal;
   /** The time a connection may take grows with each failure in a row, up to this. */
   readonly connectionSetupTimeoutMaxMs: number;
@@ -14,7 +15,11 @@ export interface ConnectionsOptions extends BrokerConnectionOptions {
   readonly idleClock: Clock;
   readonly reconnectBackoffMs: number;
   readonly reconnectBackoffMaxMs: number;
+  /** None where nobody measures. */
+  readonly observer?: ConnectionObserver | undefined;
 }
+
+type Answer = [apiKey: number, tookMs: number, throttleTimeMs: number];
 
 interface Slot {
   readonly address: Address;
@@ -61,7 +66,7 @@ export class Connections {
     }
     const { connection } = slot;
     if (connection !== undefined && connection.failure === undefined) return Promise.resolve(connection);
-    slot.opening ??= this.#open(slot);
+    slot.opening ??= this.#open(key, slot);
     return slot.opening;
   }
 
@@ -80,14 +85,16 @@ export class Connections {
     this.#slots.clear();
   }
 
-  async #open(slot: Slot): Promise<BrokerConnection> {
-    const { clock, random, signal } = this.#options;
+  async #open(key: string, slot: Slot): Promise<BrokerConnection> {
+    const { clock, random, signal, observer } = this.#options;
     try {
       const waitMs = slot.notBeforeMs - clock.monotonicMs();
       if (waitMs > 0) await sleep(waitMs, { clock, random, signal });
       if (signal.aborted) throw new ClosedError("the client");
       const connectionSetupTimeoutMs = this.#setupTimeoutMs(slot);
-      const connection = await BrokerConnection.open(slot.address, { ...this.#options, connectionSetupTimeoutMs });
+      const onAnswer = observer && ((...answer: Answer) => observer.answered(key, ...answer));
+      const how = { ...this.#options, connectionSetupTimeoutMs, onAnswer };
+      const connection = await BrokerConnection.open(slot.address, how);
       if (signal.aborted) {
         connection.close();
         throw new ClosedError("the client");
@@ -96,6 +103,7 @@ export class Connections {
       slot.failures = 0;
       connection.onceClosed(() => this.#backOff(slot));
       this.#armIdleTimer();
+      observer?.connected(key);
       return connection;
     } catch (error) {
       this.#options.counters.connectionFailures++;

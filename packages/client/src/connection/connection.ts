@@ -30,6 +30,8 @@ export interface BrokerConnectionOptions {
   readonly newSaslClient?: (() => SaslClient) | undefined;
   readonly random: Random;
   readonly counters: ConnectionCounters;
+  /** Told of each answer, where somebody measures. */
+  readonly onAnswer?: ((apiKey: number, tookMs: number, throttleTimeMs: number) => void) | undefined;
   /** Bound of one answer; more than `fetchMaxBytes`, since the first batch comes whole whatever its size (KIP-74). */
   readonly maxResponseBytes: number;
 }
@@ -312,7 +314,7 @@ export class BrokerConnection implements ConnectionHandler {
     }
     const correlationId = this.#nextCorrelationId();
     const what = `${api.name} to ${this.address}`;
-    queue.push({
+    const queued: Request = {
       what,
       apiName: api.name,
       apiKey: api.apiKey,
@@ -324,11 +326,12 @@ export class BrokerConnection implements ConnectionHandler {
       deadlineMs: Number.POSITIVE_INFINITY,
       succeed: (reader) => {
         const response = decode(api.response, reader, version, what);
-        this.#noteThrottle(response);
+        this.#noteAnswer(queued, response);
         resolve(response);
       },
       fail: reject,
-    });
+    };
+    queue.push(queued);
     this.#sendWaiting();
   }
 
@@ -353,10 +356,11 @@ export class BrokerConnection implements ConnectionHandler {
   }
 
   /** A broker over its quota answers at once and asks to be left alone for a while (KIP-219). */
-  #noteThrottle(response: unknown): void {
+  #noteAnswer({ apiKey, sentMs }: Request, response: unknown): void {
     const { throttleTimeMs = 0 } = response as { readonly throttleTimeMs?: number };
+    const { clock, counters, onAnswer } = this.#options;
+    onAnswer?.(apiKey, clock.monotonicMs() - sentMs, throttleTimeMs);
     if (throttleTimeMs <= 0) return;
-    const { clock, counters } = this.#options;
     counters.throttleTimeMs += throttleTimeMs;
     this.throttledUntilMs = clock.monotonicMs() + throttleTimeMs;
     this.#throttleTimer?.cancel();

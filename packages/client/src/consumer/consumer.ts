@@ -5,6 +5,7 @@ import type { ListedOffset, OffsetQuery, OffsetSpec } from "../cluster/list-offs
 import { listOffsets, NO_OFFSET } from "../cluster/list-offsets.ts";
 import type { TopicPartition } from "../cluster/topic-metadata.ts";
 import { BrokerError, ClosedError, ConfigurationError } from "../errors.ts";
+import type { OpenTelemetryApi } from "../observability/open-telemetry.ts";
 import { AssignedPartition } from "./assigned-partition.ts";
 import { AssignedPartitions } from "./assigned-partitions.ts";
 import { Breath } from "./breath.ts";
@@ -49,6 +50,7 @@ export interface ConsumerSettings extends ResolvedConsumerOptions {
   readonly rackId: string;
   readonly purpose: string; // of the connections
   readonly onRetry: (error: KafkaError) => void;
+  readonly openTelemetry: OpenTelemetryApi | undefined;
   readonly onClosed: () => void;
 }
 
@@ -340,8 +342,12 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncIterable<C
     const group = this.#group;
     const breath = this.#breath;
     const makeBatch = (collected: Collected): ConsumerBatch<K, V> => this.#batchOf(collected);
-    const context = { collector: this.#collector, makeBatch, maxPollRecords, onDecodeError, clock, random, breath };
-    const run = new Run(context, resolveRunOptions(options, group && ((positions) => group.commit(positions))));
+    const { openTelemetry } = this.#options;
+    const handed = { makeBatch, maxPollRecords, onDecodeError, openTelemetry };
+    const run = new Run(
+      { collector: this.#collector, ...handed, clock, random, breath },
+      resolveRunOptions(options, group && ((positions) => group.commit(positions))),
+    );
     try {
       await run.run();
     } finally {

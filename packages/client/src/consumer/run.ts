@@ -1,5 +1,7 @@
 import type { Clock, Random } from "@samsa/base";
 import { toKafkaError } from "../errors.ts";
+import type { OpenTelemetryApi } from "../observability/open-telemetry.ts";
+import { inTraceOf } from "../observability/open-telemetry.ts";
 import { backoffDelayMs } from "../retry.ts";
 import type { AssignedPartition } from "./assigned-partition.ts";
 import type { Breath } from "./breath.ts";
@@ -24,6 +26,7 @@ export interface RunContext<K, V> {
   readonly clock: Clock;
   readonly random: Random;
   readonly breath: Breath | undefined;
+  readonly openTelemetry: OpenTelemetryApi | undefined;
 }
 
 /** What was handed over of a partition since it was sought last. */
@@ -227,8 +230,7 @@ export class Run<K, V> {
       if (progress.partition.isHeld) return false; // it is about to be another member's
       const work = collector.inHand.begin(progress.partition, offset, clock.monotonicMs());
       try {
-        const handling =
-          record === undefined ? this.#options.eachBatch?.(task.batch) : this.#options.eachRecord?.(record);
+        const handling = record === undefined ? this.#options.eachBatch?.(task.batch) : this.#handle(record);
         if (handling !== undefined) await handling;
         progress.positions.complete(offset); // before anyone hears that it is no longer in hand
         return true;
@@ -244,6 +246,12 @@ export class Run<K, V> {
         collector.inHand.end(work);
       }
     }
+  }
+
+  #handle(record: ConsumerRecord<K, V>): Promise<void> | void {
+    const { openTelemetry } = this.#context;
+    if (openTelemetry === undefined) return this.#options.eachRecord?.(record);
+    return inTraceOf(openTelemetry, record.headers, () => this.#options.eachRecord?.(record));
   }
 
   async #isDecodeErrorDone(task: Task<K, V>, error: DecodeError): Promise<boolean> {

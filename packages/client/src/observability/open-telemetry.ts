@@ -5,7 +5,10 @@ import type { ProducerHeader } from "../producer/record.ts";
  * it, and without it nothing happens.
  */
 export interface OpenTelemetryApi {
-  readonly context: { active(): unknown };
+  readonly context: {
+    active(): unknown;
+    with<T>(context: never, work: () => T): T;
+  };
   readonly propagation: {
     inject(context: unknown, carrier: Record<string, string>): void;
     extract(context: unknown, carrier: Record<string, string>): unknown;
@@ -28,6 +31,11 @@ export function withTrace(
   propagation.inject(context.active(), carrier);
   const added = Object.entries(carrier).map(([key, value]) => ({ key, value }));
   return added.length === 0 ? headers : [...headers, ...added];
+}
+
+/** What a record's handler does belongs to the trace that the record came with. */
+export function inTraceOf<T>(openTelemetry: OpenTelemetryApi, headers: readonly ReadableHeader[], work: () => T): T {
+  return openTelemetry.context.with(traceContextOf(openTelemetry, headers) as never, work);
 }
 
 /** The context of the trace that a record came with; of several headers of one name the last counts. */

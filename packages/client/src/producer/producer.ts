@@ -44,6 +44,7 @@ export interface ProducerContext {
   readonly purpose: string; // of the connections
   readonly clientRack: string;
   readonly openTelemetry: OpenTelemetryApi | undefined;
+  readonly onFirstSend: ((queuedMs: number) => void) | undefined;
   readonly onClosed: () => void;
 }
 
@@ -97,6 +98,7 @@ export class Producer<K = Data, V = Data> {
       purpose,
       isExhausted: () => !this.#waiting.isEmpty,
       onBatchDone: () => this.#onRoom(),
+      onFirstSend: context.onFirstSend,
       addPartitions: (queues) => this.#transactions?.addPartitions(queues),
     });
     this.#transactions =

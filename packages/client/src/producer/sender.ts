@@ -40,6 +40,8 @@ export interface SenderOptions {
   readonly isExhausted: () => boolean;
   /** A batch is done with: its part of `bufferMemory` is free. */
   readonly onBatchDone: () => void;
+  /** Told how long a batch has waited to be sent first, where somebody measures. */
+  readonly onFirstSend?: ((queuedMs: number) => void) | undefined;
   /** The transaction writes to these partitions, and its coordinator has to know before. */
   readonly addPartitions: (queues: readonly PartitionQueue[]) => void;
 }
@@ -270,6 +272,7 @@ export class Sender {
         this.#accumulator.beginFirst(queue);
         next.seal();
         this.#accumulator.noteCompression(next);
+        this.#options.onFirstSend?.(nowMs - next.createdMs);
       } else {
         this.#counters.retries++;
       }

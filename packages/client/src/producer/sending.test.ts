@@ -9,7 +9,6 @@ import { serializers } from "../serialisers/serialisers.ts";
 import type { TestBed } from "../testing/client-test.ts";
 import { testBed, text } from "../testing/client-test.ts";
 import { refusal, valuesOf } from "../testing/produced.ts";
-import { traceContextOf } from "../observability/open-telemetry.ts";
 
 async function bedWithTopic(): Promise<TestBed> {
   const bed = await testBed();
@@ -153,33 +152,6 @@ test("a web stream fails with the first record that does", async () => {
   const closed = assert.rejects(writer.closed, { code: ErrorCode.TOPIC_AUTHORIZATION_FAILED });
   await writer.write({ topic: "t", value: "x" });
   await bed.run(closed);
-});
-
-test("trace headers are added to a record, and read from it", async () => {
-  const bed = await bedWithTopic();
-  const openTelemetry = {
-    context: { active: () => ({ trace: "00-abc" }) },
-    propagation: {
-      inject(context: unknown, carrier: Record<string, string>): void {
-        carrier["traceparent"] = (context as { trace: string }).trace;
-      },
-      extract: (_context: unknown, carrier: Record<string, string>): unknown => carrier["traceparent"],
-    },
-  };
-  await using kafka = bed.kafka({ openTelemetry });
-  const headers = [{ key: "own", value: "1" }];
-  await bed.run(kafka.producer().send({ topic: "t", value: "x", headers }));
-  const cursor = new RecordBatch(bed.cluster.partition("t", 0).batches[0] ?? assert.fail()).records();
-  cursor.advance();
-  const read = cursor.headers();
-  assert.deepEqual(
-    read.map(({ key, value }) => [key, text(value)]),
-    [
-      ["own", "1"],
-      ["traceparent", "00-abc"],
-    ],
-  );
-  assert.equal(traceContextOf(openTelemetry, read), "00-abc");
 });
 
 test("batches and requests are told on channels, and counted", async () => {

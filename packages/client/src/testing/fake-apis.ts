@@ -15,6 +15,8 @@ import {
 } from "@samsa/protocol/messages/delete-topics-response";
 import { FetchRequest } from "@samsa/protocol/messages/fetch-request";
 import { createFetchResponsePartitionData, FetchResponse } from "@samsa/protocol/messages/fetch-response";
+import { GetTelemetrySubscriptionsRequest } from "@samsa/protocol/messages/get-telemetry-subscriptions-request";
+import { GetTelemetrySubscriptionsResponse } from "@samsa/protocol/messages/get-telemetry-subscriptions-response";
 import { InitProducerIdRequest } from "@samsa/protocol/messages/init-producer-id-request";
 import { InitProducerIdResponse } from "@samsa/protocol/messages/init-producer-id-response";
 import { ListOffsetsRequest } from "@samsa/protocol/messages/list-offsets-request";
@@ -38,6 +40,8 @@ import {
   createProduceResponsePartitionProduceResponse,
   ProduceResponse,
 } from "@samsa/protocol/messages/produce-response";
+import { PushTelemetryRequest } from "@samsa/protocol/messages/push-telemetry-request";
+import { PushTelemetryResponse } from "@samsa/protocol/messages/push-telemetry-response";
 import { SaslAuthenticateRequest } from "@samsa/protocol/messages/sasl-authenticate-request";
 import { SaslAuthenticateResponse } from "@samsa/protocol/messages/sasl-authenticate-response";
 import { SaslHandshakeRequest } from "@samsa/protocol/messages/sasl-handshake-request";
@@ -61,6 +65,10 @@ export const FAKE_APIS: ReadonlyMap<number, FakeApi> = new Map(
     fakeApi(FetchRequest, FetchResponse, answerFetch),
     fakeApi(ListOffsetsRequest, ListOffsetsResponse, answerListOffsets),
     fakeApi(OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, answerOffsetForLeaderEpoch),
+    fakeApi(GetTelemetrySubscriptionsRequest, GetTelemetrySubscriptionsResponse, () =>
+      GetTelemetrySubscriptionsResponse.create(),
+    ),
+    fakeApi(PushTelemetryRequest, PushTelemetryResponse, () => PushTelemetryResponse.create()),
     ...GROUP_APIS,
     ...TRANSACTION_APIS,
     fakeApi(CreateTopicsRequest, CreateTopicsResponse, answerCreateTopics),
