@@ -56,11 +56,16 @@ export async function produceThroughFaults(broker, { topic, records, cuts = 0, k
         }
       }
     };
-    const { retries } = await produceNumbers(kafka, broker, { topic, records, batchSize, progress }, disturb);
+    const { retries, epochBumps } = await produceNumbers(
+      kafka,
+      broker,
+      { topic, records, batchSize, progress },
+      disturb,
+    );
     say(
       `        ${records} records in ${Math.round((Date.now() - beganMs) / 1000)} s: ${disturbance.kills} kills, ${proxy.connections} connections, ` +
-        `${proxy.cuts} of them cut at a byte, ${disturbance.drops} times all at once, ${retries} batches sent again` +
-        `${[...kinds].map(([name, count]) => `; ${count} ${name}`).join("")}`,
+        `${proxy.cuts} of them cut at a byte, ${disturbance.drops} times all at once, ${retries} batches sent again, ${epochBumps} new epochs` +
+        [...kinds].map(([name, count]) => `; ${count} ${name}`).join(""),
     );
     expect(proxy.cuts >= cuts * 0.5, `only ${proxy.cuts} connections were cut`);
     expect(cuts === 0 || kinds.size === FAULTS.length, `only ${kinds.size} kinds of faults came up`);

@@ -7,7 +7,10 @@ import fc from "fast-check";
 import { BrokerError, TimeLimitError } from "../errors.ts";
 import type { TestBed } from "../testing/client-test.ts";
 import { testBed } from "../testing/client-test.ts";
+import { FAKE_APIS } from "../testing/fake-apis.ts";
+import type { FakePartition } from "../testing/fake-cluster.ts";
 import { refusal, valuesOf } from "../testing/produced.ts";
+import { UNKNOWN_OFFSET } from "./record.ts";
 
 /** Producer, epoch and sequence of every batch of the partition. */
 function sequencesOf(bed: TestBed, partition = 0): readonly (readonly [number, number, number])[] {
@@ -149,6 +152,51 @@ for (const hasArrived of [true, false]) {
     await bed.run(Promise.all([givenUp, next]));
     assert.deepEqual(valuesOf(bed, "t", 0), hasArrived ? ["0", "1", "2"] : ["0", "2"]);
   });
+}
+
+for (const { appended, lost, values, epochBumps } of [
+  { appended: 5, lost: 0, values: ["0", "1", "2", "3", "4", "5"], epochBumps: 0 },
+  { appended: 3, lost: 0, values: ["0", "1", "2", "3", "4", "5"], epochBumps: 0 },
+  { appended: 0, lost: 0, values: ["0", "1", "2", "3", "4", "5"], epochBumps: 0 },
+  { appended: 0, lost: 1, values: ["1", "2", "3", "4", "5"], epochBumps: 1 }, // a gap for certain
+]) {
+  test(`five batches under way, ${appended} of them in a log that lost ${lost} records and a broker that remembers its last batch alone: nothing is doubled`, async () => {
+    const bed = await bedWithTopic();
+    await using kafka = bed.kafka();
+    const producer = kafka.producer({ lingerMs: 0, batchSize: 0 });
+    const send = (index: number) => producer.send({ topic: "t", partition: 0, value: String(index) });
+    if (lost > 0) await bed.run(producer.send({ topic: "t", partition: 0, value: "first" }));
+    await bed.run(send(0));
+    const partition = bed.cluster.partition("t", 0);
+    let asked = 0;
+    const intercepted = bed.cluster.intercept(({ name, apiKey, request, version, nodeId }) => {
+      if (name !== "ProduceRequest") return undefined;
+      if (asked++ < appended) FAKE_APIS.get(apiKey)?.answer(bed.cluster, request as never, version, nodeId);
+      return asked < 5 ? "no answer" : "close";
+    });
+    const sent = Promise.all([1, 2, 3, 4, 5].map((index) => send(index)));
+    await bed.clock.advance(1);
+    assert.equal(asked, 5);
+    intercepted();
+    partition.forgetsBatches = true;
+    if (lost > 0) forgetLastBatch(partition);
+    const offsets = (await bed.run(sent)).map(({ offset }) => offset);
+    assert.deepEqual(
+      valuesOf(bed, "t", 0).filter((value) => value !== "first"),
+      values,
+    );
+    assert.equal(producer.counters.epochBumps, epochBumps);
+    // Where those are that were not asked about, nobody knows.
+    assert.ok(offsets.every((offset, index) => offset === UNKNOWN_OFFSET || offset === index + 1));
+    assert.equal(offsets.at(-1), 5);
+  });
+}
+
+/** As the log of a leader that acknowledged what nobody else had. */
+function forgetLastBatch(partition: FakePartition): void {
+  partition.batches.pop();
+  partition.endOffset--;
+  for (const { batches } of partition.producers.values()) batches.splice(0, 2, { first: 0, last: 0, baseOffset: 0 });
 }
 
 test("an epoch that cannot grow any more is exchanged for another id", async () => {

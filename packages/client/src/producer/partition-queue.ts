@@ -22,6 +22,11 @@ export class PartitionQueue {
   /** Bytes the next batch is given to begin with: what the last one came to. */
   capacity = FIRST_CAPACITY;
   readonly sequences = new PartitionSequences();
+  /**
+   * So many of the first of `underWay` were refused as out of order though they may have arrived before; the one behind them is asked
+   * about next. @see TransactionManager.canRetry
+   */
+  doubted = 0;
 
   constructor(topic: string, partition: number) {
     this.topic = topic;
@@ -32,10 +37,16 @@ export class PartitionQueue {
     return this.waiting.length === 0 && this.underWay.length === 0;
   }
 
+  /** The one to be sent again before all others. */
+  get retried(): ProducerBatch | undefined {
+    return this.underWay[this.doubted] ?? this.underWay[0];
+  }
+
   /** Takes a batch out of wherever it is. */
   remove(batch: ProducerBatch): void {
     const list = batch.attempts > 0 ? this.underWay : this.waiting;
     const at = list.indexOf(batch);
+    if (list === this.underWay && at >= 0 && at < this.doubted) this.doubted--;
     if (at === 0) list.shift();
     else if (at > 0) list.splice(at, 1);
   }

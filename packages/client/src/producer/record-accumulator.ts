@@ -112,6 +112,7 @@ export class RecordAccumulator {
     const { underWay, topic } = batch.queue;
     this.#ratios.distrust(topic);
     underWay.splice(underWay.indexOf(batch), 1, ...batch.split());
+    batch.queue.doubted = 0;
   }
 
   /** The batch is done with, for better or worse. @param isAnswered nobody will look at its bytes any more */

@@ -145,7 +145,7 @@ export class Sender {
   /** When something of the queue may leave (monotonic): infinite while it waits for an answer. */
   #readyMs(queue: PartitionQueue): number {
     const { underWay } = queue;
-    const first = underWay[0];
+    const first = queue.retried;
     const isRetrying = first !== undefined && underWay.some(({ isOnWire }) => !isOnWire);
     if (isRetrying) {
       // The first alone, or a later one that overtakes it would be taken for a gap.
@@ -264,7 +264,8 @@ export class Sender {
     let bytes = 0;
     for (const queue of queues) {
       if (this.#readyMs(queue) > nowMs) continue;
-      const next = queue.underWay.length > 0 && !queue.underWay[0]?.isOnWire ? queue.underWay[0] : queue.waiting[0];
+      const { retried } = queue;
+      const next = retried !== undefined && !retried.isOnWire ? retried : queue.waiting[0];
       if (next === undefined) continue;
       if (batches.length > 0 && bytes + next.sizeInBytes > maxRequestSize) continue;
       if (next.attempts === 0) {
@@ -377,6 +378,7 @@ export class Sender {
         const answer = answers.get(`${topic}/${queue.partition}`);
         this.#leaveWire(batch);
         if (answer?.errorCode === ErrorCode.NONE) {
+          this.#succeedDoubted(batch);
           this.#manager.onAcknowledged(queue, batch, answer.baseOffset);
           this.#succeed(batch, answer.baseOffset, answer.logAppendTimeMs, true);
           continue;
@@ -384,6 +386,7 @@ export class Sender {
         if (batch.isDone) continue;
         if (answer?.errorCode === ErrorCode.DUPLICATE_SEQUENCE_NUMBER) {
           // It is there, and has been for so long that the broker does not know any more where.
+          this.#succeedDoubted(batch);
           this.#manager.onAcknowledged(queue, batch, UNKNOWN_OFFSET);
           this.#succeed(batch, UNKNOWN_OFFSET, -1, true);
           continue;
@@ -441,6 +444,12 @@ export class Sender {
   #leaveWire(batch: ProducerBatch): void {
     batch.isOnWire = false;
     batch.queue.onWire--;
+  }
+
+  /** A broker takes a sequence only behind those before it: they have arrived, nobody knows where. */
+  #succeedDoubted({ queue, isDone }: ProducerBatch): void {
+    if (isDone) return;
+    for (const before of queue.underWay.slice(0, queue.doubted)) this.#succeed(before, UNKNOWN_OFFSET, -1, true);
   }
 
   #succeed(batch: ProducerBatch, baseOffset: number, logAppendTimeMs: number, isAnswered: boolean): void {

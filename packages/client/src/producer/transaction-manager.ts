@@ -118,6 +118,7 @@ export class TransactionManager {
       return true;
     }
     if (error.code === ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER) {
+      if (mayBump && this.#mayHaveArrived(queue, batch)) return true;
       const isNext = batch.baseSequence === incrementSequence(sequences.lastAckedSequence, 1);
       if (sequences.unresolvedSequence === undefined) {
         // Out of order because one before it has failed and is on its way again.
@@ -130,6 +131,23 @@ export class TransactionManager {
       return true;
     }
     return error.isRetriable;
+  }
+
+  /**
+   * A broker that was killed remembers no more than the last batch of a producer, where Kafka keeps five while it runs. It refuses the
+   * ones before it as out of order when they are sent again, as it would if it had lost some; and Java's producer, which then
+   * sends all of them in a new epoch, doubles them. So the ones behind are asked about first: when one of them is known, or is taken as the next, all before
+   * it are there. Only if none is there is a gap.
+   */
+  #mayHaveArrived(queue: PartitionQueue, batch: ProducerBatch): boolean {
+    if (queue.retried !== batch || !this.#isOfQueue(queue, batch)) return false;
+    if (batch.attempts > 1 && queue.underWay.length > queue.doubted + 1) {
+      queue.doubted++;
+      return true;
+    }
+    if (queue.doubted === 0) return false;
+    this.#requestBump(queue);
+    return true;
   }
 
   /** A batch was given up on. @param isRefused whether the broker said that it did not take it */
@@ -199,6 +217,7 @@ export class TransactionManager {
     sequences.lastAckedSequence = -1;
     sequences.lastAckedOffset = -1;
     sequences.unresolvedSequence = undefined;
+    queue.doubted = 0;
     for (const batch of queue.underWay) {
       batch.resetProducerState(this.#stateAt(sequences.nextSequence));
       sequences.nextSequence = incrementSequence(sequences.nextSequence, batch.recordCount);

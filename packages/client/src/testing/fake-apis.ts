@@ -189,11 +189,12 @@ function appendOnce(partition: FakePartition, records: Uint8Array): { errorCode?
     known = { epoch: producerEpoch, batches: [] };
     partition.producers.set(producerId, known);
   }
+  if (partition.forgetsBatches) known.batches.splice(0, known.batches.length - 1);
   const again = known.batches.find((batch) => batch.first === baseSequence && batch.last === lastSequence);
   if (again !== undefined) return { baseOffset: again.baseOffset };
   const last = known.batches.at(-1)?.last;
   if (last !== undefined && baseSequence !== incrementSequence(last, 1)) {
-    const isOld = last >= lastSequence;
+    const isOld = last >= lastSequence && !partition.forgetsBatches;
     return { errorCode: isOld ? ErrorCode.DUPLICATE_SEQUENCE_NUMBER : ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER };
   }
   const baseOffset = appendTo(partition, records);

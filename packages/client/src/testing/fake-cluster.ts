@@ -37,6 +37,8 @@ export interface FakePartition {
   readonly producers: Map<number, FakeProducer>;
   /** Answers UNKNOWN_PRODUCER_ID, as brokers before 2.5 do, when a producer that it does not know goes on where it was. */
   forgetsProducers: boolean;
+  /** Remembers one batch of each producer, as Kafka after a kill, and takes those before it to be out of order. */
+  forgetsBatches: boolean;
   aborted: { producerId: number; firstOffset: number; lastOffset: number }[]; // the last is the marker's
 }
 
@@ -270,6 +272,7 @@ function newPartition(leaderId: number): FakePartition {
     batches: [],
     producers: new Map(),
     forgetsProducers: false,
+    forgetsBatches: false,
     aborted: [],
   };
 }

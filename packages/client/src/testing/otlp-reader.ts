@@ -24,7 +24,7 @@ function readMetric(bytes: Field): ReadMetric {
   const temporality = data.get(2)?.[0];
   const points = (data.get(1) ?? []).map((point) => {
     const read = fields(point);
-    return { value: Number((one(read, 4) as Buffer).readDoubleLE()), attributes: attributes(read.get(7)) };
+    return { value: (one(read, 4) as Buffer).readDoubleLE(), attributes: attributes(read.get(7)) };
   });
   return { name: text(one(metric, 1)), type, temporality: temporality as number | undefined, points };
 }
