@@ -22,9 +22,9 @@ async function freePort() {
   return (await portsFreeFrom(0, 1)) ?? (await freePort());
 }
 
-/** Two free ports side by side: Apache Kafka's controller listens one above the broker. */
-async function freePortWithNext() {
-  return (await portsFreeFrom(0, 2)) ?? (await freePortWithNext());
+/** The first of some free ports side by side: Apache Kafka's controller listens one above the broker. */
+export async function freePorts(count) {
+  return (await portsFreeFrom(0, count)) ?? (await freePorts(count));
 }
 
 /** The first of `count` neighbours that nobody listens on, from a port on or from any (0); undefined when one is taken. */
@@ -57,7 +57,7 @@ const TARGETS = {
   },
   apache: {
     async prepare(dir, settings, dataDir) {
-      const port = await freePortWithNext();
+      const port = await freePorts(2);
       const file = writeProperties(dir, singleNodeProperties(dir, port, { "log.dirs": dataDir, ...settings }));
       formatStorage(file, ["--standalone"]);
       return { port, dataDir, file };
@@ -72,7 +72,7 @@ const TARGETS = {
 function oldTarget(version) {
   return {
     async prepare(dir, settings, dataDir) {
-      const port = await freePortWithNext();
+      const port = await freePorts(2);
       const file = writeProperties(dir, oldSingleNodeProperties(dir, port, { "log.dirs": dataDir, ...settings }));
       formatStorage(file, [], version);
       return { port, dataDir, file };

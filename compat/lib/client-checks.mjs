@@ -1,5 +1,6 @@
 // What our own client is asked to do against brokers of every kind.
 import { createHash } from "node:crypto";
+import { until } from "./bare-client.mjs";
 import { expect } from "./harness.mjs";
 import { Kafka } from "../../packages/client/dist/index.js";
 
@@ -79,12 +80,90 @@ export async function groupGoesOn(kafka, options = {}) {
   expect(seen.size === 40, `${seen.size} records`);
 }
 
-export async function readAll(kafka, topic, partitions) {
-  const consumer = kafka.consumer();
+export async function readAll(kafka, topic, partitions, options = {}) {
+  const consumer = kafka.consumer(options);
   await consumer.assign([{ topic, offset: "earliest", endOffset: "latest" }]);
   const found = new Map(Array.from({ length: partitions }, (_, partition) => [partition, []]));
   for await (const { partition, value } of consumer) found.get(partition).push(Buffer.from(value).toString());
   return found;
+}
+
+/** What is committed is read, with the offsets that belong to it; what is aborted is not. */
+export async function transactional(kafka) {
+  const topic = "client-transactions";
+  const groupId = "client-transactions";
+  const admin = kafka.admin();
+  await admin.createTopics([{ name: topic, numPartitions: 2 }]);
+  const producer = kafka.producer({ transactionalId: "client-transactions" });
+  const send = (tx, ...values) => tx.sendBatch(values.map((value, partition) => ({ topic, partition, value })));
+  for (let round = 0; round < 3; round++) {
+    await producer.transaction(async (tx) => {
+      await send(tx, `kept ${round}`, `kept ${round}`);
+      await tx.commitOffsets([{ topic, partition: 0, offset: round + 1 }], groupId);
+    });
+    const thrown = await producer
+      .transaction(async (tx) => {
+        await send(tx, "dropped", "dropped");
+        await tx.commitOffsets([{ topic, partition: 0, offset: 99 }], groupId);
+        throw new Error("on purpose");
+      })
+      .catch(({ message }) => message);
+    expect(thrown === "on purpose", thrown);
+  }
+  const found = await readAll(kafka, topic, 2, { isolationLevel: "read_committed" });
+  const wanted = '["kept 0","kept 1","kept 2"]';
+  for (const values of found.values()) expect(JSON.stringify(values) === wanted, JSON.stringify(values));
+  const { offset } = (await admin.listGroupOffsets([{ groupId }])).get(groupId).get(`${topic}-0`);
+  expect(offset === 3, `the group is at ${offset}`);
+  const other = kafka.producer({ transactionalId: "client-transactions" });
+  await other.initTransactions();
+  const fenced = await producer
+    .transaction((tx) => send(tx, "fenced"))
+    .then(
+      () => undefined,
+      (error) => error,
+    );
+  expect(fenced?.name === "ProducerFencedError", `${fenced}`);
+}
+
+/** Each record read has its effect once. */
+export async function exactlyOnce(kafka) {
+  const [from, to] = ["client-once-from", "client-once-to"];
+  await kafka.admin().createTopics([from, to].map((name) => ({ name, numPartitions: 2 })));
+  const values = Array.from({ length: 200 }, (_, index) => String(index));
+  await kafka.producer().sendBatch(values.map((value, index) => ({ topic: from, partition: index % 2, value })));
+  let processed = 0;
+  const process = ({ partition, value }) => {
+    processed++;
+    return { partition, value };
+  };
+  const options = {
+    groupId: "client-once",
+    transactionalId: "client-once",
+    from,
+    to,
+    process,
+    maxRecordsPerTransaction: 20,
+  };
+  const committed = async () => {
+    const offsets = (await kafka.admin().listGroupOffsets([{ groupId: "client-once" }])).get("client-once");
+    return [0, 1].reduce((sum, partition) => sum + (offsets.get(`${from}-${partition}`)?.offset ?? 0), 0);
+  };
+  const patience = { limitMs: 40_000, pauseMs: 50 };
+  // Somewhere in the middle it is closed, and another goes on.
+  for (const isThere of [() => processed > 0, async () => (await committed()) === values.length]) {
+    const pipeline = kafka.exactlyOnce(options);
+    const wait = until(async () => expect(await isThere(), `${processed} are processed`), patience);
+    await Promise.race([wait, pipeline.done]);
+    await pipeline.close();
+  }
+  const found = await readAll(kafka, to, 2, { isolationLevel: "read_committed" });
+  const read = [...found.values()]
+    .flat()
+    .map(Number)
+    .sort((a, b) => a - b)
+    .map(String);
+  expect(JSON.stringify(read) === JSON.stringify(values), `${read.length} records`);
 }
 
 /** What `digest` of java/Directories.java prints, computed by our consumer: a line for each isolation level and partition. */

@@ -1,6 +1,15 @@
 // Our own administrative calls, one after another. Against Apache Kafka (`--target apache`) all of them must do what they say; a broker
 // that does not serve one says so, and the call rejects with UnsupportedVersionError.
-import { Kafka, UnsupportedVersionError } from "../../packages/client/dist/index.js";
+import { connect } from "node:net";
+import { ByteReader } from "../../packages/base/dist/index.js";
+import { BrokerError, Kafka, UnsupportedVersionError } from "../../packages/client/dist/index.js";
+import {
+  createStreamsGroupHeartbeatRequestSubtopology,
+  StreamsGroupHeartbeatRequest,
+} from "../../packages/protocol/dist/generated/streams-group-heartbeat-request.js";
+import { StreamsGroupHeartbeatResponse } from "../../packages/protocol/dist/generated/streams-group-heartbeat-response.js";
+import { ResponseHeader } from "../../packages/protocol/dist/generated/response-header.js";
+import { encodeRequest, FrameDecoder, responseHeaderVersion } from "../../packages/protocol/dist/index.js";
 import { expect } from "../lib/harness.mjs";
 
 const TOPIC = "admin-topic";
@@ -12,7 +21,7 @@ export const suite = {
 
   async run({ check, startBroker, target }) {
     const broker = await startBroker(
-      target === "apache"
+      target.startsWith("apache") && !target.startsWith("apache-2.") // its first KRaft has no authorizer
         ? {
             "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
             "super.users": "User:ANONYMOUS",
@@ -96,9 +105,10 @@ async function calls({ check, target, broker }, kafka) {
     const { finalized } = await admin.describeFeatures();
     expect(finalized.has("metadata.version"), "no metadata.version");
   });
-  await served("features are validated", () =>
-    admin.updateFeatures([{ feature: "group.version", maxVersionLevel: 1 }], { validateOnly: true }),
-  );
+  await served("features are validated", async () => {
+    await hasFeature(admin, "group.version");
+    await admin.updateFeatures([{ feature: "group.version", maxVersionLevel: 1 }], { validateOnly: true });
+  });
   await served("the quorum is described", async () => {
     const { voters, leaderId } = await admin.describeMetadataQuorum();
     expect(
@@ -182,6 +192,19 @@ async function calls({ check, target, broker }, kafka) {
       expect(error?.codeName === "GROUP_ID_NOT_FOUND", `${describe}: ${error}`);
     }
   });
+  await served("a group of a Streams application is described", async () => {
+    const groupId = "admin-streams";
+    const joined = await ask(
+      broker.port,
+      StreamsGroupHeartbeatRequest,
+      StreamsGroupHeartbeatResponse,
+      streamsMember(groupId),
+    );
+    if (joined.errorCode !== 0) throw new BrokerError(joined.errorCode, "StreamsGroupHeartbeat", joined.errorMessage);
+    const { members, topology } = (await admin.describeStreamsGroups([groupId])).get(groupId);
+    expect(members.length === 1 && members[0].memberId === "m", JSON.stringify(members));
+    expect(topology !== null, "no topology");
+  });
   await served("resources of clients' metrics are listed", async () => {
     const resource = { type: "client_metrics", name: "admin-metrics" };
     await admin.incrementalAlterConfigs([{ ...resource, set: { "interval.ms": "60000" } }]);
@@ -203,6 +226,7 @@ async function calls({ check, target, broker }, kafka) {
     );
   });
   await served("features are lowered and raised again", async () => {
+    await hasFeature(admin, "share.version");
     const level = (await admin.describeFeatures()).finalized.get("share.version");
     await admin.updateFeatures([{ feature: "share.version", maxVersionLevel: 0, upgradeType: "safe_downgrade" }]);
     await admin.updateFeatures([{ feature: "share.version", maxVersionLevel: level }]);
@@ -257,6 +281,8 @@ async function calls({ check, target, broker }, kafka) {
     const read = async () => (await admin.listShareGroupOffsets([{ groupId }])).get(groupId).get(`${TOPIC}-0`);
     const found = await until(read, (one) => one !== undefined);
     expect(found.startOffset === 2, JSON.stringify(found));
+    const described = (await admin.describeShareGroups([groupId])).get(groupId);
+    expect(described.state === "Empty" && described.members.length === 0, JSON.stringify(described));
     await admin.deleteShareGroupOffsets(groupId, [TOPIC]);
     await admin.deleteGroups([groupId]);
   });
@@ -276,12 +302,53 @@ async function calls({ check, target, broker }, kafka) {
   );
 }
 
+/** The first heartbeat of a member that has one source topic. */
+function streamsMember(groupId) {
+  const subtopology = createStreamsGroupHeartbeatRequestSubtopology({ subtopologyId: "0", sourceTopics: [TOPIC] });
+  return StreamsGroupHeartbeatRequest.create({
+    groupId,
+    memberId: "m",
+    memberEpoch: 0,
+    rebalanceTimeoutMs: 60_000,
+    topology: { epoch: 1, subtopologies: [subtopology] },
+    activeTasks: [],
+    standbyTasks: [],
+    warmupTasks: [],
+    processId: "p",
+    clientTags: [],
+  });
+}
+
+/** One request that our client has no call for. */
+async function ask(port, request, response, message) {
+  const socket = connect({ host: "127.0.0.1", port });
+  try {
+    const version = request.highestVersion;
+    for (const chunk of encodeRequest(request, message, version, 1, "compat")) socket.write(chunk);
+    const frames = new FrameDecoder(1_000_000);
+    for await (const bytes of socket) {
+      for (const frame of frames.push(bytes)) {
+        const reader = new ByteReader(frame);
+        ResponseHeader.read(reader, responseHeaderVersion(request.apiKey, version));
+        return response.read(reader, version);
+      }
+    }
+    throw new UnsupportedVersionError("the broker closed the connection");
+  } finally {
+    socket.destroy();
+  }
+}
+
 function isUnserved(error) {
   // Nobody coordinates what is not served.
   if (error?.cause?.codeName === "COORDINATOR_NOT_AVAILABLE") return true;
   return error instanceof UnsupportedVersionError || isUnserved.codes.has(error?.codeName);
 }
 isUnserved.codes = new Set(["UNSUPPORTED_VERSION", "SECURITY_DISABLED"]);
+
+async function hasFeature(admin, name) {
+  if (!(await admin.describeFeatures()).supported.has(name)) throw new UnsupportedVersionError(`there is no ${name}`);
+}
 
 async function rejects(call, ...codes) {
   const error = await call.then(

@@ -1,6 +1,14 @@
 // @samsa/client against Kafka as it was: 3.9, the last before 4.0 took old versions of the protocol away, and 2.8, without topic ids.
 // 2.8 runs on its first KRaft, which gives out no producer ids; the rest of its protocol is that of its time.
-import { everyCompression, groupGoesOn, sameAsJava, seeksByTime, withKafka } from "../lib/client-checks.mjs";
+import {
+  everyCompression,
+  exactlyOnce,
+  groupGoesOn,
+  sameAsJava,
+  seeksByTime,
+  transactional,
+  withKafka,
+} from "../lib/client-checks.mjs";
 import { OLD_VERSIONS } from "../apache-kafka/kafka.mjs";
 import { until } from "../lib/bare-client.mjs";
 import { expect } from "../lib/harness.mjs";
@@ -24,6 +32,10 @@ export const suite = {
       await ask("keys go where Java's producer sends them", sameAsJava);
       await ask("reading begins at a time", seeksByTime);
       await ask("a group goes on where it was", groupGoesOn);
+      if (!isFirstKRaft) {
+        await ask("transactions commit and abort records with offsets", transactional);
+        await ask("exactly once goes on where it was", exactlyOnce);
+      }
       await ask("topics, configurations and the cluster are administered", administered);
     }
   },

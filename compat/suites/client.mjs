@@ -1,14 +1,23 @@
 // @samsa/client: the producer through lost connections and killed brokers, and authentication as Apache Kafka asks for it.
 import { spawn, spawnSync } from "node:child_process";
 import { closeSync, mkdirSync, openSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { formatStorage, serverArguments, singleNodeProperties, writeProperties } from "../apache-kafka/kafka.mjs";
 import { BareClient, until } from "../lib/bare-client.mjs";
-import { everyCompression, groupGoesOn, ourDigest, sameAsJava, seeksByTime, withKafka } from "../lib/client-checks.mjs";
+import {
+  everyCompression,
+  exactlyOnce,
+  groupGoesOn,
+  ourDigest,
+  sameAsJava,
+  seeksByTime,
+  transactional,
+  withKafka,
+} from "../lib/client-checks.mjs";
 import { produceThroughFaults } from "../lib/client-faults.mjs";
 import { digest, expectSameDigest, writeWithJava } from "../lib/directories.mjs";
+import { freePorts } from "../lib/brokers.mjs";
 import { expect } from "../lib/harness.mjs";
 import { hasProgram } from "../lib/process.mjs";
 
@@ -27,6 +36,8 @@ export const suite = {
     await check("keys go where Java's producer sends them", () => withKafka(plain, sameAsJava));
     await check("reading begins at a time", () => withKafka(plain, seeksByTime));
     await check("a group goes on where it was", () => withKafka(plain, groupGoesOn));
+    await check("transactions commit and abort records with offsets", () => withKafka(plain, transactional));
+    await check("exactly once goes on where it was", () => withKafka(plain, exactlyOnce));
     await check("what Java wrote in every codec, with transactions, we read as Java reads it", () =>
       withKafka(plain, (kafka) => sameReading(kafka, broker)),
     );
@@ -99,32 +110,14 @@ async function withSecuredBroker(check, port, ca) {
   await check("OAUTHBEARER with what is no token is refused", () =>
     refused({ ...common, sasl: none }, "SASL_AUTHENTICATION_FAILED"),
   );
+  await check("delegation tokens are made, let us in, are described, renewed and expired", () =>
+    delegationTokens({ ...common, sasl: { mechanism: "SCRAM-SHA-256", ...user } }, common),
+  );
   const tls = { bootstrapServers: `127.0.0.1:${port + 3}`, securityProtocol: "SSL" };
   await check("TLS without SASL lets us in", () => produceOne({ ...tls, ssl: { ca } }));
   await check("a certificate that nobody vouches for is refused", () =>
     refused({ ...tls, bootstrapTimeoutMs: 1000 }, "BROKER_NOT_AVAILABLE"),
   );
-}
-
-/** A run of ports that are free, as far as anybody can tell. */
-async function freePorts(count) {
-  for (;;) {
-    const first = await freePort(0);
-    const others = Array.from({ length: count - 1 }, (_, i) => freePort(first + 1 + i));
-    const found = await Promise.allSettled(others);
-    if (found.every(({ status }) => status === "fulfilled")) return first;
-  }
-}
-
-async function freePort(wanted) {
-  const server = createServer();
-  await new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(wanted, "127.0.0.1", resolve);
-  });
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** @returns the certificate as PEM */
@@ -158,6 +151,7 @@ function securitySettings(dir, port) {
     "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL",
     "ssl.keystore.location": join(dir, "keystore.p12"),
     "ssl.keystore.type": "PKCS12",
+    "delegation.token.secret.key": PASSWORD,
     "ssl.keystore.password": PASSWORD,
     "sasl.enabled.mechanisms": ["PLAIN", ...SCRAM, "OAUTHBEARER"].join(","),
     "listener.name.sasl_ssl.plain.sasl.jaas.config": `${modules}.plain.PlainLoginModule required user_ada="lovelace";`,
@@ -170,6 +164,32 @@ function securitySettings(dir, port) {
 async function produceOne(options) {
   const sent = await withKafka(options, (kafka) => kafka.producer().send({ topic: "secured", value: "x" }));
   expect(sent.offset >= 0, `offset ${sent.offset}`);
+}
+
+/** Told to one broker only: a token is known a moment later. */
+async function delegationTokens(options, common) {
+  await withKafka(options, async (kafka) => {
+    const admin = kafka.admin();
+    const { tokenId, hmac, owner, expiryTimestampMs } = await admin.createDelegationToken({ renewers: ["User:bob"] });
+    expect(owner === "User:ada", owner);
+    const described = async () =>
+      (await admin.describeDelegationTokens(["User:ada"])).find((one) => one.tokenId === tokenId);
+    await until(async () => expect((await described()) !== undefined, "it is not described"), {
+      limitMs: 10_000,
+      pauseMs: 100,
+    });
+    const { renewers, hmac: same } = await described();
+    expect(`${renewers}` === "User:bob" && Buffer.compare(hmac, same) === 0, `renewers ${renewers}`);
+    const password = Buffer.from(hmac).toString("base64");
+    const sasl = { mechanism: "SCRAM-SHA-512", username: tokenId, password, isDelegationToken: true };
+    await produceOne({ ...common, sasl });
+    expect((await admin.renewDelegationToken(hmac, 3_600_000)) < expiryTimestampMs, "it is not renewed for an hour");
+    await admin.expireDelegationToken(hmac);
+    await until(async () => expect((await described()) === undefined, "it is still there"), {
+      limitMs: 10_000,
+      pauseMs: 100,
+    });
+  });
 }
 
 async function throughSessions(options) {
