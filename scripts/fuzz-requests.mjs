@@ -23,11 +23,13 @@ if (values.help) {
 
 const inputs = Number(values.inputs);
 const startedMs = performance.now();
+/** @param {number} bytes */
 const mega = (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 const seconds = () => `${((performance.now() - startedMs) / 1000).toFixed(0)} s`;
+/** @param {NodeJS.MemoryUsage} memory */
 const inWords = ({ heapUsed, rss }) => `${mega(heapUsed)} of heap after a collection, ${mega(rss)} resident`;
 let nextReport = 0;
-let atTheEnd;
+let atTheEnd = process.memoryUsage();
 const result = await fuzzRequests({
   inputs,
   seed: Number(values.seed),

@@ -10,6 +10,13 @@ import { loadMessages } from "../../packages/protocol/dist/testing/message-schem
 import { MessageModel } from "../../packages/protocol/dist/testing/model-message.js";
 import { brokerHere, brokerInProcess, healthy } from "./fuzzed-broker.mjs";
 
+/**
+ * @typedef {import("@samsa/protocol").MessageCodec<AnyMessage>} Codec
+ * @typedef {import("../../packages/protocol/dist/testing/message-schemas.js").AnyMessage} AnyMessage
+ * @typedef {import("../../compat/lib/mutate.mjs").Random} Random
+ * @typedef {import("./fuzzed-broker.mjs").FuzzTarget} FuzzTarget
+ */
+
 const CONNECTIONS = { here: 64, listening: 256 };
 /** As they are: they go deepest, and leave a state behind for the others to meet. */
 const VALID_SHARE = 0.25;
@@ -68,8 +75,9 @@ export async function fuzzRequests({ inputs, seed = 1, listens = false, onProgre
   return { ...counts, apis, versions, validRequests: frames.length, exits, unhandled, unexpected };
 }
 
+/** @param {readonly Buffer[]} frames @param {Random} random */
 function validMessage(frames, random) {
-  const frame = frames[Math.floor(random() * frames.length)];
+  const frame = oneOf(frames, random);
   const length = Buffer.alloc(4);
   length.writeInt32BE(frame.length);
   return { bytes: Buffer.concat([length, frame]), lies: false };
@@ -77,15 +85,18 @@ function validMessage(frames, random) {
 
 class FuzzedConnection {
   #target;
+  /** @type {import("./fuzzed-broker.mjs").FuzzConnection | undefined} */
   #connection;
   isClosed = true;
   answers = 0;
   #owed = 0;
   #mustClose = false;
   #buffered = Buffer.alloc(0);
+  /** @type {() => void} */
   #onSettled = () => {};
   #opened = 0; // what an earlier connection says late is nothing to this one
 
+  /** @param {FuzzTarget} target */
   constructor(target) {
     this.#target = target;
   }
@@ -94,9 +105,9 @@ class FuzzedConnection {
     return !this.isClosed && (this.#owed > 0 || this.#mustClose);
   }
 
-  /** Resolves when it waits no more. */
+  /** Resolves when it waits no more. @returns {Promise<void>} */
   settled() {
-    return new Promise((resolve) => (this.#onSettled = resolve));
+    return new Promise((resolve) => (this.#onSettled = () => resolve()));
   }
 
   async open() {
@@ -106,32 +117,35 @@ class FuzzedConnection {
     this.#mustClose = false;
     this.#buffered = Buffer.alloc(0);
     const number = ++this.#opened;
-    const ifMine = (use) => (bytes) => {
-      if (number === this.#opened) use(bytes);
-    };
+    const isMine = () => number === this.#opened;
     this.#connection = await this.#target.connect({
-      onData: ifMine((bytes) => this.#take(bytes)),
+      onData: (bytes) => void (isMine() && this.#take(bytes)),
       onDrain: () => {},
-      onClose: ifMine(() => {
+      onClose: () => {
+        if (!isMine()) return;
         this.isClosed = true;
         this.#onSettled();
-      }),
+      },
     });
   }
 
-  /** After a length that lies nothing but a close can be told from what follows. */
+  /**
+   * After a length that lies nothing but a close can be told from what follows.
+   * @param {{ bytes: Buffer, lies: boolean }} message
+   */
   send({ bytes, lies }) {
     if (this.isClosed) return;
     this.#owed++;
     this.#mustClose ||= lies;
-    this.#connection.write([bytes]);
+    this.#connection?.write([bytes]);
   }
 
   close() {
-    if (!this.isClosed) this.#connection.destroy();
+    if (!this.isClosed) this.#connection?.destroy();
     this.isClosed = true;
   }
 
+  /** @param {Uint8Array} bytes */
   #take(bytes) {
     this.#buffered = Buffer.concat([this.#buffered, bytes]);
     while (this.#buffered.length >= 4) {
@@ -145,21 +159,27 @@ class FuzzedConnection {
   }
 }
 
-/** Requests that can be read, without the length before them; names and numbers are often those of what is there. */
+/**
+ * Requests that can be read, without the length before them; names and numbers are often those of what is there.
+ * @param {number} seed
+ */
 async function validFrames(seed) {
   const byName = new Map((await loadMessages()).map((message) => [message.schema.name, message]));
-  const names = new Map(Object.entries(ApiKey).map(([name, key]) => [key, name]));
+  const names = new Map(Object.entries(ApiKey).map(([name, key]) => [/** @type {number} */ (key), name]));
   const frames = [];
   let versions = 0;
   const random = mulberry32(seed + 1);
   const batches = recordBatches();
   for (const { apiKey, lowestVersion, highestVersion } of API_ENDPOINTS) {
-    const { schema, codec } = byName.get(`${names.get(apiKey)}Request`);
+    const name = `${names.get(apiKey)}Request`;
+    const message = byName.get(name);
+    if (message === undefined) throw new Error(`there is no schema of ${name}`);
+    const { schema, codec } = message;
     const model = new MessageModel(schema);
     for (let version = lowestVersion; version <= highestVersion; version++) {
       versions++;
       for (const sample of fc.sample(model.arbitrary(version), { numRuns: SAMPLES, seed: seed + version })) {
-        const likely = moreLikely(sample, random, batches);
+        const likely = /** @type {AnyMessage} */ (moreLikely(sample, random, batches));
         const chunks = encoded(codec, likely, version) ?? encoded(codec, sample, version) ?? [];
         const frame = Buffer.concat(chunks).subarray(4);
         if (frame.length > 0 && frame.length < LONGEST_FRAME) frames.push(frame);
@@ -169,24 +189,38 @@ async function validFrames(seed) {
   return { frames, versions, apis: API_ENDPOINTS.length };
 }
 
+/** @param {Codec} codec @param {AnyMessage} message @param {number} version */
 function encoded(codec, message, version) {
   try {
-    return encodeRequest(codec, message, version, 1, "fuzz");
+    return encodeRequest(
+      /** @type {import("@samsa/protocol").ApiMessageCodec<AnyMessage>} */ (codec),
+      message,
+      version,
+      1,
+      "fuzz",
+    );
   } catch {
     return undefined; // a number that its field cannot hold
   }
 }
 
+/**
+ * @param {unknown} value
+ * @param {Random} random
+ * @param {readonly Uint8Array[]} batches
+ * @param {string} [key] the field that has it
+ * @returns {unknown}
+ */
 function moreLikely(value, random, batches, key = "") {
-  if (value instanceof Uint8Array) return random() < 0.8 ? batches[Math.floor(random() * batches.length)] : value;
+  if (value instanceof Uint8Array) return random() < 0.8 ? oneOf(batches, random) : value;
   if (Array.isArray(value)) return value.slice(0, 3).map((element) => moreLikely(element, random, batches, key));
   if (value !== null && typeof value === "object") {
     const fields = Object.entries(value).map(([name, field]) => [name, moreLikely(field, random, batches, name)]);
     return Object.fromEntries(fields);
   }
-  if (typeof value === "string" && !/id$/i.test(key)) return NAMES[Math.floor(random() * NAMES.length)];
+  if (typeof value === "string" && !/id$/i.test(key)) return oneOf(NAMES, random);
   if (typeof value === "string" && /^(?:group|transactional|member)Id$/.test(key)) {
-    return NAMES[Math.floor(random() * NAMES.length)];
+    return oneOf(NAMES, random);
   }
   if (key === "value" && typeof value === "number" && random() < 0.9) return LARGE_QUOTA;
   if (/^(?:session|rebalance|transaction)TimeoutMs$/.test(key) && random() < 0.7) return TIMEOUT_MS;
@@ -194,7 +228,13 @@ function moreLikely(value, random, batches, key = "") {
   return value;
 }
 
+/** @template T @param {readonly T[]} values @param {Random} random @returns {T} */
+function oneOf(values, random) {
+  return /** @type {T} */ (values[Math.floor(random() * values.length)]);
+}
+
 function recordBatches() {
+  /** @param {import("@samsa/protocol").RecordBatchBuilderOptions} options */
   const build = (options) => {
     const builder = new RecordBatchBuilder(options);
     for (let n = 0; n < 3; n++)
@@ -202,5 +242,10 @@ function recordBatches() {
     return builder.build();
   };
   const producer = { producerId: 1, producerEpoch: 0, baseSequence: 0 };
-  return [build({}), build({ compression: "gzip" }), build({ producer }), build({ producer, isTransactional: true })];
+  return [
+    build({}),
+    build({ compressionType: "gzip" }),
+    build(producer),
+    build({ ...producer, isTransactional: true }),
+  ];
 }

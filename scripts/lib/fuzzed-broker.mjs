@@ -24,13 +24,23 @@ const GIVE_UP_MS = 30_000;
 /**
  * What fuzzing finds besides an exit: errors nobody takes, and what the broker tells that only a mistake of ours explains.
  * @typedef {{ unhandled: string[], unexpected: Map<string, { count: number, text: string }> }} Findings
+ * @typedef {{ write(chunks: readonly Uint8Array[]): void, destroy(): void }} FuzzConnection
+ * @typedef {{ readonly isWaiting: boolean, settled(): Promise<void> }} FuzzClient
+ * @typedef {Findings & {
+ *   exits: number,
+ *   connect(handler: import("@samsa/base").ConnectionHandler): Promise<FuzzConnection>,
+ *   wait(clients: readonly FuzzClient[]): Promise<void>,
+ *   reset(): Promise<NodeJS.MemoryUsage>,
+ *   close(): Promise<void>,
+ * }} FuzzTarget
  */
 
-/** A broker with two topics. @returns {Promise<Findings & { broker: object, close(): Promise<void> }>} */
+/** A broker with two topics. @param {import("@samsa/server").StartBrokerOptions} options */
 async function startTarget(options) {
-  const unhandled = [];
-  const unexpected = new Map();
-  const note = (error) => void unhandled.push(error instanceof Error ? error.stack : String(error));
+  /** @type {Findings} */
+  const { unhandled, unexpected } = { unhandled: [], unexpected: new Map() };
+  /** @param {unknown} error */
+  const note = (error) => void unhandled.push(error instanceof Error ? String(error.stack) : String(error));
   process.on("unhandledRejection", note);
   process.on("uncaughtException", note);
   const broker = await startBroker({ port: 0, logger: loggerInto(unexpected), ...options });
@@ -54,6 +64,7 @@ export async function brokerHere() {
   const transport = new MemoryTransport();
   const target = await startTarget({ transport, clock });
   const { broker, unhandled, unexpected } = target;
+  /** @type {FuzzTarget} */
   const here = {
     unhandled,
     unexpected,
@@ -81,21 +92,26 @@ export async function brokerHere() {
   return here;
 }
 
+/** @typedef {Findings & { memory: NodeJS.MemoryUsage }} Answer of the process that has the broker */
+
 /** A broker that listens, in a process of its own. */
 export async function brokerInProcess() {
   const child = fork(PROCESS, ["--broker"], { execArgv: ["--expose-gc"], serialization: "advanced" });
   const gone = new Promise((resolve) => child.once("exit", () => resolve(undefined)));
+  /** @param {"fixture" | "reset" | "findings"} question @returns {Promise<Answer | undefined>} */
   const answerTo = async (question) => {
     const answered = once(child, "message");
     child.send(question);
     return Promise.race([answered.then(([answer]) => answer), gone]);
   };
+  /** @param {Answer | undefined} answer */
   const told = (answer) => {
     if (answer === undefined) return undefined;
     there.unhandled = answer.unhandled;
     there.unexpected = answer.unexpected;
     return answer.memory;
   };
+  /** @type {FuzzTarget} */
   const there = {
     unhandled: [],
     unexpected: new Map(),
@@ -105,6 +121,7 @@ export async function brokerInProcess() {
       for (;;) {
         const waiting = clients.filter((client) => client.isWaiting);
         if (waiting.length === 0) return;
+        /** @type {NodeJS.Timeout | undefined} */
         let timer;
         const patience = new Promise((resolve) => (timer = setTimeout(resolve, MOST_WAIT_MS, "over")));
         const next = await Promise.race([patience, ...waiting.map((client) => client.settled())]);
@@ -131,26 +148,28 @@ export async function brokerInProcess() {
   return there;
 }
 
-async function serveParent() {
+/** @param {(message: Answer | { port: number }) => void} tell the process that started this one */
+async function serveParent(tell) {
   const clock = new ManualClock({ runs: true });
   const target = await startTarget({ clock });
   const hurry = setInterval(() => void clock.advance(SKIPPED_MS), SKIP_EVERY_MS);
   const { broker, unhandled, unexpected } = target;
+  /** @type {import("@samsa/server").BrokerSnapshot | undefined} */
   let fixture;
   const answers = {
     async fixture() {
       fixture = await broker.snapshot();
     },
     async reset() {
-      await broker.restore(fixture);
+      if (fixture !== undefined) await broker.restore(fixture);
       await new Promise((resolve) => setTimeout(resolve, 100));
       globalThis.gc?.();
     },
     async findings() {},
   };
   process.on("message", async (question) => {
-    await answers[question]();
-    process.send({ memory: process.memoryUsage(), unhandled, unexpected });
+    await answers[/** @type {keyof typeof answers} */ (question)]();
+    tell({ memory: process.memoryUsage(), unhandled, unexpected });
   });
   broker.closed.catch(() => process.exit(1)); // as the command does
   process.once("disconnect", async () => {
@@ -158,15 +177,17 @@ async function serveParent() {
     await target.close();
     process.exit(0);
   });
-  process.send({ port: broker.port });
+  tell({ port: broker.port });
 }
 
-function connectTo(port, { onData, onClose }) {
+/** @param {number} port @param {import("@samsa/base").ConnectionHandler} handler @returns {Promise<FuzzConnection>} */
+function connectTo(port, handler) {
   return new Promise((resolve) => {
     const socket = net.connect({ port, host: "127.0.0.1", noDelay: true });
-    socket.on("data", onData);
+    socket.on("data", (bytes) => handler.onData(bytes));
     socket.on("error", () => {});
-    socket.on("close", onClose);
+    socket.on("close", () => handler.onClose());
+    /** @type {FuzzConnection} */
     const connection = {
       write: (chunks) => chunks.forEach((chunk) => socket.write(chunk)),
       destroy: () => socket.destroy(),
@@ -176,7 +197,7 @@ function connectTo(port, { onData, onClose }) {
   });
 }
 
-/** The coordinators of groups and transactions are there from the beginning, or most of their requests would end at the door. */
+/** The coordinators of groups and transactions are there from the beginning, or most of their requests would end at the door. @param {FuzzTarget} target */
 async function findCoordinators(target) {
   const giveUpMs = Date.now() + GIVE_UP_MS;
   for (const keyType of COORDINATOR_TYPES) {
@@ -190,9 +211,16 @@ async function findCoordinators(target) {
   }
 }
 
-/** One request over a connection of its own. @returns the answer, length first */
+/**
+ * One request over a connection of its own.
+ * @param {FuzzTarget} target
+ * @param {readonly Uint8Array[]} chunks
+ * @returns the answer, length first
+ */
 async function ask(target, chunks) {
-  let onSettled;
+  /** @type {() => void} */
+  let onSettled = () => {};
+  /** @type {Promise<void>} */
   const settled = new Promise((resolve) => (onSettled = resolve));
   let buffered = Buffer.alloc(0);
   const client = { isWaiting: true, settled: () => settled };
@@ -200,6 +228,7 @@ async function ask(target, chunks) {
     client.isWaiting = false;
     onSettled();
   };
+  /** @param {Uint8Array} bytes */
   const onData = (bytes) => {
     buffered = Buffer.concat([buffered, bytes]);
     if (buffered.length >= 4 && buffered.length >= 4 + buffered.readInt32BE(0)) settle();
@@ -213,19 +242,20 @@ async function ask(target, chunks) {
   return buffered;
 }
 
-/** A client that does all right is answered. @throws Error where it is not */
+/** A client that does all right is answered. @param {FuzzTarget} target @throws Error where it is not */
 export async function healthy(target) {
   const frame = Uint8Array.of(0, ApiKey.ApiVersions, 0, 0, 0, 0, 0, 1, 255, 255);
   await ask(target, [Uint8Array.of(0, 0, 0, frame.length), frame]);
 }
 
-/** Errors that only a mistake of ours explains. */
+/** Errors that only a mistake of ours explains. @param {Findings["unexpected"]} unexpected */
 function loggerInto(unexpected) {
   const ignore = () => {};
-  const keep = (facts, message) => {
-    const cause = facts.err?.cause instanceof Error ? `\ncause: ${facts.err.cause.stack}` : "";
-    const text = facts.err instanceof Error ? `${message}: ${facts.err.stack}${cause}` : message;
-    const kind = `${message}: ${facts.api ?? ""} ${String(facts.err ?? "").slice(0, 120)}`;
+  /** @param {{ err?: unknown, api?: string }} facts @param {string} message */
+  const keep = ({ err, api }, message) => {
+    const cause = err instanceof Error && err.cause instanceof Error ? `\ncause: ${err.cause.stack}` : "";
+    const text = err instanceof Error ? `${message}: ${err.stack}${cause}` : message;
+    const kind = `${message}: ${api ?? ""} ${err instanceof Error ? String(err).slice(0, 120) : ""}`;
     const known = unexpected.get(kind) ?? { count: 0, text };
     known.count++;
     unexpected.set(kind, known);
@@ -237,4 +267,4 @@ function nextTurn() {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-if (process.argv[2] === "--broker" && process.send !== undefined) await serveParent();
+if (process.argv[2] === "--broker" && process.send !== undefined) await serveParent(process.send.bind(process));
