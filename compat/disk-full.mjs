@@ -20,7 +20,7 @@ import { parseArgs } from "node:util";
 import { createBroker } from "./lib/brokers.mjs";
 import { KillLoop, TIGHT_SETTINGS } from "./lib/kill-loop.mjs";
 
-const CLI = join(dirname(fileURLToPath(import.meta.url)), "../packages/cli/dist/main.js");
+const CLI = join(dirname(fileURLToPath(import.meta.url)), "../packages/cli/bin/samsa.js");
 const IMAGE_BYTES = 64 * 1024 ** 2;
 const MOST_ROOM_BYTES = 2 * 1024 ** 2;
 const RUN_MS = 3000;

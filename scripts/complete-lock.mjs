@@ -18,11 +18,14 @@ const LIBC = new Map([
   ["musl", "musl"],
 ]);
 
+/** What runs anywhere and is installed nowhere: no processor is a `wasm32`. */
+const ANY_SYSTEM = { os: "any", cpu: "wasm32", abi: undefined };
+
 const path = join(ROOT, "package-lock.json");
 const lock = /** @type {import("./lib/package-lock.mjs").PackageLock} */ (JSON.parse(readFileSync(path, "utf8")));
 const missing = missingFromLock(lock);
 for (const { name, version, by } of missing) {
-  const { os, cpu, abi } = PLATFORM.exec(name)?.groups ?? {};
+  const { os, cpu, abi } = name.endsWith("-wasm32-wasi") ? ANY_SYSTEM : (PLATFORM.exec(name)?.groups ?? {});
   if (os === undefined || cpu === undefined) throw new Error(`${name}: cannot tell its platform by its name`);
   const libc = LIBC.get(abi ?? "");
   const { dev, license } = lock.packages[by] ?? {};
@@ -33,7 +36,7 @@ for (const { name, version, by } of missing) {
     ...(libc !== undefined && { libc: [libc] }),
     ...(license !== undefined && { license }),
     optional: true,
-    os: [os],
+    ...(os !== "any" && { os: [os] }),
   };
 }
 if (missing.length > 0) {

@@ -93,6 +93,18 @@ for (const workspace of packages) {
   });
 }
 
+test("samsa depends on what the packages in its bundle need of others, in the same versions", () => {
+  const cli = workspaces().find(({ manifest }) => manifest.name === "samsa");
+  assert.ok(cli !== undefined);
+  const bundled = workspaces().filter(({ folder }) => folder !== "simulation");
+  for (const kind of /** @type {const} */ (["dependencies", "optionalDependencies"])) {
+    const needed = Object.assign({}, ...bundled.map(({ manifest }) => manifest[kind] ?? {}));
+    for (const [name, version] of Object.entries(needed)) {
+      if (names.every((ours) => ours.name !== name)) assert.equal(cli.manifest[kind]?.[name], version, name);
+    }
+  }
+});
+
 describe("the proof", () => {
   const cases = [
     { folder: "base", text: `import "node:util";`, why: "imports node:util" },

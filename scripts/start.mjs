@@ -17,7 +17,7 @@ if (process.env["npm_command"] !== undefined) {
 await import("./setup.mjs");
 if (process.exitCode === 0) {
   const { ROOT } = await import("./lib/paths.mjs");
-  const main = join(ROOT, "packages/cli/dist/main.js");
+  const main = join(ROOT, "packages/cli/bin/samsa.js");
   process.argv.splice(1, 1, main, "start");
   await import(pathToFileURL(main).href);
 }

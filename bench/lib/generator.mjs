@@ -58,17 +58,24 @@ function open(port, onFrame, onFailure) {
   return socket;
 }
 
-/** An open model: what is due is sent whether or not answers have come, and is late from when it was due. Returns how to stop. */
+/**
+ * An open model: what is due is sent whether or not answers have come, and is late from when it was due. Turns of the loop follow each
+ * other without a pause: Node's timers have milliseconds, and the half of one that a request would wait for them, here and not in the
+ * broker, is several times what the broker takes. Returns how to stop.
+ */
 function atRate(perSecond, send) {
   const pauseMs = 1000 / perSecond;
   let due = performance.now() + 100;
-  let timer;
+  let isStopped = false;
   const tick = () => {
+    if (isStopped) return;
     for (const now = performance.now(); due <= now; due += pauseMs) send(due);
-    timer = setTimeout(tick, Math.max(0, due - performance.now() - 0.5));
+    setImmediate(tick);
   };
   tick();
-  return () => clearTimeout(timer);
+  return () => {
+    isStopped = true;
+  };
 }
 
 /**

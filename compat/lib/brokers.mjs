@@ -15,7 +15,8 @@ import {
 } from "../apache-kafka/kafka.mjs";
 import { BareClient, until } from "./bare-client.mjs";
 
-const CLI = join(dirname(fileURLToPath(import.meta.url)), "../../packages/cli/dist/main.js");
+const CLI = join(dirname(fileURLToPath(import.meta.url)), "../../packages/cli/bin/samsa.js");
+const BUILT = join(dirname(CLI), "../dist/main.js");
 const START_LIMIT_MS = 60_000;
 
 async function freePort() {
@@ -46,7 +47,7 @@ async function portsFreeFrom(from, count) {
 const TARGETS = {
   samsa: {
     async prepare(_dir, _settings, dataDir) {
-      if (!existsSync(CLI)) throw new Error("packages/cli/dist/main.js is not built; run npm run build");
+      if (!existsSync(BUILT)) throw new Error("packages/cli/dist/main.js is not built; run npm run build");
       return { port: await freePort(), dataDir };
     },
     command({ port, dataDir, settings }) {

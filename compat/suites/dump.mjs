@@ -8,7 +8,7 @@ import { classpath, singleNodeProperties, toolArguments, writeProperties } from 
 import { expect } from "../lib/harness.mjs";
 import { runProgram } from "../lib/process.mjs";
 
-const CLI = fileURLToPath(new URL("../../packages/cli/dist/main.js", import.meta.url));
+const CLI = fileURLToPath(new URL("../../packages/cli/bin/samsa.js", import.meta.url));
 const FIXTURES = fileURLToPath(new URL("../../packages/log/fixtures/", import.meta.url));
 const CODECS = ["none", "gzip", "snappy", "lz4", "zstd"];
 const CLUSTER_ID = "c2Ftc2EtY29tcGF0LWFrYQ";

@@ -11,7 +11,7 @@ import { until } from "../lib/bare-client.mjs";
 import { expect } from "../lib/harness.mjs";
 import { runProgram } from "../lib/process.mjs";
 
-const CLI = fileURLToPath(new URL("../../packages/cli/dist/main.js", import.meta.url));
+const CLI = fileURLToPath(new URL("../../packages/cli/bin/samsa.js", import.meta.url));
 const LIMIT_MS = 120_000;
 const SETTLE_MS = 10_000;
 const CLUSTER_ID = "c2Ftc2EtY29tcGF0LWFrYQ";

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { bundle } from "./bundle.mjs";
 import { removeStaleOutput } from "./dist.mjs";
 import { withLock } from "./lock.mjs";
 import { readJson, ROOT, workspaces } from "./paths.mjs";
@@ -41,6 +42,7 @@ async function prepare(isBuilding) {
   if (!isInstalled()) await step("installing dependencies with npm ci", install);
   await step("generating the protocol's messages", generate);
   if (isBuilding) await step("building", build);
+  if (isBuilding) await step("bundling the command line", bundle);
 }
 
 /**

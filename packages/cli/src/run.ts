@@ -2,6 +2,7 @@ import process from "node:process";
 import { CommanderError } from "commander";
 import { ExitCode } from "./exit-code.ts";
 import { samsaProgram } from "./program.ts";
+import { tellError } from "./tell-error.ts";
 
 /** Runs one command line and says how it ended. */
 export async function run(args: readonly string[]): Promise<ExitCode> {
@@ -16,11 +17,7 @@ export async function run(args: readonly string[]): Promise<ExitCode> {
   } catch (error) {
     // Commander has said what was wrong; --help and --version also arrive here, with 0.
     if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.DONE : ExitCode.USAGE;
-    // With all of the client behind it. The disk that has failed may be the one with our own files.
-    const loaded = await import("./tell-error.ts").catch(() => undefined);
-    if (loaded !== undefined) return loaded.tellError(error);
-    process.stderr.write(`samsa: ${error instanceof Error ? error.message : String(error)}\n`);
-    return ExitCode.KAFKA_ERROR;
+    return await tellError(error);
   }
 }
 

@@ -1,15 +1,12 @@
 import process from "node:process";
-import { ErrorCode, KafkaError } from "@samsa/base";
-import { adviceFor, BrokerError, ConfigurationError, NoBrokerReachableError, TimeLimitError } from "@samsa/client";
+import { KafkaError } from "@samsa/base";
 import { CommandError, ExitCode, UsageError } from "./exit-code.ts";
-import { hintsOf } from "./hints.ts";
-import { invocation } from "./invocation.ts";
 import { red, say } from "./talk.ts";
 
 /** Tells what went wrong and what helps, on stderr, and says with which code to end. */
-export function tellError(error: unknown): ExitCode {
+export async function tellError(error: unknown): Promise<ExitCode> {
   if (process.env["SAMSA_DEBUG"] !== undefined && error instanceof Error) say(error.stack);
-  if (error instanceof UsageError || error instanceof ConfigurationError) {
+  if (error instanceof UsageError) {
     tell(error.message);
     return ExitCode.USAGE;
   }
@@ -17,53 +14,18 @@ export function tellError(error: unknown): ExitCode {
     tell(error.message, error.remedies);
     return error.exitCode;
   }
-  if (error instanceof KafkaError) return tellKafkaError(error);
+  if (error instanceof KafkaError) {
+    // With all of the client behind it: a broker does without. The disk that has failed may be the one with our own files.
+    const loaded = await import("./tell-kafka-error.ts").catch(() => undefined);
+    if (loaded !== undefined) return loaded.tellKafkaError(error);
+  }
   const isForPeople = error instanceof Error && ["StartError", "DiskError", "TransportError"].includes(error.name);
   const message = error instanceof Error ? error.message : String(error);
   tell(message, isForPeople ? [] : ["SAMSA_DEBUG=1 before the command shows where this comes from"]);
   return ExitCode.KAFKA_ERROR;
 }
 
-function tellKafkaError(error: KafkaError): ExitCode {
-  if (isUnreachable(error)) {
-    const samsa = invocation();
-    tell(`cannot connect: ${error.message}`, [
-      `start a broker here:     ${samsa} start`,
-      "or name another broker:  --bootstrap-server host:port (or SAMSA_BOOTSTRAP_SERVER)",
-    ]);
-    return ExitCode.CANNOT_CONNECT;
-  }
-  // What stood in the way says more than that the time was over.
-  const shown = error instanceof TimeLimitError && error.cause instanceof BrokerError ? error.cause : error;
-  const advice = adviceFor(shown);
-  tell(`${shown.codeName} (${shown.code}): ${error.message}`, [
-    ...hintsOf(error),
-    ...(advice === undefined ? [] : [advice]),
-    ...commandsFor(shown),
-  ]);
-  return ExitCode.KAFKA_ERROR;
-}
-
-function isUnreachable(error: KafkaError): boolean {
-  if (error instanceof NoBrokerReachableError || error.name === "ConnectionError") return true;
-  return error instanceof TimeLimitError && error.cause instanceof KafkaError && isUnreachable(error.cause);
-}
-
-function commandsFor(error: KafkaError): readonly string[] {
-  const samsa = invocation();
-  switch (error.code) {
-    case ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
-      return [`the topics there are:  ${samsa} topic list`, `a new one:             ${samsa} topic create NAME`];
-    case ErrorCode.TOPIC_ALREADY_EXISTS:
-      return [`content with it as it is:  ${samsa} topic create NAME --if-not-exists`];
-    case ErrorCode.OFFSET_OUT_OF_RANGE:
-      return [`the offsets there are:  ${samsa} topic describe NAME`];
-    default:
-      return [];
-  }
-}
-
-function tell(message: string, remedies: readonly string[] = []): void {
+export function tell(message: string, remedies: readonly string[] = []): void {
   say(`${red("samsa:")} ${message}`);
   for (const remedy of remedies) say(`  ${remedy}`);
 }

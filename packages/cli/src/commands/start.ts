@@ -36,8 +36,6 @@ export async function start(options: StartOptions): Promise<ExitCode> {
   } catch (error) {
     throw listenFailure(error, settings.host ?? DEFAULT_HOST, settings.port ?? DEFAULT_PORT) ?? error;
   }
-  // What tells of a broker that has failed is loaded while files can still be opened. If they cannot, the broker is up all the same.
-  await import("../tell-error.ts").catch(() => undefined);
   announce(broker, performance.now() - startedMs);
   return await untilStopped(broker);
 }
