@@ -7,6 +7,7 @@ import { createBroker } from "../compat/lib/brokers.mjs";
 import { RawClient } from "../compat/lib/raw-client.mjs";
 import { encodeBatch } from "../compat/lib/record-batches.mjs";
 import { generate } from "./lib/generate.mjs";
+import { quietDisk } from "./lib/quiet-disk.mjs";
 
 const MB = 1_000_000;
 const KIB = 1024;
@@ -63,6 +64,7 @@ function measureAppend(context) {
         await createTopic(broker, [{ name: topic, partitions }]);
         const bytes = megabytes * MB * context.scale;
         const job = { kind: "produce", port: broker.port, topic, partitions, recordBytes };
+        quietDisk();
         const done = await generate({ ...job, batchBytes: batchKib * KIB, warmBytes: bytes / 2, bytes });
         results[appendFigure(batchKib, recordBytes, partitions)] = done.bytes / MB / done.seconds;
       }
@@ -86,6 +88,7 @@ function measureCatchUp(context) {
       const endOffsets = [];
       for (let i = 0; i < partitions; i++) endOffsets.push((await client.listOffset(topic, i, -1)).offset);
       client.close();
+      quietDisk();
       const reading = { ...job, kind: "fetch", endOffsets, maxBytes: KIB * KIB };
       await generate({ ...reading, endOffsets: endOffsets.map((end) => Math.floor(end / 5)) }); // warms up
       const done = await generate(reading);

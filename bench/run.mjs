@@ -37,6 +37,7 @@ import { parseArgs } from "node:util";
 import { fetchApacheKafka, missingForApacheKafka } from "../compat/apache-kafka/kafka.mjs";
 import { ALL_CLIENT_WORKS, ALL_CLIENTS, benchmarkClients } from "./client.mjs";
 import { printGoals } from "./lib/goals.mjs";
+import { quietDisk } from "./lib/quiet-disk.mjs";
 import { markdownOf, printTable, tableOf } from "./lib/table.mjs";
 import { benchmarks as ofGroups } from "./groups.mjs";
 import { benchmarks as ofCompaction } from "./log-compaction.mjs";
@@ -58,6 +59,7 @@ async function measure(name, benchmark, { targets, rounds, ...context }) {
       const dir = join(work, target);
       mkdirSync(dir);
       try {
+        quietDisk();
         samples[target].push(await benchmark.measure({ ...context, target, dir }));
       } finally {
         rmSync(work, { recursive: true, force: true });
