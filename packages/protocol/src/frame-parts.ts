@@ -6,6 +6,17 @@ export interface FrameParts {
   take(): Uint8Array;
 }
 
+/** Where the memory of frames comes from, that may be used again. */
+export interface FrameMemory {
+  /** Of exactly so many bytes, whatever is in them: all of them are written. */
+  take(bytes: number): Uint8Array;
+  /** Nobody looks at what came from `take` any more. */
+  giveBack(memory: Uint8Array): void;
+}
+
+const FRESH: FrameMemory = { take: (bytes) => new Uint8Array(bytes), giveBack() {} };
+const NONE = new Uint8Array(0);
+
 /** Chunks smaller than this are put together at once: a list of them would take more memory than what is in them. */
 const SMALL_CHUNK_BYTES = 4096;
 /** How many times what has arrived may be taken for a frame, and that it may be so much in any case. */
@@ -58,15 +69,22 @@ export class KeptParts implements FrameParts {
 
 /** Copies the chunks as they come to where the frame will be, which grows with what has arrived. */
 export class CopiedParts implements FrameParts {
-  #frame = new Uint8Array(0);
+  readonly #memory: FrameMemory;
+  #frame: Uint8Array = NONE;
   #filled = 0;
+
+  constructor(memory: FrameMemory = FRESH) {
+    this.#memory = memory;
+  }
 
   add(bytes: Uint8Array, announced: number): void {
     const filled = this.#filled + bytes.length;
     if (filled > this.#frame.length) {
-      const grown = new Uint8Array(Math.min(announced, Math.max(MOST_AHEAD * filled, ALWAYS_TAKEN_BYTES)));
-      grown.set(this.#frame.subarray(0, this.#filled));
+      const old = this.#frame;
+      const grown = this.#memory.take(Math.min(announced, Math.max(MOST_AHEAD * filled, ALWAYS_TAKEN_BYTES)));
+      grown.set(old.subarray(0, this.#filled));
       this.#frame = grown;
+      if (old.length > 0) this.#memory.giveBack(old);
     }
     this.#frame.set(bytes, this.#filled);
     this.#filled = filled;
@@ -74,7 +92,7 @@ export class CopiedParts implements FrameParts {
 
   take(): Uint8Array {
     const frame = this.#frame;
-    this.#frame = new Uint8Array(0);
+    this.#frame = NONE;
     this.#filled = 0;
     return frame;
   }

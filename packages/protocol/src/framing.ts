@@ -1,5 +1,5 @@
 import { ProtocolError } from "@samsa/base";
-import type { FrameParts } from "./frame-parts.ts";
+import type { FrameMemory, FrameParts } from "./frame-parts.ts";
 import { CopiedParts, KeptParts } from "./frame-parts.ts";
 
 const LENGTH_BYTES = 4;
@@ -21,11 +21,14 @@ export class FrameDecoder {
   #filled = 0; // bytes in #parts
   readonly #copies: boolean;
 
-  /** @param maxBytes of a frame, without its length */
-  constructor(maxBytes: number, options: { readonly copies?: boolean } = {}) {
+  /**
+   * @param maxBytes of a frame, without its length
+   * @param options.memory where a decoder that copies puts its frames; fresh memory when left out
+   */
+  constructor(maxBytes: number, options: { readonly copies?: boolean; readonly memory?: FrameMemory } = {}) {
     this.#maxBytes = maxBytes;
     this.#copies = options.copies ?? false;
-    this.#parts = this.#copies ? new CopiedParts() : new KeptParts();
+    this.#parts = this.#copies ? new CopiedParts(options.memory) : new KeptParts();
   }
 
   /** Why nothing can be read any more: a length that is negative or beyond the bound. */
@@ -53,9 +56,8 @@ export class FrameDecoder {
       }
       const missing = this.#announced - this.#filled;
       const available = chunk.length - at;
-      if (this.#filled === 0 && available >= missing) {
-        const frame = chunk.subarray(at, at + missing);
-        frames.push(this.#copies ? new Uint8Array(frame) : frame);
+      if (!this.#copies && this.#filled === 0 && available >= missing) {
+        frames.push(chunk.subarray(at, at + missing));
         at += missing;
         this.#announced = -1;
         continue;

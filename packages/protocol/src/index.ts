@@ -1,4 +1,5 @@
 export { FrameDecoder } from "./framing.ts";
+export type { FrameMemory } from "./frame-parts.ts";
 export { API_INFO, ApiKey } from "./generated/api-info.ts";
 export type { ApiInfo } from "./generated/api-info.ts";
 export {

@@ -78,6 +78,12 @@ export class Cluster {
     return await this.#connections.get(`${purpose}/${nodeId}`, node);
   }
 
+  /** The same without waiting; undefined when it is not open to where the broker is now. */
+  openConnectionTo(nodeId: number, purpose: string): BrokerConnection | undefined {
+    const node = this.metadata.brokers.get(nodeId);
+    return node === undefined ? undefined : this.#connections.live(`${purpose}/${nodeId}`, node);
+  }
+
   /** That connection if it is open, without waiting. */
   liveConnection(nodeId: number, purpose: string): BrokerConnection | undefined {
     return this.#connections.live(`${purpose}/${nodeId}`);

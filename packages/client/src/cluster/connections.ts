@@ -47,9 +47,11 @@ export class Connections {
     return undefined;
   }
 
-  /** The connection if it serves now. */
-  live(key: string): BrokerConnection | undefined {
-    const connection = this.#slots.get(key)?.connection;
+  /** The connection if it serves now. @param address when given, and leads there */
+  live(key: string, address?: Address): BrokerConnection | undefined {
+    const slot = this.#slots.get(key);
+    if (slot === undefined || (address !== undefined && !isSameAddress(slot.address, address))) return undefined;
+    const { connection } = slot;
     return connection?.failure === undefined ? connection : undefined;
   }
 

@@ -16,6 +16,7 @@ import { connectionClosed, connectionOpened, requestSent, responseReceived } fro
 import type { Api, ApiRange } from "./api.ts";
 import { api } from "./api.ts";
 import { ApiVersionTable } from "./api-version-table.ts";
+import { recycledFrames } from "./frame-memory.ts";
 import type { ConnectionCounters } from "./connection-counters.ts";
 
 export interface BrokerConnectionOptions {
@@ -99,7 +100,7 @@ export class BrokerConnection implements ConnectionHandler {
   private constructor(address: Address, options: BrokerConnectionOptions) {
     this.address = formatAddress(address);
     this.#options = options;
-    this.#frames = new FrameDecoder(options.maxResponseBytes, { copies: true });
+    this.#frames = new FrameDecoder(options.maxResponseBytes, { copies: true, memory: recycledFrames });
     this.lastUsedMs = options.clock.monotonicMs();
   }
 

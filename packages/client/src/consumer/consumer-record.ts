@@ -1,5 +1,7 @@
 import type { RecordBatch, RecordHeader, RecordView, TimestampType } from "@samsa/protocol";
 import type { Deserializer } from "../serialisers/serialiser.ts";
+import { ClosedError } from "../errors.ts";
+import type { BatchLoan } from "./answer-memory.ts";
 import { DecodeError } from "./decode-error.ts";
 
 /** A record as it was read. Bytes, where no deserialiser made something of them, are views of what was fetched. */
@@ -27,6 +29,19 @@ export class RecordDecoder<K, V> {
   constructor(key: Deserializer<unknown> | undefined, value: Deserializer<unknown> | undefined) {
     this.#key = key;
     this.#value = value;
+  }
+
+  /** Whether what was made of the record has bytes of it, and not only what was decoded from them. */
+  handsOutBytes(
+    { keyLength, valueLength, headerCount }: RecordView,
+    decoded: ConsumerRecord<K, V> | DecodeError,
+  ): boolean {
+    return (
+      (valueLength >= 0 && this.#value?.copiesBytes !== true) ||
+      (keyLength >= 0 && this.#key?.copiesBytes !== true) ||
+      headerCount > 0 ||
+      decoded instanceof DecodeError
+    );
   }
 
   /** A DecodeError is a value here: what becomes of it is for the caller to say. */
@@ -98,13 +113,22 @@ export class BatchReader {
     this.#parkedAt = at;
   }
 
-  *views(from: number, until: number): Generator<RecordView, void> {
+  /** @throws ClosedError when the loan is over */
+  *views(from: number, until: number, loan?: BatchLoan): Generator<RecordView, void> {
+    if (loan?.isOver === true)
+      throw new ClosedError("a batch that was walked through with views, and left for the next,");
+    loan?.begin();
     const cursor = this.cursor(from);
-    if (cursor === undefined) return;
-    do {
-      if (cursor.offset >= until) return this.park(cursor, until);
-      yield cursor;
-    } while (cursor.advance());
+    if (cursor !== undefined) {
+      do {
+        if (cursor.offset >= until) {
+          this.park(cursor, until);
+          break;
+        }
+        yield cursor;
+      } while (cursor.advance());
+    }
+    loan?.finish();
   }
 }
 
@@ -113,10 +137,17 @@ export class ConsumerBatch<K = Uint8Array, V = Uint8Array> {
   readonly topic: string;
   readonly partition: number;
   readonly highWatermark: number;
+  readonly firstOffset: number;
+  readonly lastOffset: number;
+  /** On the wire, all parts together. */
+  readonly sizeInBytes: number;
+  readonly timestampType: TimestampType;
+  readonly leaderEpoch: number;
   readonly #reader: BatchReader;
   readonly #decoder: RecordDecoder<K, V>;
   readonly #from: number;
   readonly #until: number;
+  readonly #loan: BatchLoan | undefined;
 
   /** @param from first offset to show; a fetch may begin inside a batch. @param until first offset not to show */
   constructor(
@@ -127,7 +158,15 @@ export class ConsumerBatch<K = Uint8Array, V = Uint8Array> {
     decoder: RecordDecoder<K, V>,
     from: number,
     until: number,
+    loan?: BatchLoan,
   ) {
+    const { batch } = reader;
+    this.firstOffset = Math.max(batch.baseOffset, from);
+    this.lastOffset = Math.min(batch.lastOffset, until - 1);
+    this.sizeInBytes = batch.sizeInBytes;
+    this.timestampType = batch.timestampType;
+    this.leaderEpoch = batch.partitionLeaderEpoch;
+    this.#loan = loan;
     this.topic = topic;
     this.partition = partition;
     this.highWatermark = highWatermark;
@@ -137,38 +176,19 @@ export class ConsumerBatch<K = Uint8Array, V = Uint8Array> {
     this.#until = until;
   }
 
-  get firstOffset(): number {
-    return Math.max(this.#reader.batch.baseOffset, this.#from);
-  }
-
-  get lastOffset(): number {
-    return Math.min(this.#reader.batch.lastOffset, this.#until - 1);
-  }
-
-  /** On the wire, all parts together. */
-  get sizeInBytes(): number {
-    return this.#reader.batch.sizeInBytes;
-  }
-
-  get timestampType(): TimestampType {
-    return this.#reader.batch.timestampType;
-  }
-
-  get leaderEpoch(): number {
-    return this.#reader.batch.partitionLeaderEpoch;
-  }
-
   /**
-   * The records through one object that stands on each in turn, in bytes: copy what is to be kept.
-   * @throws InvalidRecordError, CorruptRecordError
+   * The records through one object that stands on each in turn, in bytes: copy what is to be kept. The memory of a batch that was
+   * walked through with views alone is used again when the loop over the batches asks for the next; then it cannot be read once more.
+   * @throws InvalidRecordError, CorruptRecordError, ClosedError after that
    */
   views(): Generator<RecordView, void> {
-    return this.#reader.views(this.#from, this.#until);
+    return this.#reader.views(this.#from, this.#until, this.#loan);
   }
 
   /** The records, an object each, and in the place of one that cannot be decoded the error. @throws InvalidRecordError, CorruptRecordError */
   *results(): Generator<ConsumerRecord<K, V> | DecodeError, void> {
     const { topic, partition, timestampType, leaderEpoch } = this;
+    this.#loan?.keep(); // may be read again, and what is made of it kept
     for (const view of this.views()) yield this.#decoder.decode(topic, partition, timestampType, leaderEpoch, view);
   }
 

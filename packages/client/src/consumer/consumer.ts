@@ -8,6 +8,7 @@ import { BrokerError, ClosedError, ConfigurationError } from "../errors.ts";
 import type { OpenTelemetryApi } from "../observability/open-telemetry.ts";
 import { AssignedPartition } from "./assigned-partition.ts";
 import { AssignedPartitions } from "./assigned-partitions.ts";
+import { BatchLoan } from "./answer-memory.ts";
 import { Breath } from "./breath.ts";
 import type { ConsumerCounters } from "./consumer-counters.ts";
 import { newConsumerCounters } from "./consumer-counters.ts";
@@ -303,10 +304,12 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncIterable<C
         signal?.throwIfAborted();
         const next = this.#collector.next(this.#options.maxPollRecords);
         if (next !== undefined) {
-          const batch = this.#batchOf(next);
+          const loan = new BatchLoan(next.memory);
+          const batch = this.#batchOf(next, loan);
           moveBehind(next); // before it is handed out: the caller may break off, or seek
           this.#inHand.take(next.partition, next.from);
           yield batch;
+          loan.end();
         } else if (this.#collector.isDone) break;
         else {
           await this.#collector.whenProgress(signal);
@@ -372,9 +375,9 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncIterable<C
     return this.close();
   }
 
-  #batchOf({ partition, reader, from, until }: Collected): ConsumerBatch<K, V> {
+  #batchOf({ partition, reader, from, until }: Collected, loan?: BatchLoan): ConsumerBatch<K, V> {
     const { topic, partition: index, highWatermark } = partition;
-    return new ConsumerBatch(topic, index, highWatermark, reader, this.#decoder, from, until);
+    return new ConsumerBatch(topic, index, highWatermark, reader, this.#decoder, from, until, loan);
   }
 
   async #expand({ topic, partition, offset, leaderEpoch, endOffset }: Assignment): Promise<AssignedPartition[]> {

@@ -1,5 +1,6 @@
 import { CorruptRecordError } from "@samsa/protocol";
 import { ClosedError } from "../errors.ts";
+import type { AnswerMemory } from "./answer-memory.ts";
 import type { AssignedPartition } from "./assigned-partition.ts";
 import type { BatchReader } from "./consumer-record.ts";
 import type { Fetched } from "./fetched.ts";
@@ -14,6 +15,7 @@ export interface Collected {
   readonly partition: AssignedPartition;
   readonly epoch: number; // of the partition: another one, and a seek came between
   readonly reader: BatchReader;
+  readonly memory: AnswerMemory; // that it lies in
   readonly from: number;
   readonly until: number; // exclusive
   /** The position when all of it has been handed out. */
@@ -87,9 +89,10 @@ export class FetchCollector {
     const failure = this.#failures.shift();
     if (failure !== undefined) throw failure;
     for (let fetched = this.#fetcher.first(); fetched !== undefined; fetched = this.#fetcher.first()) {
-      const { partition, epoch, batch } = fetched;
+      const { partition, epoch, batch, memory } = fetched;
       if (batch === undefined || partition.isDone) {
         this.#fetcher.remove(fetched);
+        fetched.memory.letGo();
         continue;
       }
       const { baseOffset, nextOffset } = batch;
@@ -108,7 +111,7 @@ export class FetchCollector {
         continue;
       }
       const until = Math.min(end, from + maxRecords);
-      return { partition, epoch, reader: fetched.reader(batch), from, until, nextPosition: until };
+      return { partition, epoch, reader: fetched.reader(batch), memory, from, until, nextPosition: until };
     }
     return undefined;
   }

@@ -1,5 +1,6 @@
 import type { RecordBatch } from "@samsa/protocol";
 import type { AbortedTransactions } from "./aborted-transactions.ts";
+import type { AnswerMemory } from "./answer-memory.ts";
 import type { AssignedPartition } from "./assigned-partition.ts";
 import { BatchReader } from "./consumer-record.ts";
 
@@ -9,6 +10,7 @@ export class Fetched {
   readonly epoch: number; // of the partition when it was asked for
   readonly batches: readonly RecordBatch[];
   readonly sizeInBytes: number;
+  readonly memory: AnswerMemory;
   readonly #aborted: AbortedTransactions;
   #index = 0;
   #isHidden: boolean | undefined;
@@ -21,12 +23,15 @@ export class Fetched {
     batches: readonly RecordBatch[],
     aborted: AbortedTransactions,
     sizeInBytes: number,
+    memory: AnswerMemory,
   ) {
     this.partition = partition;
     this.epoch = partition.epoch;
     this.batches = batches;
     this.sizeInBytes = sizeInBytes;
     this.#aborted = aborted;
+    this.memory = memory;
+    memory.hold();
   }
 
   get batch(): RecordBatch | undefined {

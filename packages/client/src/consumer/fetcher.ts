@@ -8,8 +8,10 @@ import { FetchResponse } from "@samsa/protocol/messages/fetch-response";
 import type { Cluster } from "../cluster/cluster.ts";
 import { NO_LEADER_EPOCH } from "../cluster/topic-metadata.ts";
 import { api } from "../connection/api.ts";
+import { recycledFrames } from "../connection/frame-memory.ts";
 import { BrokerError, toKafkaError } from "../errors.ts";
 import { AbortedTransactions } from "./aborted-transactions.ts";
+import { AnswerMemory } from "./answer-memory.ts";
 import type { AssignedPartition } from "./assigned-partition.ts";
 import { isOfAnotherTopic, NO_REPLICA } from "./assigned-partition.ts";
 import type { ConsumerCounters } from "./consumer-counters.ts";
@@ -213,7 +215,8 @@ export class Fetcher {
     const { purpose, fetchMaxWaitMs, requestTimeoutMs, counters } = this.#options;
     const session = this.#session(nodeId);
     try {
-      const connection = await this.#cluster.connectionTo(nodeId, purpose);
+      const connection =
+        this.#cluster.openConnectionTo(nodeId, purpose) ?? (await this.#cluster.connectionTo(nodeId, purpose));
       counters.fetches++;
       const wanted = this.#wanted(asked);
       const hasIds = Array.from(wanted.values()).every(({ topicId }) => topicId !== ZERO_UUID);
@@ -229,8 +232,8 @@ export class Fetcher {
       this.#fetching.delete(nodeId);
       this.#awaitedBytes -= maxBytes;
       for (const { partition } of asked) partition.isFetching = false;
+      this.#run(); // before anybody works on what came: the broker has something to do meanwhile
       this.#options.onProgress();
-      this.wake();
     }
   }
 
@@ -292,13 +295,15 @@ export class Fetcher {
       for (const data of topic.partitions) answers.set(`${name}-${data.partitionIndex}`, data);
     }
     const stale = new Set<string>();
+    let memory: AnswerMemory | undefined; // of all of it: it came as one
     for (const { partition, epoch } of asked) {
       if (partition.epoch !== epoch) continue;
       const data = answers.get(partition.name);
       if (data === undefined) continue; // nothing new, or asked again with the next fetch
       if (data.errorCode === ErrorCode.NONE) {
         partition.topicId ??= idsByName.get(partition.topic);
-        this.#accept(partition, data);
+        if (data.records !== null) memory ??= new AnswerMemory(data.records, recycledFrames);
+        this.#accept(partition, data, memory);
         continue;
       }
       this.#options.counters.fetchFailures++;
@@ -320,7 +325,7 @@ export class Fetcher {
     this.#partitions = [...this.#partitions.filter((one) => one !== first), first];
   }
 
-  #accept(partition: AssignedPartition, data: FetchResponsePartitionData): void {
+  #accept(partition: AssignedPartition, data: FetchResponsePartitionData, memory: AnswerMemory | undefined): void {
     const { counters, isolationLevel } = this.#options;
     const { divergingEpoch, preferredReadReplica, records } = data;
     partition.failures = 0;
@@ -337,7 +342,7 @@ export class Fetcher {
       partition.preferredReplica = preferredReadReplica;
       partition.preferredUntilMs = clock.monotonicMs() + metadataMaxAgeMs;
     }
-    if (records === null || records.length === 0) return;
+    if (records === null || records.length === 0 || memory === undefined) return;
     const batches: RecordBatch[] = [];
     try {
       for (const batch of recordBatches(records)) batches.push(batch);
@@ -348,7 +353,7 @@ export class Fetcher {
     const last = batches.at(-1);
     if (last === undefined) return;
     const aborted = new AbortedTransactions(isolationLevel === "read_committed" ? data.abortedTransactions : null);
-    this.#queue.push(new Fetched(partition, batches, aborted, records.length));
+    this.#queue.push(new Fetched(partition, batches, aborted, records.length, memory));
     counters.bufferedBytes += records.length;
     counters.bytesFetched += records.length;
     counters.batchesFetched += batches.length;

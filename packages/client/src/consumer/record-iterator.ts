@@ -84,9 +84,9 @@ export class RecordIterator<K, V> implements AsyncIterableIterator<ConsumerRecor
         if (this.#isEnded || !this.#hold()) return undefined;
         continue;
       }
-      const { partition, epoch, until } = held;
-      if (partition.epoch !== epoch || partition.isPaused || partition.isHeld) {
-        this.#letGo(); // sought elsewhere meanwhile, paused, or about to be given up
+      const { partition, epoch, until, memory } = held;
+      if (partition.epoch !== epoch || partition.isPaused || partition.isHeld || memory.isGone) {
+        this.#letGo(); // sought elsewhere meanwhile, paused, about to be given up, or read by another loop
         continue;
       }
       const { offset } = cursor;
@@ -102,6 +102,7 @@ export class RecordIterator<K, V> implements AsyncIterableIterator<ConsumerRecor
         this.#leaderEpoch,
         cursor,
       );
+      if (this.#decoder.handsOutBytes(cursor, decoded)) memory.keep();
       if (decoded instanceof DecodeError) return decoded; // the position stays until it is decided
       partition.position = offset + 1;
       partition.positionEpoch = this.#leaderEpoch;

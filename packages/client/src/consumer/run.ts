@@ -117,6 +117,7 @@ export class Run<K, V> {
       }
       const next = collector.next(maxPollRecords);
       if (next !== undefined) {
+        next.memory.keep(); // handlers take the time they want
         if (this.#commitsFirst) await this.#commitFirst(next);
         if (next.partition.epoch === next.epoch) this.#dispatch(next);
       } else if (collector.isDone) return;

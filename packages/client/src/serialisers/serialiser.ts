@@ -19,6 +19,8 @@ export interface Serializer<T> {
 
 /** Turns bytes back. `null` never reaches it. What it throws becomes a decode error with topic, partition, offset and the bytes. */
 export interface Deserializer<T> {
+  /** That nothing of what it returns lies in the bytes it was given: their memory may be used again. Default false. */
+  readonly copiesBytes?: boolean;
   deserialize(bytes: Uint8Array, context: DeserialisationContext): T;
 }
 

@@ -12,12 +12,14 @@ const bytes: Serde<Uint8Array> = {
 
 /** Text as UTF-8, as Java's StringSerializer. */
 const string: Serde<string> = {
+  copiesBytes: true,
   serialize: (data) => data,
   deserialize: (data) => decoder.decode(data),
 };
 
 /** Four bytes, big-endian, as Java's IntegerSerializer. */
 const int32: Serde<number> = {
+  copiesBytes: true,
   serialize(data) {
     if (data !== (data | 0)) throw new SerialisationError(`${data} is no int32`);
     const made = new Uint8Array(4);
@@ -29,6 +31,7 @@ const int32: Serde<number> = {
 
 /** Eight bytes, big-endian, as Java's LongSerializer. All 64 bits, so a bigint. */
 const int64: Serde<bigint> = {
+  copiesBytes: true,
   serialize(data) {
     if (BigInt.asIntN(64, data) !== data) throw new SerialisationError(`${data} is no int64`);
     const made = new Uint8Array(8);
@@ -40,6 +43,7 @@ const int64: Serde<bigint> = {
 
 /** Eight bytes, IEEE 754, big-endian, as Java's DoubleSerializer. */
 const float64: Serde<number> = {
+  copiesBytes: true,
   serialize(data) {
     const made = new Uint8Array(8);
     new DataView(made.buffer).setFloat64(0, data);
@@ -50,6 +54,7 @@ const float64: Serde<number> = {
 
 /** The canonical 36 characters as text, as Java's UUIDSerializer. */
 const uuid: Serde<string> = {
+  copiesBytes: true,
   serialize(data) {
     if (!CANONICAL_UUID.test(data)) throw new SerialisationError(`${JSON.stringify(data)} is no UUID`);
     return data.toLowerCase();
@@ -67,6 +72,7 @@ const uuid: Serde<string> = {
  */
 function json<T = unknown>(check?: (value: unknown) => T): Serde<T> {
   return {
+    copiesBytes: true,
     serialize(data) {
       const text = JSON.stringify(data) as string | undefined;
       if (text === undefined) throw new SerialisationError("a function, a symbol or undefined is no JSON");
