@@ -35,7 +35,11 @@ const OFFSET: GroupRecord = {
   value: OffsetCommitValue.create({ offset: 5, metadata: "", commitTimestamp: 0 }),
 };
 const OF_GROUP: readonly GroupRecord[] = [
-  { kind: "streams-group-metadata", key, value: StreamsGroupMetadataValue.create({ epoch: 2 }) },
+  {
+    kind: "streams-group-metadata",
+    key,
+    value: StreamsGroupMetadataValue.create({ epoch: 2, validatedTopologyEpoch: 1 }),
+  },
   { kind: "streams-group-topology", key, value: StreamsGroupTopologyValue.create({ epoch: 1, subtopologies }) },
   {
     kind: "streams-group-target-assignment-metadata",
@@ -59,9 +63,19 @@ const OF_MEMBER: readonly GroupRecord[] = [
   {
     kind: "streams-group-current-member-assignment",
     key: member,
-    value: StreamsGroupCurrentMemberAssignmentValue.create({ memberEpoch: 2, activeTasks: tasks }),
+    value: StreamsGroupCurrentMemberAssignmentValue.create({ memberEpoch: 2, state: 1, activeTasks: tasks }),
   },
 ];
+const NOT_VALIDATED: GroupRecord = {
+  kind: "streams-group-metadata",
+  key,
+  value: StreamsGroupMetadataValue.create({ epoch: 2 }),
+};
+const UNRELEASED: GroupRecord = {
+  kind: "streams-group-current-member-assignment",
+  key: member,
+  value: StreamsGroupCurrentMemberAssignmentValue.create({ memberEpoch: 2, state: 3, activeTasks: tasks }),
+};
 const MEMBER_GONE = OF_MEMBER.toReversed().map((record) => ({ ...record, value: null }));
 
 /** A coordinator that finds these records. */
@@ -102,13 +116,15 @@ test("its records are read as they were written", () => {
 const STATES: readonly { readonly records: readonly GroupRecord[]; readonly state: string }[] = [
   { records: OF_GROUP, state: "Empty" },
   { records: [...OF_GROUP.filter(({ kind }) => kind !== "streams-group-topology"), ...OF_MEMBER], state: "NotReady" },
+  { records: [...OF_GROUP, ...OF_MEMBER, NOT_VALIDATED], state: "NotReady" },
   { records: [...OF_GROUP.slice(0, 2), ...OF_MEMBER], state: "Assigning" },
+  { records: [...OF_GROUP, ...OF_MEMBER, UNRELEASED], state: "Reconciling" },
   { records: [...OF_GROUP, ...OF_MEMBER.slice(0, 2)], state: "Reconciling" },
   { records: [...OF_GROUP, ...OF_MEMBER], state: "Stable" },
   { records: [...OF_GROUP, ...OF_MEMBER, ...MEMBER_GONE], state: "Empty" },
 ];
 for (const { records, state } of STATES) {
-  test(`a streams group is ${state} after ${records.length} records`, async () => {
+  test(`a streams group is ${state} after ${records.map(({ kind, value }) => (value === null ? `no ${kind}` : kind)).join(", ")}`, async () => {
     const harness = await loaded(records);
     assert.deepEqual(await harness.coordinator.listGroups(), [{ ...LISTED, state }]);
   });

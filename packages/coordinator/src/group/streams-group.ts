@@ -9,7 +9,7 @@ type Kind = StreamsGroupRecord["kind"];
 type ValueOf<K extends Kind> = NonNullable<Extract<StreamsGroupRecord, { kind: K }>["value"]>;
 type TaskState = ValueOf<"streams-group-current-member-assignment">;
 
-const STABLE = 0; // of a member; anything else is on its way there
+const STABLE = 1; // of a member, and not 0 as in groups of consumers; anything else is on its way there
 
 /**
  * A group of Kafka Streams (KIP-1071) as its records tell. Its heartbeats are not served: members stay as they were written, so that
@@ -21,6 +21,8 @@ export class StreamsGroup {
   groupEpoch = 0;
   assignmentEpoch = 0;
   topology: StreamsGroupTopologyValue | undefined;
+  /** The epoch of the topology whose topics have been found to be there. */
+  validatedTopologyEpoch = -1;
   readonly members = new Set<string>();
   readonly targets = new Set<string>();
   readonly tasks = new Map<string, TaskState>();
@@ -31,7 +33,7 @@ export class StreamsGroup {
 
   get state(): StreamsGroupState {
     if (this.members.size === 0) return "Empty";
-    if (this.topology === undefined) return "NotReady";
+    if (this.topology?.epoch !== this.validatedTopologyEpoch) return "NotReady";
     if (this.groupEpoch > this.assignmentEpoch) return "Assigning";
     const isReconciled = (memberId: string): boolean => {
       const tasks = this.tasks.get(memberId);
@@ -64,6 +66,7 @@ export function replayStreamsGroupRecord(groups: Groups, record: StreamsGroupRec
   switch (record.kind) {
     case "streams-group-metadata":
       group.groupEpoch = record.value.epoch;
+      group.validatedTopologyEpoch = record.value.validatedTopologyEpoch;
       return;
     case "streams-group-topology":
       group.topology = record.value;
