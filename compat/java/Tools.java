@@ -1,4 +1,6 @@
+import java.io.BufferedReader;
 import java.io.ByteArrayOutputStream;
+import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -9,7 +11,7 @@ import org.apache.kafka.common.utils.Exit;
 /**
  * Runs command-line tools of Apache Kafka one after the other in one JVM, for a start of it takes longer than most of them.
  *
- *     Tools FILE      each line: a class and its arguments, in Base64 and separated by blanks
+ *     Tools FILE      each line: a class and its arguments, in Base64 and separated by blanks; - for the standard input
  *
  * For each line it prints the status of its exit and what it wrote, to both outputs, in Base64.
  */
@@ -27,7 +29,8 @@ public class Tools {
         Exit.setHaltProcedure((status, message) -> { throw new Exited(status); });
         PrintStream out = System.out;
         PrintStream err = System.err;
-        for (String line : Files.readAllLines(Path.of(files[0]))) {
+        var lines = files[0].equals("-") ? new BufferedReader(new InputStreamReader(System.in)) : Files.newBufferedReader(Path.of(files[0]));
+        for (String line = lines.readLine(); line != null; line = lines.readLine()) {
             String[] words = line.split(" ");
             for (int i = 0; i < words.length; i++) words[i] = new String(Base64.getDecoder().decode(words[i]), StandardCharsets.UTF_8);
             var written = new ByteArrayOutputStream();

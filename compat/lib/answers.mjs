@@ -2,19 +2,9 @@
 import { TcpTransport } from "@samsa/io";
 import { RawClient } from "../../packages/server/dist/testing/raw-client.js";
 import { API_KEYS, CASES, prepare } from "./answer-cases.mjs";
+import { loadCodecs } from "./codecs.mjs";
 
 const ANSWER_LIMIT_MS = 5000;
-
-async function loadCodecs() {
-  const codecs = {};
-  for (const api of Object.keys(API_KEYS)) {
-    const file = api.replaceAll(/(?<=[a-z])(?=[A-Z])/g, "-").toLowerCase();
-    const { [`${api}Request`]: request } = await import(`@samsa/protocol/messages/${file}-request`);
-    const { [`${api}Response`]: response } = await import(`@samsa/protocol/messages/${file}-response`);
-    codecs[api] = { request, response };
-  }
-  return codecs;
-}
 
 async function inTime(promise) {
   let timer;
@@ -33,7 +23,7 @@ async function inTime(promise) {
  * @param port of a broker on this machine that has no topics yet
  */
 export async function collectAnswers(port) {
-  const codecs = await loadCodecs();
+  const codecs = await loadCodecs(Object.keys(API_KEYS));
   const connect = () => RawClient.connect(new TcpTransport(), { host: "127.0.0.1", port });
   let client = await connect();
   const ask = (api, version, fields) => {

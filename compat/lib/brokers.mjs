@@ -46,9 +46,9 @@ async function portsFreeFrom(from, count) {
 /** How each target is started: `prepare` once for a directory, `command` for each start. */
 const TARGETS = {
   samsa: {
-    async prepare(_dir, _settings, dataDir) {
+    async prepare(_dir, _settings, dataDir, port) {
       if (!existsSync(BUILT)) throw new Error("packages/cli/dist/main.js is not built; run npm run build");
-      return { port: await freePort(), dataDir };
+      return { port: port ?? (await freePort()), dataDir };
     },
     command({ port, dataDir, settings }) {
       const overrides = Object.entries(settings).flatMap(([key, value]) => ["-X", `${key}=${value}`]);
@@ -57,8 +57,8 @@ const TARGETS = {
     },
   },
   apache: {
-    async prepare(dir, settings, dataDir) {
-      const port = await freePorts(2);
+    async prepare(dir, settings, dataDir, wanted) {
+      const port = wanted ?? (await freePorts(2));
       const file = writeProperties(dir, singleNodeProperties(dir, port, { "log.dirs": dataDir, ...settings }));
       formatStorage(file, ["--standalone"]);
       return { port, dataDir, file };
@@ -184,10 +184,11 @@ export class Broker {
  * @param dir for the properties, the log of the process, and the data
  * @param settings broker configuration by Kafka's names; each wins over the default
  * @param options.dataDir where the data goes instead of `dir`
+ * @param options.port where it listens instead of any; Apache Kafka takes the one above too
  */
-export async function createBroker(targetName, dir, settings = {}, { dataDir } = {}) {
+export async function createBroker(targetName, dir, settings = {}, { dataDir, port } = {}) {
   const target = TARGETS[targetName];
   if (target === undefined) throw new Error(`no target ${targetName}; there are ${Object.keys(TARGETS).join(", ")}`);
-  const setup = await target.prepare(dir, settings, dataDir ?? join(dir, "data"));
+  const setup = await target.prepare(dir, settings, dataDir ?? join(dir, "data"), port);
   return new Broker(target, { ...setup, settings }, join(dir, "broker.log"));
 }

@@ -5,6 +5,7 @@ import { TcpTransport } from "@samsa/io";
 import { ByteWriter, ErrorCode } from "@samsa/base";
 import { ConsumerProtocolSubscription } from "@samsa/protocol/messages/consumer-protocol-subscription";
 import { RawClient } from "../../packages/server/dist/testing/raw-client.js";
+import { loadCodecs } from "./codecs.mjs";
 
 /** So that nothing waits: assignments are not gathered, and groups begin at once. */
 export const CONVERSATION_BROKER = {
@@ -34,17 +35,6 @@ const APIS = [
   "CreatePartitions",
 ];
 
-async function loadCodecs() {
-  const codecs = {};
-  for (const api of APIS) {
-    const file = api.replaceAll(/(?<=[a-z])(?=[A-Z])/g, "-").toLowerCase();
-    const { [`${api}Request`]: request } = await import(`@samsa/protocol/messages/${file}-request`);
-    const { [`${api}Response`]: response } = await import(`@samsa/protocol/messages/${file}-response`);
-    codecs[api] = { request, response };
-  }
-  return codecs;
-}
-
 function subscription(topics, ownedPartitions = []) {
   const writer = new ByteWriter();
   writer.int16(1);
@@ -54,7 +44,7 @@ function subscription(topics, ownedPartitions = []) {
 
 /** @returns a list of { what, answer } in the order of the conversation */
 export async function converse(port, told = []) {
-  const codecs = await loadCodecs();
+  const codecs = await loadCodecs(APIS);
   const client = await RawClient.connect(new TcpTransport(), { host: "127.0.0.1", port });
   const ask = (api, fields, version = codecs[api].request.highestVersion, by = client) => {
     const { request, response } = codecs[api];

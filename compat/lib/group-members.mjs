@@ -6,7 +6,9 @@ import { fileURLToPath } from "node:url";
 import { Kafka } from "../../packages/client/dist/index.js";
 import { toolArguments } from "../apache-kafka/kafka.mjs";
 
-const PROGRAM = join(dirname(fileURLToPath(import.meta.url)), "../java/GroupMember.java");
+const JAVA = join(dirname(fileURLToPath(import.meta.url)), "../java");
+const PROGRAM = join(JAVA, "GroupMember.java");
+const MANY = join(JAVA, "GroupMembers.java");
 const decoder = new TextDecoder();
 const nameOf = ({ topic, partition }) => `${topic}-${partition}`;
 
@@ -82,5 +84,54 @@ export class JavaMember {
     const timer = setTimeout(() => this.#process.kill("SIGKILL"), 30_000);
     await this.#ended;
     clearTimeout(timer);
+  }
+}
+
+/** Consumers of Java's, all of them in one process. They commit what they have read before it is told, with their name as the metadata. */
+export class JavaMembers {
+  /** By name `{ records, log, assignment, ended }`, as JavaMember has them; `ended` is a reason, empty when it was asked to leave. */
+  members = new Map();
+  #bootstrap;
+  #process;
+  #ended;
+
+  constructor(bootstrap) {
+    this.#bootstrap = bootstrap;
+    this.#process = spawn("java", toolArguments(MANY, []), { stdio: ["pipe", "pipe", "inherit"] });
+    this.#process.stdin.on("error", () => {});
+    this.#ended = new Promise((resolve) => this.#process.once("close", resolve));
+    createInterface({ input: this.#process.stdout }).on("line", (line) => this.#onLine(line));
+  }
+
+  /** `topic` may be a pattern: `^…`. */
+  join(name, topic, groupId, groupProtocol, settings = {}) {
+    const pairs = Object.entries(settings).map(([key, value]) => `${key}=${value}`);
+    this.members.set(name, { groupId, records: [], log: [], assignment: [], ended: undefined });
+    this.#process.stdin.write(
+      `${["join", name, this.#bootstrap, topic, groupId, groupProtocol, ...pairs].join(" ")}\n`,
+    );
+  }
+
+  leave(name) {
+    this.#process.stdin.write(`leave ${name}\n`);
+  }
+
+  ofGroup(groupId) {
+    return [...this.members.values()].filter((member) => member.groupId === groupId && member.ended === undefined);
+  }
+
+  #onLine(line) {
+    const [name, sign, ...words] = line.split(" ");
+    const member = this.members.get(name);
+    if (sign === "R") member.records.push(words.join(" "));
+    else if (sign === "=") member.assignment = words.filter((word) => word !== "");
+    else if (sign === "X") member.ended = words.join(" ");
+    else member.log.push(`${sign} ${words.join(" ")}`);
+  }
+
+  /** Ends them all at once, without a word to the broker. */
+  async kill() {
+    this.#process.kill("SIGKILL");
+    await this.#ended;
   }
 }
