@@ -29,7 +29,9 @@ export class RecycledFrames implements FrameMemory {
       this.#freeBytes -= buffer.byteLength;
       return new Uint8Array(buffer, 0, bytes);
     }
-    return new Uint8Array(new ArrayBuffer(Math.ceil(bytes / STEP_BYTES) * STEP_BYTES), 0, bytes);
+    const fresh = Buffer.allocUnsafeSlow(Math.ceil(bytes / STEP_BYTES) * STEP_BYTES); // what was announced is written over it
+    fresh.fill(0, bytes);
+    return new Uint8Array(fresh.buffer, 0, bytes);
   }
 
   giveBack({ buffer }: Uint8Array): void {
