@@ -57,11 +57,20 @@ test("start says where it listens, where the data is, and what to do next with t
   assert.ok(existsSync(path.join(folder, "samsa-data", "meta.properties")));
 });
 
-test("a second broker on the port is refused with what to do", async () => {
+test("a second broker on the port is refused with what to do, and a key that nobody reads is told of", async () => {
   const port = server.split(":")[1] ?? "";
-  const { exitCode, stderr, stdout } = await run(["start", "--port", port, "--data-dir", "memory"]);
+  const { exitCode, stderr, stdout } = await run([
+    "start",
+    "--port",
+    port,
+    "--data-dir",
+    "memory",
+    "-X",
+    "num.partition=3",
+  ]);
   assert.match(stderr, new RegExp(`port ${port} of 127\\.0\\.0\\.1 is taken`));
   assert.match(stderr, /--port 0/);
+  assert.match(stderr, /^num\.partition: there is no such key; did you mean num\.partitions\?$/m);
   assert.deepEqual([exitCode, stdout.length], [1, 0]);
 });
 

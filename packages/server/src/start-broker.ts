@@ -4,6 +4,7 @@ import type { ClientMetricsReceiver, Logger } from "@samsa/broker";
 import { BrokerLoggers, BrokerMetrics, LoggerName } from "@samsa/broker";
 import { SystemClock, SystemRandom, TcpTransport } from "@samsa/io";
 import { BrokerConfig } from "@samsa/metadata";
+import { ALLOW_OPEN_LISTENERS } from "./broker-config-names.ts";
 import type { TopicOptions } from "./broker-topics.ts";
 import { BrokerTopics } from "./broker-topics.ts";
 import { CloseStack, Outcome } from "./closing.ts";
@@ -99,8 +100,6 @@ export interface RunningBroker extends AsyncDisposable {
 const DEFAULT_PORT = 9092;
 const DEFAULT_NODE_ID = 1;
 const PLAINTEXT = 0; // the code of the security protocol
-/** Ours, not Kafka's: allows a listener without authentication on an address that is not loopback. */
-const ALLOW_OPEN_LISTENERS = "samsa.allow.open.listeners";
 /** Requests that `requestLog: true` remembers. */
 const DEFAULT_REQUEST_LOG = 1000;
 

@@ -29,7 +29,8 @@ export async function start(options: StartOptions): Promise<ExitCode> {
   const settings = startSettings(options);
   const startedMs = performance.now();
   tuneGarbageCollection();
-  const { startBroker } = await import("@samsa/server");
+  const { brokerConfigNames, startBroker } = await import("@samsa/server");
+  await tellOfUnknownKeys(Object.keys(settings.properties ?? {}), brokerConfigNames());
   let broker: RunningBroker;
   try {
     broker = await startBroker(settings);
@@ -62,6 +63,17 @@ export function startSettings(options: StartOptions): StartBrokerOptions {
     ...(options.metricsPort === undefined ? {} : { metricsPort: options.metricsPort }),
     properties: Object.fromEntries(properties),
   };
+}
+
+/** As Kafka we start all the same, for a plugin may read the key; but most often it is a slip. */
+async function tellOfUnknownKeys(keys: readonly string[], known: readonly string[]): Promise<void> {
+  const unknown = keys.filter((key) => !known.includes(key) && !key.startsWith("listener.name."));
+  if (unknown.length === 0) return;
+  const { nearestName } = await import("@samsa/client"); // only now: no other start is to take longer for it
+  for (const key of unknown) {
+    const nearest = nearestName(key, known);
+    if (nearest !== undefined) say(`${key}: there is no such key; did you mean ${nearest}?`);
+  }
 }
 
 function announce(broker: RunningBroker, tookMs: number): void {
