@@ -41,3 +41,11 @@ test("a quota that is not strict refuses nothing, and holds the client back", ()
   clock.nowMs += 2000;
   assert.equal(quota.throttleMs(), 3000);
 });
+
+test("the time to wait is told in whole milliseconds, whatever the clock says", () => {
+  const clock = { nowMs: 0.25 };
+  const quota = managerAt(clock, 3).newQuota(CLIENT, false);
+  quota.record(34);
+  clock.nowMs += 0.5;
+  assert.equal(quota.throttleMs(), 333);
+});

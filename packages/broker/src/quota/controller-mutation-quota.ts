@@ -13,7 +13,7 @@ export interface ControllerMutationQuota {
    * @throws KafkaError THROTTLING_QUOTA_EXCEEDED
    */
   readonly record: (partitions: number) => void;
-  /** How long to hold the client back now. */
+  /** How long to hold the client back now, in whole milliseconds. */
   readonly throttleMs: () => number;
 }
 
@@ -55,7 +55,8 @@ export class ControllerMutationQuotaManager {
         bucket.spend(partitions, rate, atMs);
         if (!isStrict) throttle(bucket.tokens(rate, atMs), atMs);
       },
-      throttleMs: () => Math.max(0, throttledUntilMs - nowMs()),
+      // Whole milliseconds are what an answer can tell, and the clock runs in fractions of them.
+      throttleMs: () => Math.max(0, Math.round(throttledUntilMs - nowMs())),
     };
   }
 
