@@ -85,6 +85,29 @@ test("what was altered is still so after a restart", async () => {
   assert.equal((await fetch(second.client, { topic: "orders" })).highWatermark, 0);
 });
 
+// Apache Kafka checks the numbers of threads once more when it starts, against the file: what has been doubled twice is more than
+// double then, and the broker comes up without any of its dynamic configuration. Here each change was checked when it was made,
+// and that is all: a restart keeps what was accepted.
+test("what a running broker accepted of its configuration holds after a restart, however far the steps have led", async () => {
+  const first = await startTestBroker();
+  const own = String(first.broker.nodeId);
+  for (const threads of ["2", "4", "8"]) {
+    assert.equal(await alter(first, BROKER, "", "num.recovery.threads.per.data.dir", threads), ErrorCode.NONE);
+  }
+  assert.equal(await alter(first, BROKER, "", "message.max.bytes", "5000"), ErrorCode.NONE);
+  assert.equal(await alter(first, BROKER, own, "message.max.bytes", "50"), ErrorCode.NONE);
+  await first.broker.close();
+
+  await using second = await startTestBroker({ disk: first.disk });
+  await second.createTopic("orders");
+  const answer = await produce(second.client, batchOf(["x".repeat(100)]), { topic: "orders" });
+  assert.equal(answer.errorCode, ErrorCode.MESSAGE_TOO_LARGE);
+  // Of eight threads sixteen are no more than double, seventeen are.
+  const threads = (count: string) => alter(second, BROKER, "", "num.recovery.threads.per.data.dir", count);
+  assert.equal(await threads("17"), ErrorCode.INVALID_REQUEST);
+  assert.equal(await threads("16"), ErrorCode.NONE);
+});
+
 test("partitions are described page by page", async () => {
   await using broker = await startTestBroker();
   await broker.createTopic("many", { partitions: 5 });

@@ -137,6 +137,30 @@ test("a client that does not take its answers is cut off after a while", async (
   assert.equal(await isClosed, true);
 });
 
+test("a peer that has gone without a word while an answer is due is read no further, and is closed", async () => {
+  await using broker = await startTestBroker({ properties: { "max.connections.per.ip": "2" }, readBytes: 1024 });
+  await broker.createTopic("orders");
+  const gone = await broker.connect();
+  gone.send(FetchRequest, 12, fetchRequest({ topic: "orders", maxWaitMs: 30_000 }));
+  await settle();
+  gone.pause(); // no end of the stream tells of it, as when a cable is pulled
+  await produce(broker.client, batchOf(["x".repeat(500_000)]), { topic: "orders" });
+  for (let count = 0; count < 100; count++) gone.send(FetchRequest, 12, fetchRequest({ topic: "orders" }));
+  await settle();
+  const unreadBytes = gone.unsentBytes;
+  assert.ok(unreadBytes > 0, "one answer is held for it, and what would ask for more is not read");
+  const isClosed = gone.closed.then(() => true);
+  broker.clock.advance(25_000);
+  await settle();
+  assert.equal(gone.unsentBytes, unreadBytes);
+  assert.ok(await isServed(broker.client));
+  assert.equal(await Promise.race([isClosed, settle().then(() => false)]), false);
+  broker.clock.advance(60_000);
+  assert.equal(await isClosed, true);
+  await settle();
+  assert.ok(await isServed(await broker.connect()), "its place is another's");
+});
+
 test("requests that fill the memory in half are finished one after the other", async () => {
   await using broker = await startTestBroker({
     properties: { "queued.max.request.bytes": "200000" },
