@@ -72,8 +72,15 @@ export function requestFrame(apiKey, version, correlationId, body) {
     .done();
 }
 
-export function produceBody(topic, partition, batch, { acks = -1, timeoutMs = 30_000 } = {}) {
-  const body = new Writer().string(null).int16(acks).int32(timeoutMs).int32(1).string(topic).int32(1).int32(partition);
+export function produceBody(topic, partition, batch, { acks = -1, timeoutMs = 30_000, transactionalId = null } = {}) {
+  const body = new Writer()
+    .string(transactionalId)
+    .int16(acks)
+    .int32(timeoutMs)
+    .int32(1)
+    .string(topic)
+    .int32(1)
+    .int32(partition);
   return body.bytes(batch).done();
 }
 
@@ -204,8 +211,13 @@ export class RawClient {
     return only;
   }
 
-  async initProducerId() {
-    const answer = new Reader(await this.ask(22, 0, new Writer().string(null).int32(60_000).done()));
+  /** @param keyType 0 of a group, 1 of a transactional id */
+  async findCoordinator(key, keyType) {
+    await this.ask(10, 1, new Writer().string(key).int8(keyType).done());
+  }
+
+  async initProducerId(transactionalId = null) {
+    const answer = new Reader(await this.ask(22, 0, new Writer().string(transactionalId).int32(60_000).done()));
     answer.int32();
     const result = { error: answer.int16(), producerId: answer.int64(), producerEpoch: answer.int16() };
     if (result.error !== 0) throw new Error(`InitProducerId answered ${result.error}`);

@@ -1,13 +1,17 @@
 // Transactions: Java's producer, KafkaJS and kcat, Kafka's command for transactions, and brokers that are killed in the midst of one;
 // also in a directory that changes hands between Apache Kafka and us while a transaction is open, or decided and not carried out.
 import { cpSync, mkdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { createBroker } from "../lib/brokers.mjs";
 import { until } from "../lib/bare-client.mjs";
 import { expect } from "../lib/harness.mjs";
 import { createKafkaJs, withAdmin, withProducer } from "../lib/kafkajs.mjs";
 import { runProgram } from "../lib/process.mjs";
+import { RawClient } from "../lib/raw-client.mjs";
+import { encodeBatch } from "../lib/record-batches.mjs";
 import {
   countRecords,
   cutLastBatch,
@@ -16,6 +20,7 @@ import {
   transactionsCommand,
 } from "../lib/transactions.mjs";
 
+const SAMSA = join(dirname(fileURLToPath(import.meta.url)), "../../packages/cli/bin/samsa.js");
 const LIMIT_MS = 240_000;
 const SETTINGS = {
   "transaction.abort.timed.out.transaction.cleanup.interval.ms": 500,
@@ -24,6 +29,36 @@ const SETTINGS = {
   "group.initial.rebalance.delay.ms": 0,
 };
 const OTHER = { samsa: "apache", apache: "samsa" };
+
+/** Writes to a topic in a transaction that no coordinator has heard of, an hour ago; and once more, without a transaction. */
+async function leaveHanging(broker, topic) {
+  const client = await RawClient.connect(broker.port);
+  try {
+    await client.createTopics([{ name: topic }]);
+    const producer = await until(
+      async () => {
+        await client.findCoordinator(topic, 1); // the first to ask has the topic of the transactions made
+        return await client.initProducerId(topic);
+      },
+      { limitMs: 20_000, pauseMs: 100 },
+    );
+    const timestamp = Date.now() - 3_600_000;
+    const options = { ...producer, baseSequence: 0, isTransactional: true, timestamp };
+    const written = await until(
+      async () => {
+        const batch = encodeBatch([{ key: null, value: "hangs" }], options);
+        const { error, baseOffset } = await client.produce(topic, 0, batch, { transactionalId: topic });
+        expect(error === 0, `Produce answered ${error}`);
+        return baseOffset;
+      },
+      { limitMs: 10_000, pauseMs: 100 },
+    );
+    await client.produce(topic, 0, encodeBatch([{ key: null, value: "follows" }]));
+    return { start: written, producerId: producer.producerId };
+  } finally {
+    client.close();
+  }
+}
 
 export const suite = {
   title: "transactions",
@@ -192,6 +227,30 @@ export const suite = {
         );
         const row = after.trim().split("\n").at(-1).trim().split(/\s+/);
         expect(row[0] === producerId && row[5] === "None", after);
+      },
+      LIMIT_MS,
+    );
+
+    await check(
+      "a transaction that hangs is found by TransactionsCommand and by samsa txn, which aborts it",
+      async () => {
+        // Without verification a partition takes what its coordinator was never told of, as it did before KIP-890.
+        const trusting = await startBroker({ ...SETTINGS, "transaction.partition.verification.enable": false });
+        const { start, producerId } = await leaveHanging(trusting, "txn-hanging");
+        expect((await countRecords(trusting, "txn-hanging", "read_committed")) === 0, "what follows it is read");
+        const theirs = await transactionsCommand(trusting, "find-hanging", "--broker-id", "1");
+        expect(new RegExp(`^txn-hanging\\s+0\\s+${producerId}\\s`, "m").test(theirs), theirs);
+        const samsa = async (...args) => {
+          const command = [SAMSA, "txn", ...args, "--bootstrap-server", trusting.bootstrap];
+          return (await runProgram(process.execPath, command)).stdout;
+        };
+        const ours = await samsa("find-hanging");
+        expect(new RegExp(`^txn-hanging\\s+0\\s+${producerId}\\s+0\\s+${start}\\s`, "m").test(ours), ours);
+        await samsa("abort", "txn-hanging", "0", "--start-offset", String(start));
+        expect(!(await samsa("find-hanging")).includes("txn-hanging"), "it hangs still");
+        const after = await transactionsCommand(trusting, "find-hanging", "--broker-id", "1");
+        expect(!after.includes("txn-hanging"), after);
+        expect((await countRecords(trusting, "txn-hanging", "read_committed")) === 1, "what follows it is not read");
       },
       LIMIT_MS,
     );
