@@ -12,7 +12,7 @@ import { runProgram } from "../lib/process.mjs";
 import { Kafka } from "../../packages/client/dist/index.js";
 
 const LIMIT_MS = 90_000;
-const SOON = { limitMs: 30_000, pauseMs: 100 };
+const SOON = { limitMs: 60_000, pauseMs: 100 };
 const PARTITIONS = 6;
 const TOPICS = ["moves-a", "moves-b"];
 const SETTINGS = {
