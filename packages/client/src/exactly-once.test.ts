@@ -246,3 +246,116 @@ test("a client that is closed closes its pipelines first, with what they have pr
   await using other = bed.kafka();
   assert.deepEqual(await committed(bed, other), ["a!"]);
 });
+
+type Handler = (value: string | null, write: (value: string) => void) => void;
+
+/** The same by `consumer.run`. */
+function runOf(kafka: Kafka, handle: Handler = (value, write) => write(`${value}!`), transactionalId = "tx") {
+  const producer = kafka.producer({ transactionalId });
+  const consumer = kafka.consumer<Uint8Array, string>({
+    groupId: "g",
+    groupProtocol: "classic",
+    autoOffsetReset: "earliest",
+    isolationLevel: "read_committed",
+    enableAutoCommit: false,
+    valueDeserializer: serializers.string,
+    maxPollRecords: 2,
+  });
+  consumer.subscribe("t");
+  const stop = new AbortController();
+  const done = consumer.run({
+    deliveryGuarantee: "exactly-once",
+    producer,
+    signal: stop.signal,
+    eachRecord: ({ value }, transaction) => handle(value, (made) => transaction.write({ topic: "out", value: made })),
+  });
+  done.catch(() => undefined);
+  const close = async (): Promise<void> => {
+    stop.abort();
+    await done;
+    await consumer.close();
+    await producer.close();
+  };
+  return { done, close, consumer };
+}
+
+for (const { what, fail } of [
+  { what: "nothing fails", fail: () => undefined },
+  {
+    what: "a record is refused for its transaction",
+    fail: (bed: TestBed) => bed.cluster.interceptNext("ProduceRequest", refusal(ErrorCode.TRANSACTION_ABORTABLE)),
+  },
+  {
+    what: "its offsets come from a generation that is over",
+    fail: (bed: TestBed) =>
+      bed.cluster.interceptNext("TxnOffsetCommitRequest", refusedCommit(ErrorCode.ILLEGAL_GENERATION)),
+  },
+  {
+    what: "the answer to its end is lost",
+    fail: (bed: TestBed) => bed.cluster.interceptNext("EndTxnRequest", "close"),
+  },
+]) {
+  test(`what handlers write exactly once comes out once, when ${what}`, async () => {
+    const bed = await bedOf(["a", "b", "c", "d", "e"], ["f", "g"]);
+    await using kafka = bed.kafka();
+    fail(bed);
+    const run = runOf(kafka);
+    await bed.clock.advance(20_000);
+    await bed.run(run.close());
+    assert.deepEqual(await committed(bed, kafka), ["a!", "b!", "c!", "d!", "e!", "f!", "g!"]);
+    assert.deepEqual(offsetsOf(bed), { "t-0": 5, "t-1": 2 });
+  });
+}
+
+test("what a handler throws ends the run with nothing of its batch seen, and another run begins there", async () => {
+  const bed = await bedOf(["a", "b", "c", "d"]);
+  await using kafka = bed.kafka();
+  const mine = new Error("mine");
+  const first = runOf(kafka, (value, write) => {
+    write(`${value}!`);
+    if (value === "d") throw mine;
+  });
+  await assert.rejects(bed.run(first.done), mine);
+  assert.deepEqual(await committed(bed, kafka), ["a!", "b!"]);
+  assert.deepEqual(offsetsOf(bed), { "t-0": 2 });
+  assert.equal(first.consumer.position({ topic: "t", partition: 0 }), 2);
+  await bed.run(first.consumer.close());
+  const second = runOf(kafka, undefined, "tx-2");
+  await bed.clock.advance(20_000);
+  await bed.run(second.close());
+  assert.deepEqual(await committed(bed, kafka), ["a!", "b!", "c!", "d!"]);
+});
+
+test("partitions that change hands while handlers write come out once", async () => {
+  const bed = await bedOf(["a", "b", "c"], ["d", "e", "f"]);
+  await using kafka = bed.kafka();
+  const first = runOf(kafka);
+  await bed.clock.advance(5000);
+  const second = runOf(kafka, undefined, "tx-2");
+  for (const value of ["g", "h", "i"]) {
+    appendValues(bed, [value], 0);
+    appendValues(bed, [`${value}2`], 1);
+    await bed.clock.advance(2000);
+  }
+  await bed.clock.advance(20_000);
+  await bed.run(Promise.all([first.close(), second.close()]));
+  const wanted = ["a!", "b!", "c!", "d!", "e!", "f!", "g!", "g2!", "h!", "h2!", "i!", "i2!"];
+  assert.deepEqual(await committed(bed, kafka), wanted);
+  assert.deepEqual(offsetsOf(bed), { "t-0": 6, "t-1": 6 });
+});
+
+test("handlers write exactly once by a group that reads what is committed and commits nothing else", async () => {
+  const bed = await bedOf(["a"]);
+  await using kafka = bed.kafka();
+  const producer = kafka.producer({ transactionalId: "tx" });
+  const options = { deliveryGuarantee: "exactly-once", producer, eachRecord() {} } as const;
+  await assert.rejects(kafka.consumer().run(options), ConfigurationError);
+  const careless = kafka.consumer({ groupId: "g", enableAutoCommit: false });
+  await assert.rejects(careless.run(options), /read_committed/u);
+  const eager = kafka.consumer({ groupId: "g", isolationLevel: "read_committed" });
+  await assert.rejects(eager.run(options), /enableAutoCommit false/u);
+  const right = kafka.consumer({ groupId: "g", isolationLevel: "read_committed", enableAutoCommit: false });
+  await assert.rejects(right.run({ ...options, eachBatch() {} }), /one of eachRecord and eachBatch/u);
+  await assert.rejects(right.run({ ...options, retry: { attempts: 2 } } as never), /no option retry/u);
+  await assert.rejects(right.run({ ...options, producer: undefined } as never), /producer/u);
+});

@@ -1,4 +1,3 @@
-import { ErrorCode } from "@samsa/base";
 import type { Timer } from "@samsa/base";
 import type { TopicPartition } from "./cluster/topic-metadata.ts";
 import type { Consumer } from "./consumer/consumer.ts";
@@ -6,11 +5,12 @@ import type { ConsumerOptions } from "./consumer/consumer-options.ts";
 import type { ConsumerBatch, ConsumerRecord } from "./consumer/consumer-record.ts";
 import type { TopicSelection } from "./consumer/group/consumer-group.ts";
 import type { OffsetToCommit } from "./consumer/group/offset-requests.ts";
-import { ConfigurationError, TimeLimitError, toKafkaError } from "./errors.ts";
+import { ConfigurationError } from "./errors.ts";
 import type { Producer } from "./producer/producer.ts";
 import type { ProducerOptions } from "./producer/producer-options.ts";
 import type { Data, ProducerRecord } from "./producer/record.ts";
 import type { Transaction } from "./producer/transaction.ts";
+import { abandon, isRecoverable } from "./producer/transaction-recovery.ts";
 import type { RetryContext } from "./retry.ts";
 import { backoffDelayMs, sleep } from "./retry.ts";
 
@@ -78,20 +78,6 @@ interface Fetched<K, V> {
 
 const DEFAULT_COMMIT_INTERVAL_MS = 100;
 const DEFAULT_MAX_RECORDS = 10_000;
-
-/** The transaction is lost, and what was read in it is read again; with anything else that would not help. */
-const RECOVERABLE: ReadonlySet<ErrorCode> = new Set([
-  ErrorCode.TRANSACTION_ABORTABLE,
-  ErrorCode.INVALID_PRODUCER_EPOCH,
-  ErrorCode.INVALID_TXN_STATE,
-  ErrorCode.INVALID_PRODUCER_ID_MAPPING,
-  ErrorCode.UNKNOWN_PRODUCER_ID,
-  ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
-  ErrorCode.ILLEGAL_GENERATION,
-  ErrorCode.UNKNOWN_MEMBER_ID,
-  ErrorCode.STALE_MEMBER_EPOCH,
-  ErrorCode.REBALANCE_IN_PROGRESS,
-]);
 
 /**
  * Reads, processes and writes so that each record read has its effect on what is written once, whatever crashes in between: what
@@ -315,9 +301,7 @@ export class ExactlyOnce<K = Uint8Array, V = Uint8Array, OutKey = Data, OutValue
 
   /** @throws what a new attempt would not mend; what is open is aborted before */
   async #backOff(thrown: unknown): Promise<void> {
-    const error = toKafkaError(thrown);
-    const isWorthIt = error.isRetriable || error instanceof TimeLimitError || RECOVERABLE.has(error.code);
-    if (!isWorthIt) {
+    if (!isRecoverable(thrown)) {
       await this.#abort().catch(() => undefined);
       throw thrown;
     }
@@ -339,16 +323,12 @@ export class ExactlyOnce<K = Uint8Array, V = Uint8Array, OutKey = Data, OutValue
     this.#recoveries++;
   }
 
-  /** When this returns nothing of the transaction is under way any more: it is aborted, or a commit that took long is decided. */
   async #abort(): Promise<void> {
     const open = this.#open;
     if (open === undefined) return;
     this.#open = undefined;
     this.#counters.aborted++;
-    await open.transaction[Symbol.asyncDispose]().catch((error: unknown) => {
-      if (!(error instanceof TimeLimitError)) throw error;
-    });
-    await this.#parts.producer.initTransactions(); // waits for an end that is under way
+    await abandon(open.transaction, this.#parts.producer);
   }
 
   #inTurn(work: () => Promise<void>): Promise<void> {

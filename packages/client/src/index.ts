@@ -96,6 +96,7 @@ export type { FailedRecord, FailurePolicy } from "./consumer/processing/failed-r
 export type { CommitFunction, CompletedPosition } from "./consumer/processing/position-committer.ts";
 export { handleRecords, WorkerEndedError, WorkerPool } from "./consumer/processing/worker-pool.ts";
 export type { WorkerPoolOptions } from "./consumer/processing/worker-pool.ts";
+export type { ExactlyOnceRunOptions, TransactionalProducer } from "./consumer/processing/exactly-once-run.ts";
 export type { DeliveryGuarantee, HandlerRetries, RunOptions } from "./consumer/processing/run-options.ts";
 export {
   BrokerError,

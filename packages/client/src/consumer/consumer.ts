@@ -5,6 +5,7 @@ import type { ListedOffset, OffsetQuery, OffsetSpec } from "../cluster/list-offs
 import { listOffsets, NO_OFFSET } from "../cluster/list-offsets.ts";
 import type { TopicPartition } from "../cluster/topic-metadata.ts";
 import { BrokerError, ClosedError, ConfigurationError } from "../errors.ts";
+import type { Data } from "../producer/record.ts";
 import type { OpenTelemetryApi } from "../observability/open-telemetry.ts";
 import { AssignedPartition } from "./assigned-partition.ts";
 import { AssignedPartitions } from "./assigned-partitions.ts";
@@ -28,6 +29,8 @@ import { partitionName } from "./group/partition-sets.ts";
 import type { RebalanceListener } from "./group/rebalance-listener.ts";
 import { InHand } from "./in-hand.ts";
 import { RecordIterator } from "./record-iterator.ts";
+import type { ExactlyOnceRunOptions } from "./processing/exactly-once-run.ts";
+import { runExactlyOnce } from "./processing/exactly-once-run.ts";
 import type { RunOptions } from "./processing/run-options.ts";
 import { resolveRunOptions } from "./processing/run-options.ts";
 import { Run } from "./run.ts";
@@ -337,9 +340,16 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncIterable<C
   /**
    * Hands records or batches to a handler, several at once where the order allows, until the signal or the end of all
    * partitions.
+   *
+   * With `deliveryGuarantee: "exactly-once"` and a producer: a batch at a time, in a transaction that the handlers write in and that
+   * commits how far was read.
+   *
    * @throws what a handler or `commit` throws, once the others under way have ended; the next run begins with what was not finished
    */
-  async run(options: RunOptions<K, V>): Promise<void> {
+  async run<OutKey = Data, OutValue = Data>(
+    options: RunOptions<K, V> | ExactlyOnceRunOptions<K, V, OutKey, OutValue>,
+  ): Promise<void> {
+    if (options.deliveryGuarantee === "exactly-once") return await this.#runExactlyOnce(options);
     const { maxPollRecords, onDecodeError } = this.#options;
     const { clock, random } = this.#cluster.options;
     const group = this.#group;
@@ -356,6 +366,18 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncIterable<C
     } finally {
       this.#fetcher.wake(); // positions may have moved back
     }
+  }
+
+  async #runExactlyOnce<OutKey, OutValue>(options: ExactlyOnceRunOptions<K, V, OutKey, OutValue>): Promise<void> {
+    const { isolationLevel, enableAutoCommit } = this.#options;
+    this.#groupFor("run exactly-once");
+    if (isolationLevel !== "read_committed" || enableAutoCommit) {
+      throw new ConfigurationError(
+        'consumer.run: exactly-once wants isolationLevel "read_committed", and enableAutoCommit false: the transaction commits',
+      );
+    }
+    const { retryBackoffMs: backoffMs, retryBackoffMaxMs: backoffMaxMs } = this.#cluster.options;
+    await runExactlyOnce(this, options, { ...this.#cluster.retries, backoffMs, backoffMaxMs });
   }
 
   /**

@@ -280,7 +280,7 @@ const refused: { readonly options: RunOptions<Uint8Array, string>; readonly why:
   { options: { deliveryGuarantee: "at-most-once" }, why: /needs a groupId or commit/u },
   { options: { deliveryGuarantee: "at-most-once", commit() {}, retry: { attempts: 2 } }, why: /at most once/u },
   { options: { deliveryGuarantee: "at-most-once", commit() {}, delayUntil: dueAt }, why: /cannot wait/u },
-  { options: { deliveryGuarantee: "exactly-once" as never }, why: /a transaction/u },
+  { options: { deliveryGuarantee: "once" as never }, why: /exactly-once/u },
   { options: { retry: { attempts: 0 } }, why: /attempts is 0/u },
   { options: { retires: 1 } as never, why: /no option retires/u },
 ];

@@ -7,7 +7,7 @@ import type { CommitFunction } from "./position-committer.ts";
 
 /**
  * "at-least-once" commits what is done: a crash repeats some of what was done last. "at-most-once" commits before it hands over: a
- * crash loses what was under way.
+ * crash loses what was under way. "exactly-once" has options of its own: ExactlyOnceRunOptions.
  */
 export type DeliveryGuarantee = "at-least-once" | "at-most-once";
 
@@ -84,10 +84,7 @@ const RULES: { readonly [Name in keyof typeof DEFAULTS]: OptionRule } = {
   eachBatch: optional(aFunction),
   concurrency: whole(1, INT32_MAX),
   orderedBy: oneOf("partition", "key"),
-  deliveryGuarantee: (value) =>
-    value === "exactly-once"
-      ? "at-least-once or at-most-once: exactly once needs a transaction, which a producer begins"
-      : oneOf("at-least-once", "at-most-once")(value),
+  deliveryGuarantee: oneOf("at-least-once", "at-most-once", "exactly-once"), // the last has options of its own
   retry: optional((value) => (typeof value === "object" && value !== null ? undefined : "an object with attempts")),
   onFailure: (value) =>
     typeof value === "function" || value === "stop" || value === "skip" ? undefined : "stop, skip or a function",
