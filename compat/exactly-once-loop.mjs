@@ -3,9 +3,9 @@
 // the processes of the pipeline are killed at random. What comes out equals what went in, once each.
 //
 //   node compat/exactly-once-loop.mjs [--records 100000] [--kills 20] [--instances 2] [--protocol classic|consumer]
-//     [--target samsa|apache] [--pipeline samsa|java] [--settings key=value,...] [--dir FOLDER]
+//     [--target samsa|apache] [--pipeline samsa|handlers|java] [--settings key=value,...] [--dir FOLDER]
 //
-// `--pipeline java` is one with Apache Kafka's own clients. `--kills` counts those of the broker, and as many of the pipeline. Exits
+// `--pipeline handlers` is consumer.run in place of kafka.exactlyOnce, `--pipeline java` Apache Kafka's own clients. `--kills` counts those of the broker, and as many of the pipeline. Exits
 // with 1 at the first thing wrong and leaves the folder.
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -126,10 +126,11 @@ export async function transactional(kafka) {
   expect(fenced?.name === "ProducerFencedError", `${fenced}`);
 }
 
-/** Each record read has its effect once. */
-export async function exactlyOnce(kafka) {
-  const [from, to] = ["client-once-from", "client-once-to"];
-  await kafka.admin().createTopics([from, to].map((name) => ({ name, numPartitions: 2 })));
+/** Each record read has its effect once. @param begin one of the two ways */
+export async function exactlyOnce(kafka, begin = onePipeline) {
+  const name = `client-once-${begin.name}`;
+  const [from, to] = [`${name}-from`, `${name}-to`];
+  await kafka.admin().createTopics([from, to].map((topic) => ({ name: topic, numPartitions: 2 })));
   const values = Array.from({ length: 200 }, (_, index) => String(index));
   await kafka.producer().sendBatch(values.map((value, index) => ({ topic: from, partition: index % 2, value })));
   let processed = 0;
@@ -137,22 +138,14 @@ export async function exactlyOnce(kafka) {
     processed++;
     return { partition, value };
   };
-  const options = {
-    groupId: "client-once",
-    transactionalId: "client-once",
-    from,
-    to,
-    process,
-    maxRecordsPerTransaction: 20,
-  };
   const committed = async () => {
-    const offsets = (await kafka.admin().listGroupOffsets([{ groupId: "client-once" }])).get("client-once");
+    const offsets = (await kafka.admin().listGroupOffsets([{ groupId: name }])).get(name);
     return [0, 1].reduce((sum, partition) => sum + (offsets.get(`${from}-${partition}`)?.offset ?? 0), 0);
   };
   const patience = { limitMs: 40_000, pauseMs: 50 };
   // Somewhere in the middle it is closed, and another goes on.
   for (const isThere of [() => processed > 0, async () => (await committed()) === values.length]) {
-    const pipeline = kafka.exactlyOnce(options);
+    const pipeline = begin(kafka, { name, from, to, process });
     const wait = until(async () => expect(await isThere(), `${processed} are processed`), patience);
     await Promise.race([wait, pipeline.done]);
     await pipeline.close();
@@ -164,6 +157,37 @@ export async function exactlyOnce(kafka) {
     .sort((a, b) => a - b)
     .map(String);
   expect(JSON.stringify(read) === JSON.stringify(values), `${read.length} records`);
+}
+
+function onePipeline(kafka, { name, ...work }) {
+  return kafka.exactlyOnce({ groupId: name, transactionalId: name, maxRecordsPerTransaction: 20, ...work });
+}
+
+/** Handlers of a consumer, in a transaction a batch. */
+export function oneRun(kafka, { name, from, to, process }) {
+  const producer = kafka.producer({ transactionalId: name });
+  const consumer = kafka.consumer({
+    groupId: name,
+    autoOffsetReset: "earliest",
+    isolationLevel: "read_committed",
+    enableAutoCommit: false,
+    maxPollRecords: 20,
+  });
+  consumer.subscribe(from);
+  const stop = new AbortController();
+  const done = consumer.run({
+    deliveryGuarantee: "exactly-once",
+    producer,
+    signal: stop.signal,
+    eachRecord: (record, transaction) => void transaction.write({ topic: to, ...process(record) }),
+  });
+  const close = async () => {
+    stop.abort();
+    await done;
+    await consumer.close();
+    await producer.close();
+  };
+  return { done, close };
 }
 
 /** What `digest` of java/Directories.java prints, computed by our consumer: a line for each isolation level and partition. */

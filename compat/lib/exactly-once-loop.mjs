@@ -24,7 +24,9 @@ export const EAGER_SETTINGS = {
 
 /** How an instance of each kind of pipeline is run: `[program, arguments]` before the arguments they share. */
 const PIPELINES = {
-  samsa: async () => [process.execPath, [PIPELINE]],
+  samsa: async () => [process.execPath, [PIPELINE, "pipeline"]],
+  /** The same by the handlers of a consumer. */
+  handlers: async () => [process.execPath, [PIPELINE, "handlers"]],
   /** Compiled once: it is started as often as it is killed. */
   async java(dir) {
     const classes = join(dir, "classes");
@@ -47,7 +49,7 @@ export class ExactlyOnceLoop {
   #seen = new Map(); // times by value
   #problem;
 
-  /** @param options `name` of the group and of what belongs to it, `records`, `kills` (of the broker, and as many of the pipeline), `instances`, `groupProtocol`, `pipeline` (samsa or java), `dir` for logs */
+  /** @param options `name` of the group and of what belongs to it, `records`, `kills` (of the broker, and as many of the pipeline), `instances`, `groupProtocol`, `pipeline` (samsa, handlers or java), `dir` for logs */
   constructor(broker, options) {
     this.#broker = broker;
     this.#options = {

@@ -34,7 +34,7 @@ export const suite = {
       await ask("a group goes on where it was", groupGoesOn);
       if (!isFirstKRaft) {
         await ask("transactions commit and abort records with offsets", transactional);
-        await ask("exactly once goes on where it was", exactlyOnce);
+        await ask("exactly once goes on where it was", (kafka) => exactlyOnce(kafka));
       }
       await ask("topics, configurations and the cluster are administered", administered);
     }

@@ -9,6 +9,7 @@ import {
   everyCompression,
   exactlyOnce,
   groupGoesOn,
+  oneRun,
   ourDigest,
   sameAsJava,
   seeksByTime,
@@ -38,6 +39,9 @@ export const suite = {
     await check("a group goes on where it was", () => withKafka(plain, groupGoesOn));
     await check("transactions commit and abort records with offsets", () => withKafka(plain, transactional));
     await check("exactly once goes on where it was", () => withKafka(plain, exactlyOnce));
+    await check("handlers that write exactly once go on where they were", () =>
+      withKafka(plain, (kafka) => exactlyOnce(kafka, oneRun)),
+    );
     await check("what Java wrote in every codec, with transactions, we read as Java reads it", () =>
       withKafka(plain, (kafka) => sameReading(kafka, broker)),
     );
