@@ -194,10 +194,13 @@ export async function converseOverQuotas(port) {
 
   await quotaOf("strict", "controller_mutation_rate", 5);
   client = await connect("strict");
+  let madeMs = 0; // how long the broker has worked on them: the quota fills up meanwhile
   const partitions = async (what, api, fields, version) => {
+    const askedAt = performance.now();
     const { topics, results, responses, throttleTimeMs } = await client.ask(api, fields, version);
+    madeMs += performance.now() - askedAt;
     const [{ errorCode }] = topics ?? results ?? responses;
-    steps.push({ what, throttleMs: throttleTimeMs, errorCode, heldMs: await client.held() });
+    steps.push({ what, throttleMs: throttleTimeMs, errorCode, madeMs, heldMs: await client.held() });
   };
   await partitions("55 partitions, all that may be made at once", "CreateTopics", create("a", 55));
   await partitions("6 more, which overdraw", "CreateTopics", create("b", 6));

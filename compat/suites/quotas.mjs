@@ -10,16 +10,14 @@ import { converseOverQuotas } from "../lib/quota-conversation.mjs";
 /** Throttle times follow from when each request was measured, to the millisecond, and from how long the steps before took. */
 const TOLERANCE_MS = 100;
 const TOLERANCE_SHARE = 0.05;
-/** What is made meanwhile takes its time, which has passed when the client is told. */
-const TOLERANCE_OF_PARTITIONS_MS = 500;
 /** By which an answer may come earlier than was said, by clocks of a millisecond; and later. */
 const EARLY_MS = 20;
 const LATE_MS = 1000;
 const CONNECTIONS_OFF = 2;
 
-function isNear({ what, throttleMs: theirs }, { throttleMs: ours }) {
-  const tolerance = /partition/.test(what) ? TOLERANCE_OF_PARTITIONS_MS : TOLERANCE_MS;
-  return Math.abs(theirs - ours) <= tolerance + TOLERANCE_SHARE * theirs;
+/** What was made until then took each broker its own time, in which its quota filled up. */
+function isNear({ throttleMs: theirs, madeMs: theirMs = 0 }, { throttleMs: ours, madeMs: ourMs = 0 }) {
+  return Math.abs(theirs - ours) <= TOLERANCE_MS + TOLERANCE_SHARE * theirs + theirMs + ourMs;
 }
 const rounded = (number) => (number === undefined ? "-" : Math.round(number));
 
