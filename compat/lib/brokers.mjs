@@ -1,6 +1,6 @@
 // Starts the broker under test as a process of its own: ours, or Apache Kafka when a suite is to be checked against it.
 import { spawn } from "node:child_process";
-import { existsSync, openSync, closeSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import process from "node:process";
@@ -191,4 +191,19 @@ export async function createBroker(targetName, dir, settings = {}, { dataDir, po
   if (target === undefined) throw new Error(`no target ${targetName}; there are ${Object.keys(TARGETS).join(", ")}`);
   const setup = await target.prepare(dir, settings, dataDir ?? join(dir, "data"), port);
   return new Broker(target, { ...setup, settings }, join(dir, "broker.log"));
+}
+
+/**
+ * What Apache Kafka makes of it: it is started for this alone, and ended.
+ * @param settings of the broker
+ */
+export async function askApacheKafka(dir, work, settings = {}) {
+  mkdirSync(dir, { recursive: true });
+  const kafka = await createBroker("apache", dir, settings);
+  try {
+    await kafka.start();
+    return await work(kafka);
+  } finally {
+    await kafka.kill();
+  }
 }

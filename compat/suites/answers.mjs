@@ -1,10 +1,9 @@
 // The same requests to Apache Kafka and to us, in every version: the decoded answers are the same, field by field.
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { internalTopicsOfOneReplica } from "../apache-kafka/kafka.mjs";
 import { API_KEYS, CASES } from "../lib/answer-cases.mjs";
 import { collectAnswers, differences } from "../lib/answers.mjs";
-import { createBroker } from "../lib/brokers.mjs";
+import { askApacheKafka } from "../lib/brokers.mjs";
 import { expect, say } from "../lib/harness.mjs";
 
 /** Where we answer otherwise, and why. An entry that matches nothing is a failure, so the list shrinks by itself. */
@@ -78,16 +77,7 @@ export const suite = {
   needs: ["java"],
 
   async run({ check, startBroker, scratch, target }) {
-    const dir = join(scratch, "apache-kafka");
-    mkdirSync(dir, { recursive: true });
-    const kafka = await createBroker("apache", dir);
-    let theirs;
-    try {
-      await kafka.start();
-      theirs = await collectAnswers(kafka.port);
-    } finally {
-      await kafka.kill();
-    }
+    const theirs = await askApacheKafka(join(scratch, "apache-kafka"), ({ port }) => collectAnswers(port));
     const broker = await startBroker(internalTopicsOfOneReplica());
     const ours = await collectAnswers(broker.port);
     const keyOf = ({ api, what, version }) => `${api} ${version} ${what}`;

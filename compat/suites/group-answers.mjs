@@ -1,9 +1,8 @@
 // The same conversation of the members of groups with Apache Kafka and with us, request by request: the answers are the same.
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { internalTopicsOfOneReplica } from "../apache-kafka/kafka.mjs";
 import { differences } from "../lib/answers.mjs";
-import { createBroker } from "../lib/brokers.mjs";
+import { askApacheKafka } from "../lib/brokers.mjs";
 import { CONVERSATION_BROKER, converse } from "../lib/group-conversation.mjs";
 import { expect, say } from "../lib/harness.mjs";
 
@@ -22,16 +21,7 @@ export const suite = {
   needs: ["java"],
 
   async run({ check, startBroker, scratch, target }) {
-    const dir = join(scratch, "apache-kafka");
-    mkdirSync(dir, { recursive: true });
-    const kafka = await createBroker("apache", dir, SETTINGS);
-    let theirs;
-    try {
-      await kafka.start();
-      theirs = await converse(kafka.port);
-    } finally {
-      await kafka.kill();
-    }
+    const theirs = await askApacheKafka(join(scratch, "apache-kafka"), ({ port }) => converse(port), SETTINGS);
     const broker = await startBroker(SETTINGS);
     const ours = await converse(broker.port);
     say(`        ${theirs.length} answers of each`);

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { internalTopicsOfOneReplica } from "../apache-kafka/kafka.mjs";
 import { until } from "../lib/bare-client.mjs";
-import { createBroker } from "../lib/brokers.mjs";
+import { askApacheKafka } from "../lib/brokers.mjs";
 import { OurMember } from "../lib/group-members.mjs";
 import { expect } from "../lib/harness.mjs";
 import { KafkaTools } from "../lib/kafka-tools.mjs";
@@ -143,18 +143,11 @@ export const suite = {
     const tools = new KafkaTools();
     try {
       const dir = join(scratch, "group-tools-apache-kafka");
-      mkdirSync(dir, { recursive: true });
-      const kafka = await createBroker("apache", dir, SETTINGS);
       let theirs;
       await check(
         "Apache Kafka is asked",
         async () => {
-          try {
-            await kafka.start();
-            theirs = await converse(kafka, tools, join(scratch, "theirs"));
-          } finally {
-            await kafka.kill();
-          }
+          theirs = await askApacheKafka(dir, (kafka) => converse(kafka, tools, join(scratch, "theirs")), SETTINGS);
         },
         LIMIT_MS,
       );

@@ -1,9 +1,8 @@
 // Clients beyond their quotas, at Apache Kafka and at ours: both tell them to wait as long, and both hold them back as long as
 // they say.
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { internalTopicsOfOneReplica } from "../apache-kafka/kafka.mjs";
-import { createBroker } from "../lib/brokers.mjs";
+import { askApacheKafka } from "../lib/brokers.mjs";
 import { expect, say } from "../lib/harness.mjs";
 import { converseOverQuotas } from "../lib/quota-conversation.mjs";
 
@@ -26,16 +25,7 @@ export const suite = {
   needs: ["java"],
 
   async run({ check, startBroker, scratch }) {
-    const dir = join(scratch, "apache-kafka");
-    mkdirSync(dir, { recursive: true });
-    const kafka = await createBroker("apache", dir);
-    let theirs;
-    try {
-      await kafka.start();
-      theirs = await converseOverQuotas(kafka.port);
-    } finally {
-      await kafka.kill();
-    }
+    const theirs = await askApacheKafka(join(scratch, "apache-kafka"), ({ port }) => converseOverQuotas(port));
     const broker = await startBroker(internalTopicsOfOneReplica());
     const ours = await converseOverQuotas(broker.port);
 

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { internalTopicsOfOneReplica, toolArguments } from "../apache-kafka/kafka.mjs";
-import { createBroker } from "../lib/brokers.mjs";
+import { askApacheKafka } from "../lib/brokers.mjs";
 import { expect } from "../lib/harness.mjs";
 import { runProgram } from "../lib/process.mjs";
 
@@ -266,15 +266,7 @@ export const suite = {
 
   async run({ check, startBroker, scratch, target }) {
     const dir = join(scratch, "tools-apache-kafka");
-    mkdirSync(dir, { recursive: true });
-    const kafka = await createBroker("apache", dir);
-    let theirs;
-    try {
-      await kafka.start();
-      theirs = await runTools("theirs", kafka.port, scratch);
-    } finally {
-      await kafka.kill();
-    }
+    const theirs = await askApacheKafka(dir, ({ port }) => runTools("theirs", port, scratch));
     const broker = await startBroker(target === "apache" ? {} : internalTopicsOfOneReplica());
     const ours = await runTools("ours", broker.port, scratch);
     for (const [sentence, { status, text, options }] of theirs) {
