@@ -12,8 +12,7 @@
 //
 // A suite is a file in compat/suites that exports `suite`: { title, needs, run }. It runs when what it needs is here. In CI
 // (the variable CI is set) a missing program is a failure.
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
@@ -22,6 +21,7 @@ import { parseArgs } from "node:util";
 import { fetchApacheKafka, missingForApacheKafka, OLD_VERSIONS } from "./apache-kafka/kafka.mjs";
 import { createBroker } from "./lib/brokers.mjs";
 import { buildCorpus } from "./lib/corpus.mjs";
+import { installClients } from "./lib/npm-clients.mjs";
 import { Tally, readAllowList, say } from "./lib/harness.mjs";
 import { missingForLibrdkafka } from "./lib/librdkafka.mjs";
 import { hasProgram } from "./lib/process.mjs";
@@ -39,18 +39,6 @@ const NEEDS = {
   librdkafka: () => missingForLibrdkafka(),
   "old java": () => missingForApacheKafka(OLD_VERSIONS),
 };
-
-/** The clients from npm are pinned in a lock file of their own and are no part of what users install. */
-function installClients() {
-  const lock = join(HERE, "package-lock.json");
-  const mark = join(OWN_MODULES, ".package-lock.json");
-  if (existsSync(mark) && statSync(mark).mtimeMs >= statSync(lock).mtimeMs) return;
-  process.stderr.write("installing the npm clients into compat/node_modules\n");
-  const npm = process.platform === "win32" ? "npm.cmd" : "npm";
-  const args = ["ci", "--workspaces=false", "--ignore-scripts", "--no-audit", "--no-fund"];
-  const run = spawnSync(npm, args, { cwd: HERE, encoding: "utf8" });
-  if (run.status !== 0) throw new Error(`npm ci failed in compat:\n${run.stdout}${run.stderr}`);
-}
 
 function chosenSuites(only) {
   const all = readdirSync(SUITES)
