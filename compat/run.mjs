@@ -116,7 +116,9 @@ async function main() {
     const corpus = { file, lines, bytes: statSync(file).size };
     say(`${lines.length} lines, ${corpus.bytes} bytes of text; target ${values.target}; node ${process.version}`);
     for (const name of suites) {
+      const started = performance.now();
       await runSuite(name, { tally, target: values.target, corpus, work, full: values.full, seed, isCi });
+      say(`time    ${name} took ${((performance.now() - started) / 1000).toFixed(0)} s`);
     }
   } finally {
     if (values.keep) say(`working directory: ${work}`);
