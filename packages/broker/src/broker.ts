@@ -181,6 +181,7 @@ export class Broker {
       maxIdleMs: config.number("connections.max.idle.ms"),
       memory: this.#memory,
       clock,
+      metrics: this.#options.metrics,
       logger: this.#options.loggers.get(LoggerName.network),
       onClose: (closed) => {
         this.#forget(closed);

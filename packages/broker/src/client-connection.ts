@@ -3,6 +3,8 @@ import { InvariantError, KafkaError } from "@samsa/base";
 import { ApiKey, FrameDecoder } from "@samsa/protocol";
 import { CloseConnectionError } from "./api-handler.ts";
 import type { Logger } from "./logger.ts";
+import type { BrokerMetrics } from "./metrics/broker-metrics.ts";
+import { ExchangeTimes } from "./metrics/exchange-times.ts";
 import { ANONYMOUS } from "./quota/client-quota-limits.ts";
 import type { MemoryShare, RequestMemory } from "./quota/request-memory.ts";
 import { allowedMs } from "./quota/slow-peer.ts";
@@ -21,6 +23,7 @@ export interface ClientConnectionOptions {
   readonly maxIdleMs: number; // connections.max.idle.ms; below 0 there is no bound
   readonly memory: RequestMemory;
   readonly clock: Clock;
+  readonly metrics: BrokerMetrics | undefined;
   readonly logger: Logger;
   readonly onClose: (connection: ClientConnection) => void;
   /** A promise of our own code was broken: the broker must stop. */
@@ -51,6 +54,7 @@ export class ClientConnection implements ConnectionHandler {
   readonly #exchanges: Exchange[] = []; // started, oldest first
   readonly #disconnectCallbacks = new Set<() => void>();
   readonly #share: MemoryShare;
+  readonly #times: ExchangeTimes | undefined; // while somebody counts
   #requestBytes = 0; // of what was started and not answered
   #waitingBytes = 0; // of what was not started
   #writtenBytes = 0;
@@ -78,6 +82,7 @@ export class ClientConnection implements ConnectionHandler {
       onDisconnect: (callback) => this.#onDisconnect(callback),
     };
     this.#frames = new FrameDecoder(options.maxRequestBytes);
+    this.#times = options.metrics === undefined ? undefined : new ExchangeTimes(options.metrics);
     this.#share = options.memory.join(() => this.#pump());
     this.#lastActiveMs = this.#lastCheckMs = options.clock.monotonicMs();
   }
@@ -97,6 +102,7 @@ export class ClientConnection implements ConnectionHandler {
     this.#wasActive = true;
     const complete = this.#frames.push(bytes);
     if (complete.length > 0) this.#receivingMs = 0;
+    this.#times?.arrived(complete.length);
     for (const frame of complete) {
       this.#waiting.push(frame);
       this.#waitingBytes += frame.length;
@@ -237,15 +243,18 @@ export class ClientConnection implements ConnectionHandler {
     const exchange: Exchange = { mayOverlap: isProduce(frame), requestBytes: frame.length };
     this.#exchanges.push(exchange);
     this.#requestBytes += frame.length;
+    const number = this.#times?.started(apiKeyOf(frame)) ?? 0;
     try {
       const answer = dispatcher.dispatch(frame, this.#context);
       if (!(answer instanceof Promise)) {
         exchange.answer = answer;
+        this.#times?.ready(number);
         return;
       }
       answer.then(
         (later) => {
           exchange.answer = later;
+          this.#times?.ready(number);
           this.#pump();
         },
         (error: unknown) => {
@@ -273,8 +282,20 @@ export class ClientConnection implements ConnectionHandler {
       this.#wasActive = true;
       for (const chunk of chunks) this.#writtenBytes += chunk.length;
       if (throttleMs > 0) this.#mute(throttleMs);
-      if (chunks.length > 0 && !this.#options.connection.write(chunks, onSent)) this.#isWriteBlocked = true;
+      this.#times?.turn(chunks.length > 0);
+      if (chunks.length > 0 && !this.#options.connection.write(chunks, this.#whenTaken(onSent))) {
+        this.#isWriteBlocked = true;
+      }
     }
+  }
+
+  #whenTaken(onSent: (() => void) | undefined): (() => void) | undefined {
+    const onTaken = this.#times?.onTaken;
+    if (onSent === undefined || onTaken === undefined) return onSent ?? onTaken;
+    return () => {
+      onSent();
+      onTaken();
+    };
   }
 
   #stopStarting(): void {
@@ -300,4 +321,8 @@ export class ClientConnection implements ConnectionHandler {
 
 function isProduce(frame: Uint8Array): boolean {
   return frame[0] === 0 && frame[1] === ApiKey.Produce;
+}
+
+function apiKeyOf(frame: Uint8Array): number {
+  return ((frame[0] ?? 0) << 8) | (frame[1] ?? 0);
 }

@@ -53,10 +53,9 @@ export function endpoint<Request, Response extends object>(handler: ApiHandler<R
     serve(reader, context, services) {
       const { metrics, requestLog } = services;
       const startedMs = metrics?.nowMs() ?? (requestLog.isDebugEnabled ? services.clock.monotonicMs() : 0);
-      let handledMs = startedMs;
+      let handledMs: number | undefined; // of what waited
       const request = handler.request.read(reader, context.apiVersion); // what may follow it is ignored, as Kafka does
       const encode = (decided: Response | typeof NO_RESPONSE): Answer => {
-        metrics?.requestAnswered(apiKey, context.apiVersion, startedMs, handledMs);
         if (requestLog.isDebugEnabled) {
           requestLog.debug(
             requestFacts(handler.request.name, context, services.clock.monotonicMs() - startedMs),
@@ -65,7 +64,10 @@ export function endpoint<Request, Response extends object>(handler: ApiHandler<R
         }
         const ownThrottleMs = handler.recordUse?.(context, services) ?? 0;
         // Kafka lets what is not answered pass, for it takes no time of the thread that answers.
-        if (decided === NO_RESPONSE) return ownThrottleMs > 0 ? { chunks: [], throttleMs: ownThrottleMs } : NO_ANSWER;
+        if (decided === NO_RESPONSE) {
+          metrics?.requestAnswered(apiKey, context.apiVersion, startedMs, handledMs, ownThrottleMs);
+          return ownThrottleMs > 0 ? { chunks: [], throttleMs: ownThrottleMs } : NO_ANSWER;
+        }
         const { throttleTimeMs: told = 0 } = decided as Throttled;
         const isExempt = handler.recordsRequestTime === true;
         const requestThrottleMs = isExempt ? 0 : services.quotas.recordRequestTime(context, context.loopTime.spentMs());
@@ -73,6 +75,7 @@ export function endpoint<Request, Response extends object>(handler: ApiHandler<R
         const response = throttleMs > told ? { ...decided, throttleTimeMs: throttleMs } : decided;
         try {
           const chunks = encodeResponse(handler.response, response, context.apiVersion, context.correlationId);
+          metrics?.requestAnswered(apiKey, context.apiVersion, startedMs, handledMs, throttleMs);
           return {
             chunks,
             ...(handler.onSent !== undefined && { onSent: () => handler.onSent?.(response) }),
@@ -98,12 +101,12 @@ export function endpoint<Request, Response extends object>(handler: ApiHandler<R
           probed === undefined
             ? handler.handle(request, context, services)
             : (probed(callOf(handler, request, context, services)) as typeof response);
-        handledMs = metrics?.nowMs() ?? 0;
       } catch (error) {
         return refuse(error);
       }
       if (!(response instanceof Promise)) return encode(response);
       context.loopTime.leave();
+      handledMs = metrics?.nowMs();
       return response.then(encode, refuse);
     },
   };

@@ -22,15 +22,17 @@ test("a topic that is gone leaves its place to another, and stays in the whole",
   assert.equal(metrics.allTopics.bytesOut, 15);
 });
 
-test("a request counts under its version, with the time to decide and the time it waited", () => {
+test("a request counts under its version, with the time to decide, the time it waited and what the client was told to wait", () => {
   const clock = new VirtualClock();
   const metrics = new BrokerMetrics({ clock });
   const startedMs = metrics.nowMs();
-  metrics.requestAnswered(1, 12, startedMs, startedMs + 2);
-  metrics.requestAnswered(1, 17, startedMs, startedMs);
+  clock.advance(5);
+  metrics.requestAnswered(1, 12, startedMs, startedMs + 2, 40);
+  metrics.requestAnswered(1, 17, startedMs, undefined, 0);
   const [[apiKey, api] = [], ...others] = [...metrics.apis()];
   assert.deepEqual([apiKey, others], [1, []]);
-  assert.deepEqual([api?.byVersion[12], api?.byVersion[17], api?.localTime.sumMs], [1, 1, 2]);
+  assert.deepEqual([api?.byVersion[12], api?.byVersion[17]], [1, 1]);
+  assert.deepEqual([api?.localTime.sumMs, api?.remoteTime.sumMs, api?.throttleTime.sumMs], [2 + 5, 3, 40]);
 });
 
 test("a duration falls into the first bucket that is not below it, or beyond them all", () => {

@@ -16,10 +16,19 @@ export interface TopicCounters {
 /** RequestMetrics of Kafka for one API. */
 export interface ApiMetrics {
   readonly byVersion: number[]; // requests answered; sparse
-  /** Until the handler had returned: deciding, without waiting. */
+  /** From the whole frame to the handler: behind other requests of the connection, or muted by a quota. */
+  readonly requestQueueTime: LatencyHistogram;
+  /** Until the handler had returned: deciding, without waiting. Of what never waits, the writing of the answer too. */
   readonly localTime: LatencyHistogram;
-  /** After that: waiting for the disk, for records, for other nodes. */
+  /** After that, until the answer was written: waiting for the disk, for records, for other nodes. */
   readonly remoteTime: LatencyHistogram;
+  /** What the client was told to wait. */
+  readonly throttleTime: LatencyHistogram;
+  /** From the answer to its turn: answers leave in the order of the requests. */
+  readonly responseQueueTime: LatencyHistogram;
+  /** Until the system had taken the whole answer. */
+  readonly responseSendTime: LatencyHistogram;
+  /** From the whole frame to the answer in the hands of the system. */
   readonly totalTime: LatencyHistogram;
 }
 
@@ -59,14 +68,25 @@ export class BrokerMetrics {
     return this.#clock.monotonicMs();
   }
 
-  /** @param handledMs when the handler returned, with its response or with a promise of it */
-  requestAnswered(apiKey: number, apiVersion: number, startedMs: number, handledMs: number): void {
-    const api = (this.#apis[apiKey] ??= newApi());
+  /** @param handledMs when the handler returned with a promise of its response; undefined when it did with the response */
+  requestAnswered(
+    apiKey: number,
+    apiVersion: number,
+    startedMs: number,
+    handledMs: number | undefined,
+    throttleMs: number,
+  ): void {
+    const api = this.api(apiKey);
     const nowMs = this.nowMs();
     api.byVersion[apiVersion] = (api.byVersion[apiVersion] ?? 0) + 1;
-    api.localTime.observe(handledMs - startedMs);
-    api.remoteTime.observe(nowMs - handledMs);
-    api.totalTime.observe(nowMs - startedMs);
+    api.localTime.observe((handledMs ?? nowMs) - startedMs);
+    api.remoteTime.observe(nowMs - (handledMs ?? nowMs));
+    api.throttleTime.observe(throttleMs);
+  }
+
+  /** Of an API that is served. */
+  api(apiKey: number): ApiMetrics {
+    return (this.#apis[apiKey] ??= newApi());
   }
 
   /** A batch was asked to be appended to a partition that is here. */
@@ -119,8 +139,12 @@ function noCounts(): TopicCounters {
 function newApi(): ApiMetrics {
   return {
     byVersion: [],
+    requestQueueTime: new LatencyHistogram(),
     localTime: new LatencyHistogram(),
     remoteTime: new LatencyHistogram(),
+    throttleTime: new LatencyHistogram(),
+    responseQueueTime: new LatencyHistogram(),
+    responseSendTime: new LatencyHistogram(),
     totalTime: new LatencyHistogram(),
   };
 }

@@ -81,9 +81,17 @@ function exposeRequests(exposition: Exposition, { metrics }: BrokerSources): voi
     },
   );
   for (const [name, help, key] of [
-    ["totaltimems", "Milliseconds from the start of a request to its answer", "totalTime"],
+    ["totaltimems", "Milliseconds from the whole request to its answer in the hands of the system", "totalTime"],
+    [
+      "requestqueuetimems",
+      "Milliseconds a request waited behind others of its connection, or for a quota",
+      "requestQueueTime",
+    ],
     ["localtimems", "Milliseconds a request took to decide, without waiting", "localTime"],
     ["remotetimems", "Milliseconds a request waited: for the disk, for records, for other nodes", "remoteTime"],
+    ["throttletimems", "Milliseconds that a client was told to wait", "throttleTime"],
+    ["responsequeuetimems", "Milliseconds an answer waited for those before it", "responseQueueTime"],
+    ["responsesendtimems", "Milliseconds until the system had taken an answer", "responseSendTime"],
   ] as const) {
     exposition.histogram(`kafka_network_requestmetrics_${name}`, help, ["request"], function* () {
       for (const [apiKey, api] of metrics.apis()) yield [{ request: nameOf(apiKey) }, api[key]];

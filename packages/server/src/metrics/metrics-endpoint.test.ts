@@ -60,7 +60,15 @@ test("requests count by API and version, with their times", async () => {
   const value = await scrape(broker);
   assert.equal(value('kafka_network_requestmetrics_requests_total{request="Produce",version="9"}'), 2);
   assert.equal(value('kafka_network_requestmetrics_requests_total{request="Produce",version="12"}'), 1);
-  for (const time of ["totaltimems", "localtimems", "remotetimems"]) {
+  for (const time of [
+    "requestqueuetimems",
+    "localtimems",
+    "remotetimems",
+    "throttletimems",
+    "responsequeuetimems",
+    "responsesendtimems",
+    "totaltimems",
+  ]) {
     assert.equal(value(`kafka_network_requestmetrics_${time}_count{request="Produce"}`), 3);
     assert.equal(value(`kafka_network_requestmetrics_${time}_bucket{request="Produce",le="+Inf"}`), 3);
   }
