@@ -19,28 +19,32 @@ const CLI = join(dirname(fileURLToPath(import.meta.url)), "../../packages/cli/bi
 const BUILT = join(dirname(CLI), "../dist/main.js");
 const START_LIMIT_MS = 60_000;
 
-async function freePort() {
-  return (await portsFreeFrom(0, 1)) ?? (await freePort());
-}
+/**
+ * Below those that systems give to outgoing connections: a broker that is started again on its port must find it free, and a
+ * client that seeks it must not be given it as its own end.
+ */
+const PORTS = { from: 15_000, count: 17_000 };
 
 /** The first of some free ports side by side: Apache Kafka's controller listens one above the broker. */
 export async function freePorts(count) {
-  return (await portsFreeFrom(0, count)) ?? (await freePorts(count));
+  for (;;) {
+    const first = PORTS.from + Math.floor(Math.random() * PORTS.count);
+    if (await areFree(first, count)) return first;
+  }
 }
 
-/** The first of `count` neighbours that nobody listens on, from a port on or from any (0); undefined when one is taken. */
-async function portsFreeFrom(from, count) {
-  const server = createServer();
-  try {
-    await new Promise((resolve, reject) => server.once("error", reject).listen(from, "127.0.0.1", resolve));
-    const { port } = server.address();
-    if (count === 1) return port;
-    return port < 65_535 && (await portsFreeFrom(port + 1, count - 1)) !== undefined ? port : undefined;
-  } catch {
-    return undefined;
-  } finally {
-    await new Promise((resolve) => server.close(resolve));
+async function areFree(first, count) {
+  for (let port = first; port < first + count; port++) {
+    const server = createServer();
+    try {
+      await new Promise((resolve, reject) => server.once("error", reject).listen(port, "127.0.0.1", resolve));
+    } catch {
+      return false;
+    } finally {
+      await new Promise((resolve) => server.close(resolve));
+    }
   }
+  return true;
 }
 
 /** How each target is started: `prepare` once for a directory, `command` for each start. */
@@ -48,7 +52,7 @@ const TARGETS = {
   samsa: {
     async prepare(_dir, _settings, dataDir, port) {
       if (!existsSync(BUILT)) throw new Error("packages/cli/dist/main.js is not built; run npm run build");
-      return { port: port ?? (await freePort()), dataDir };
+      return { port: port ?? (await freePorts(1)), dataDir };
     },
     command({ port, dataDir, settings }) {
       const overrides = Object.entries(settings).flatMap(([key, value]) => ["-X", `${key}=${value}`]);

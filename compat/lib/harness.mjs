@@ -22,7 +22,7 @@ export class Tally {
   failures = [];
   #allowList;
 
-  constructor(allowList) {
+  constructor(allowList = []) {
     this.#allowList = allowList;
   }
 
@@ -44,6 +44,14 @@ export class Tally {
       this.#fail(suite, sentence, error, seconds);
     }
     return error === undefined;
+  }
+
+  /** Counts what another tally has counted. */
+  add({ passed, failed, known, failures }) {
+    this.passed += passed;
+    this.failed += failed;
+    this.known += known;
+    this.failures.push(...failures);
   }
 
   skip(suite, reason, isFailure) {

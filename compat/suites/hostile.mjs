@@ -114,6 +114,7 @@ async function send({ broker, frames, random, count }) {
 export const suite = {
   title: "hostile",
   needs: [],
+  alone: true,
 
   async run({ check, startBroker, full, seed }) {
     expect(existsSync(GOLDEN), "packages/protocol/test-fixtures/golden is missing");

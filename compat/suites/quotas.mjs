@@ -23,6 +23,7 @@ const rounded = (number) => (number === undefined ? "-" : Math.round(number));
 export const suite = {
   title: "quotas",
   needs: ["java"],
+  alone: true,
 
   async run({ check, startBroker, scratch }) {
     const theirs = await askApacheKafka(join(scratch, "apache-kafka"), ({ port }) => converseOverQuotas(port));
