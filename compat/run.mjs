@@ -82,7 +82,7 @@ async function runSuites(suites, { lanes, ...shared }) {
 
 async function runSuite({ name, title, address }, { tally, work, ...job }) {
   const started = performance.now();
-  const child = fork(RUN_SUITE, { serialization: "advanced" });
+  const child = fork(RUN_SUITE, { serialization: "advanced", env: { ...process.env, SAMSA_COMPAT_JVM: "brief" } });
   running.add(child);
   child.send({ ...job, suite: address, scratch: join(work, name) });
   let result;

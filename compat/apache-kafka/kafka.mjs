@@ -8,7 +8,8 @@
 //
 // Jars are kept in $SAMSA_COMPAT_CACHE, else in the user's cache folder.
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
@@ -43,7 +44,7 @@ function answers(command, args) {
 
 /** What keeps this machine from running Apache Kafka, as a sentence; undefined when nothing does. */
 export function missingForApacheKafka(parts = NEEDED) {
-  if (!answers("java", ["-version"])) return "no java: install a Java runtime, 17 or later";
+  if (!answers("javac", ["-version"])) return "no javac: install a JDK, 17 or later";
   if (parts.every((part) => existsSync(join(folderOf(part), "complete")))) return undefined;
   if (!answers("mvn", ["-v"])) return "no mvn: install Maven, which fetches Apache Kafka's jars";
   return undefined;
@@ -64,13 +65,49 @@ export function fetchApacheKafka(parts = NEEDED) {
     if (run.status !== 0) throw new Error(`Maven could not fetch Apache Kafka:\n${run.stdout}${run.stderr}`);
     writeFileSync(join(folder, "complete"), "");
   }
+  if (parts.includes("tools")) compilePrograms();
+}
+
+const JAVA = join(HERE, "../java");
+const sources = () => readdirSync(JAVA).map((name) => join(JAVA, name));
+
+/** Where the programs of compat/java are kept compiled, by what is in them: each is started many times. */
+function programsFolder() {
+  const hash = createHash("sha256").update(TOOLS_VERSION);
+  for (const file of sources()) hash.update(readFileSync(file));
+  return join(CACHE, `programs-${hash.digest("hex").slice(0, 16)}`);
+}
+
+function compilePrograms() {
+  const folder = programsFolder();
+  if (existsSync(folder)) return;
+  const made = mkdtempSync(`${folder}-`);
+  const run = spawnSync("javac", ["-cp", classpath("tools"), "-d", made, ...sources()], { encoding: "utf8" });
+  if (run.status !== 0) throw new Error(`javac could not compile compat/java:\n${run.stdout}${run.stderr}`);
+  if (!existsSync(folder)) renameSync(made, folder);
 }
 
 const logging = () => [`-Dorg.slf4j.simpleLogger.defaultLogLevel=${process.env.KAFKA_LOG_LEVEL ?? "error"}`];
 
-/** The arguments for `java` that run one class of the tools. */
+/**
+ * What a JVM is told that lives for seconds: to start quickly, whatever becomes of its speed. SAMSA_COMPAT_JVM=brief says so for
+ * every JVM a process starts; where speed is measured it is not set.
+ */
+const BRIEF_JVM = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"];
+const isBrief = () => process.env.SAMSA_COMPAT_JVM === "brief";
+const briefly = () => (isBrief() ? BRIEF_JVM : []);
+
+/** The arguments for `java` that run a class of the tools or a program of compat/java. */
 export function toolArguments(className, args) {
-  return ["-Xmx512m", ...logging(), "-cp", classpath("tools"), className, ...args];
+  return [
+    "-Xmx512m",
+    ...briefly(),
+    ...logging(),
+    "-cp",
+    `${classpath("tools")}:${programsFolder()}`,
+    className,
+    ...args,
+  ];
 }
 
 /** The heap and the collector Kafka's own start script asks for. */
@@ -79,9 +116,10 @@ const SERVER_JVM = [
   "-XX:+ExplicitGCInvokesConcurrent",
   "-Djava.awt.headless=true",
 ];
+const serverJvm = () => (isBrief() ? ["-Xmx1G", ...BRIEF_JVM] : SERVER_JVM);
 
 /** @param part "server", or one of OLD_VERSIONS */
-export function serverArguments(propertiesFile, jvm = SERVER_JVM, part = "server") {
+export function serverArguments(propertiesFile, jvm = serverJvm(), part = "server") {
   return [...jvm, ...logging(), "-cp", classpath(part), "kafka.Kafka", propertiesFile];
 }
 
@@ -131,7 +169,7 @@ export function writeProperties(dir, properties) {
 /** Formats the log directories named in the properties. `how` is for instance `["--standalone"]`. */
 export function formatStorage(propertiesFile, how, part = "server") {
   const tool = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", propertiesFile, "--ignore-formatted"];
-  const run = spawnSync("java", ["-Xmx256m", ...logging(), "-cp", classpath(part), ...tool, ...how], {
+  const run = spawnSync("java", ["-Xmx256m", ...briefly(), ...logging(), "-cp", classpath(part), ...tool, ...how], {
     encoding: "utf8",
   });
   if (run.status !== 0) throw new Error(`StorageTool refused to format:\n${run.stdout}${run.stderr}`);

@@ -8,7 +8,6 @@ import { runProgram } from "./process.mjs";
 import { CODECS, encodeBatch, endMarker } from "./record-batches.mjs";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
-const PROGRAM = join(HERE, "../java/Directories.java");
 const PACKAGES = join(HERE, "../../packages");
 const SMALL = { "segment.index.bytes": 192, "index.interval.bytes": 1024 }; // rolls every few batches
 /** Young enough for retention to leave it alone. */
@@ -16,7 +15,7 @@ const BEGINNING = Date.now() - 3_600_000;
 const TEXT = "He lay on his armour-like back, and if he lifted his head a little he could see his brown belly. ";
 
 async function java(...args) {
-  const { stdout } = await runProgram("java", toolArguments(PROGRAM, args), { limitMs: 180_000 });
+  const { stdout } = await runProgram("java", toolArguments("Directories", args), { limitMs: 180_000 });
   return stdout.trim().split("\n");
 }
 

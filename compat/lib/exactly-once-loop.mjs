@@ -1,16 +1,14 @@
 // A pipeline that reads, processes and writes in transactions, while its processes and the broker are killed again and again.
 import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Kafka } from "../../packages/client/dist/index.js";
-import { classpath, toolArguments } from "../apache-kafka/kafka.mjs";
-import { runProgram } from "./process.mjs";
+import { toolArguments } from "../apache-kafka/kafka.mjs";
 
 const PIPELINE = fileURLToPath(new URL("exactly-once-pipeline.mjs", import.meta.url));
-const JAVA_PIPELINE = fileURLToPath(new URL("../java/ExactlyOncePipeline.java", import.meta.url));
 const PARTITIONS = 4;
 /** Members that are gone are noticed soon. */
 export const EAGER_SETTINGS = {
@@ -24,17 +22,10 @@ export const EAGER_SETTINGS = {
 
 /** How an instance of each kind of pipeline is run: `[program, arguments]` before the arguments they share. */
 const PIPELINES = {
-  samsa: async () => [process.execPath, [PIPELINE, "pipeline"]],
+  samsa: [process.execPath, [PIPELINE, "pipeline"]],
   /** The same by the handlers of a consumer. */
-  handlers: async () => [process.execPath, [PIPELINE, "handlers"]],
-  /** Compiled once: it is started as often as it is killed. */
-  async java(dir) {
-    const classes = join(dir, "classes");
-    mkdirSync(classes, { recursive: true });
-    await runProgram("javac", ["-cp", classpath("tools"), "-d", classes, JAVA_PIPELINE]);
-    const args = toolArguments("ExactlyOncePipeline", []);
-    return ["java", args.map((argument) => (argument === classpath("tools") ? `${classes}:${argument}` : argument))];
-  },
+  handlers: [process.execPath, [PIPELINE, "handlers"]],
+  java: ["java", toolArguments("ExactlyOncePipeline", [])],
 };
 
 export class ExactlyOnceLoop {
@@ -75,8 +66,8 @@ export class ExactlyOnceLoop {
   }
 
   async run() {
-    const { kills, records, instances, pauseMs, pipeline, dir } = this.#options;
-    this.#command = await PIPELINES[pipeline](dir);
+    const { kills, records, instances, pauseMs, pipeline } = this.#options;
+    this.#command = PIPELINES[pipeline];
     this.#kafka = new Kafka({
       bootstrapServers: this.#broker.bootstrap,
       reconnectBackoffMaxMs: 200,

@@ -1,14 +1,9 @@
 // Members of groups, ours and Java's, that note what they read.
 import { spawn } from "node:child_process";
-import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { Kafka } from "../../packages/client/dist/index.js";
 import { toolArguments } from "../apache-kafka/kafka.mjs";
 
-const JAVA = join(dirname(fileURLToPath(import.meta.url)), "../java");
-const PROGRAM = join(JAVA, "GroupMember.java");
-const MANY = join(JAVA, "GroupMembers.java");
 const decoder = new TextDecoder();
 const nameOf = ({ topic, partition }) => `${topic}-${partition}`;
 
@@ -65,7 +60,7 @@ export class JavaMember {
 
   constructor(bootstrap, topic, { groupId, groupProtocol, ...settings }) {
     const pairs = Object.entries(settings).map(([key, value]) => `${key}=${value}`);
-    const args = toolArguments(PROGRAM, [bootstrap, topic, groupId, groupProtocol, ...pairs]);
+    const args = toolArguments("GroupMember", [bootstrap, topic, groupId, groupProtocol, ...pairs]);
     this.#process = spawn("java", args, { stdio: ["pipe", "pipe", "inherit"] });
     this.#process.stdin.on("error", () => {});
     this.#ended = new Promise((resolve) => this.#process.once("close", resolve));
@@ -97,7 +92,7 @@ export class JavaMembers {
 
   constructor(bootstrap) {
     this.#bootstrap = bootstrap;
-    this.#process = spawn("java", toolArguments(MANY, []), { stdio: ["pipe", "pipe", "inherit"] });
+    this.#process = spawn("java", toolArguments("GroupMembers", []), { stdio: ["pipe", "pipe", "inherit"] });
     this.#process.stdin.on("error", () => {});
     this.#ended = new Promise((resolve) => this.#process.once("close", resolve));
     createInterface({ input: this.#process.stdout }).on("line", (line) => this.#onLine(line));

@@ -1,15 +1,12 @@
 // Apache Kafka's command-line tools, one command after the other in one JVM that stays.
 import { spawn } from "node:child_process";
-import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { toolArguments } from "../apache-kafka/kafka.mjs";
 
-const PROGRAM = join(dirname(fileURLToPath(import.meta.url)), "../java/Tools.java");
 const LIMIT_MS = 60_000;
 
 export class KafkaTools {
-  #process = spawn("java", toolArguments(PROGRAM, ["-"]), { stdio: ["pipe", "pipe", "inherit"] });
+  #process = spawn("java", toolArguments("Tools", ["-"]), { stdio: ["pipe", "pipe", "inherit"] });
   #waiting = [];
   #ended;
 

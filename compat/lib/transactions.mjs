@@ -1,16 +1,14 @@
 // What the suite `transactions` is made of: Java's program, and logs that are cut back to what a crash would have left.
 import { readdirSync, readFileSync, truncateSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { toolArguments } from "../apache-kafka/kafka.mjs";
 import { runProgram } from "./process.mjs";
 
-const PROGRAM = join(dirname(fileURLToPath(import.meta.url)), "../java/Transactions.java");
 const BATCH_PREFIX = 12;
 
 /** Runs `compat/java/Transactions.java`; the lines it says. */
 export async function javaTransactions(command, broker, ...args) {
-  const { stdout } = await runProgram("java", toolArguments(PROGRAM, [command, broker.bootstrap, ...args]), {
+  const { stdout } = await runProgram("java", toolArguments("Transactions", [command, broker.bootstrap, ...args]), {
     limitMs: 180_000,
   });
   return stdout.trim().split("\n");

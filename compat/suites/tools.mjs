@@ -1,13 +1,11 @@
 // Apache Kafka's administrative tools, the same commands to it and to us: they end alike, and say the same.
 import { mkdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { internalTopicsOfOneReplica, toolArguments } from "../apache-kafka/kafka.mjs";
 import { askApacheKafka } from "../lib/brokers.mjs";
 import { expect } from "../lib/harness.mjs";
 import { runProgram } from "../lib/process.mjs";
 
-const PROGRAM = join(dirname(fileURLToPath(import.meta.url)), "../java/Tools.java");
 const TOOLS = "org.apache.kafka.tools";
 const TOPIC = `${TOOLS}.TopicCommand`;
 const CONFIG = "kafka.admin.ConfigCommand";
@@ -229,7 +227,7 @@ async function runTools(name, port, scratch) {
     "steps.txt",
     all.map(([, className, args]) => [className, ...args].map(base64).join(" ")).join("\n"),
   );
-  const { stdout } = await runProgram("java", toolArguments(PROGRAM, [list]), { limitMs: 180_000 });
+  const { stdout } = await runProgram("java", toolArguments("Tools", [list]), { limitMs: 180_000 });
   const lines = stdout.trim().split("\n");
   return new Map(
     all.map(([sentence, , , options], index) => {
