@@ -3,8 +3,9 @@ import { TcpTransport } from "@samsa/io";
 import { RawClient } from "../../packages/server/dist/testing/raw-client.js";
 import { API_KEYS, CASES, prepare } from "./answer-cases.mjs";
 import { loadCodecs } from "./codecs.mjs";
+import { PATIENCE } from "./harness.mjs";
 
-const ANSWER_LIMIT_MS = 5000;
+const ANSWER_LIMIT_MS = 5000 * PATIENCE;
 
 async function inTime(promise) {
   let timer;

@@ -1,6 +1,7 @@
 // A Kafka client of a hundred lines that shares nothing with the project: it knows when a broker answers, and how to get one
 // record acknowledged. Used where a full client would blur what is measured.
 import { connect } from "node:net";
+import { PATIENCE } from "./harness.mjs";
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   for (let bit = 0; bit < 8; bit++) n = n & 1 ? 0x82f63b78 ^ (n >>> 1) : n >>> 1;
@@ -137,14 +138,15 @@ export class BareClient {
 
 /** Repeats `attempt` every few milliseconds until it does not throw. Throws its last error when time is up. */
 export async function until(attempt, { limitMs, pauseMs = 5, stopIf = () => undefined }) {
-  const end = performance.now() + limitMs;
+  const end = performance.now() + limitMs * PATIENCE;
   for (;;) {
     try {
       return await attempt();
     } catch (error) {
       const stopped = stopIf();
       if (stopped !== undefined) throw new Error(stopped, { cause: error });
-      if (performance.now() > end) throw new Error(`not after ${limitMs / 1000} s: ${error.message}`, { cause: error });
+      if (performance.now() > end)
+        throw new Error(`not after ${(limitMs * PATIENCE) / 1000} s: ${error.message}`, { cause: error });
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   }

@@ -14,6 +14,7 @@ import {
   writeProperties,
 } from "../apache-kafka/kafka.mjs";
 import { BareClient, until } from "./bare-client.mjs";
+import { PATIENCE } from "./harness.mjs";
 
 const CLI = join(dirname(fileURLToPath(import.meta.url)), "../../packages/cli/bin/samsa.js");
 const BUILT = join(dirname(CLI), "../dist/main.js");
@@ -169,10 +170,10 @@ export class Broker {
     const timer = setTimeout(() => {
       late = true;
       child.kill("SIGKILL");
-    }, limitMs);
+    }, limitMs * PATIENCE);
     await child.ended;
     clearTimeout(timer);
-    if (late) throw new Error(`the broker did not stop within ${limitMs / 1000} s of SIGTERM`);
+    if (late) throw new Error(`the broker did not stop within ${(limitMs * PATIENCE) / 1000} s of SIGTERM`);
   }
 
   /** A line of /proc/PID/status such as VmRSS or VmHWM in bytes; undefined where there is no /proc. */

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Kafka } from "../../packages/client/dist/index.js";
 import { toolArguments } from "../apache-kafka/kafka.mjs";
+import { PATIENCE } from "./harness.mjs";
 
 const PIPELINE = fileURLToPath(new URL("exactly-once-pipeline.mjs", import.meta.url));
 const PARTITIONS = 4;
@@ -165,7 +166,7 @@ export class ExactlyOnceLoop {
   /** Nothing comes later, nothing is stuck: the last stable offset reaches the end, and everything from the start is there once. */
   async #checkAtRest() {
     const { records } = this.#options;
-    const limitMs = performance.now() + 60_000;
+    const limitMs = performance.now() + 60_000 * PATIENCE;
     for (const instance of this.#instances) {
       instance.isKilled = true;
       instance.child.kill("SIGTERM");

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Kafka } from "../../packages/client/dist/index.js";
 import { runProgram } from "./process.mjs";
+import { PATIENCE } from "./harness.mjs";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const MEMBER = join(HERE, "group-chaos-member.mjs");
@@ -160,7 +161,7 @@ export class GroupChaos {
         0,
       );
       if (lag === 0) return Math.round(performance.now() - startedMs);
-      if (performance.now() - startedMs > 60_000) throw new Error(`a lag of ${lag} records stays`);
+      if (performance.now() - startedMs > 60_000 * PATIENCE) throw new Error(`a lag of ${lag} records stays`);
       await sleep(200);
     }
   }

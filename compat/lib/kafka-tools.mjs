@@ -2,8 +2,9 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { toolArguments } from "../apache-kafka/kafka.mjs";
+import { PATIENCE } from "./harness.mjs";
 
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 60_000 * PATIENCE;
 
 export class KafkaTools {
   #process = spawn("java", toolArguments("Tools", ["-"]), { stdio: ["pipe", "pipe", "inherit"] });

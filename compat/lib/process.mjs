@@ -1,6 +1,7 @@
 // Running programs: bounded in time, input and output in files or memory, ended by their own pid.
 import { spawn, spawnSync } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
+import { PATIENCE } from "./harness.mjs";
 
 /**
  * Runs a program to its end.
@@ -24,13 +25,13 @@ export async function runProgram(command, args, { inputFile, input = "", outputF
   const timer = setTimeout(() => {
     late = true;
     child.kill("SIGKILL");
-  }, limitMs);
+  }, limitMs * PATIENCE);
   const code = await new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("close", (status, signal) => resolve(signal ?? status));
   }).finally(() => clearTimeout(timer));
   const name = [command, ...args].join(" ").slice(0, 300);
-  if (late) throw new Error(`${name}\nwas not done after ${limitMs / 1000} s\n${talk}${out.slice(-2000)}`);
+  if (late) throw new Error(`${name}\nwas not done after ${(limitMs * PATIENCE) / 1000} s\n${talk}${out.slice(-2000)}`);
   if (code !== 0) throw new Error(`${name}\nended with ${code}\n${talk}${out.slice(-4000)}`);
   return { stdout: out, stderr: talk };
 }

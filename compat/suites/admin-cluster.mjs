@@ -20,7 +20,7 @@ export const suite = {
     const dirs = ["one", "other"].map((name) => join(scratch, name));
     const first = await startBroker({ "log.dirs": dirs.join(",") }, "apache");
     const second = await startSecondNode(join(scratch, "second"), first.port + 1);
-    const kafka = new Kafka({ bootstrapServers: first.bootstrap, defaultApiTimeoutMs: 20_000 });
+    const kafka = new Kafka({ bootstrapServers: first.bootstrap, defaultApiTimeoutMs: 60_000 });
     try {
       await calls(check, kafka.admin(), { dirs, second });
     } finally {

@@ -28,7 +28,7 @@ export const suite = {
           }
         : {},
     );
-    const kafka = new Kafka({ bootstrapServers: broker.bootstrap, defaultApiTimeoutMs: 10_000 });
+    const kafka = new Kafka({ bootstrapServers: broker.bootstrap, defaultApiTimeoutMs: 60_000 });
     try {
       await calls({ check, target, broker }, kafka);
     } finally {

@@ -24,7 +24,7 @@ export const suite = {
       const options = isFirstKRaft ? { enableIdempotence: false } : {};
       const ask = (sentence, work) =>
         check(`Kafka ${version}: ${sentence}`, () =>
-          withKafka({ bootstrapServers: broker.bootstrap, defaultApiTimeoutMs: 20_000 }, (kafka) =>
+          withKafka({ bootstrapServers: broker.bootstrap, defaultApiTimeoutMs: 60_000 }, (kafka) =>
             work(kafka, options),
           ),
         );
