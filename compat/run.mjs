@@ -21,7 +21,8 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { fetchApacheKafka, missingForApacheKafka, OLD_VERSIONS } from "./apache-kafka/kafka.mjs";
+import { fetchApacheKafka, makeClassArchives, missingForApacheKafka, OLD_VERSIONS } from "./apache-kafka/kafka.mjs";
+import { freePorts } from "./lib/brokers.mjs";
 import { buildCorpus } from "./lib/corpus.mjs";
 import { installClients } from "./lib/npm-clients.mjs";
 import { Tally, say } from "./lib/harness.mjs";
@@ -65,7 +66,10 @@ async function runnableSuites(names, tally, isCi) {
     if (missing !== undefined) tally.skip(suite.title, missing, isCi);
     else runnable.push({ name, address, title: suite.title, needs: suite.needs, alone: suite.alone === true });
   }
-  if (runnable.some(({ needs }) => needs.includes("java"))) fetchApacheKafka();
+  if (runnable.some(({ needs }) => needs.includes("java"))) {
+    fetchApacheKafka();
+    if (isCi) await makeClassArchives(await freePorts(2));
+  }
   if (runnable.some(({ needs }) => needs.includes("old java"))) fetchApacheKafka(OLD_VERSIONS);
   return runnable;
 }

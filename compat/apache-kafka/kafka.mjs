@@ -9,7 +9,16 @@
 // Jars are kept in $SAMSA_COMPAT_CACHE, else in the user's cache folder.
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
@@ -72,19 +81,25 @@ const JAVA = join(HERE, "../java");
 const sources = () => readdirSync(JAVA).map((name) => join(JAVA, name));
 
 /** Where the programs of compat/java are kept compiled, by what is in them: each is started many times. */
-function programsFolder() {
+function programsJar() {
   const hash = createHash("sha256").update(TOOLS_VERSION);
   for (const file of sources()) hash.update(readFileSync(file));
-  return join(CACHE, `programs-${hash.digest("hex").slice(0, 16)}`);
+  return join(CACHE, `programs-${hash.digest("hex").slice(0, 16)}.jar`);
 }
 
 function compilePrograms() {
-  const folder = programsFolder();
-  if (existsSync(folder)) return;
-  const made = mkdtempSync(`${folder}-`);
-  const run = spawnSync("javac", ["-cp", classpath("tools"), "-d", made, ...sources()], { encoding: "utf8" });
-  if (run.status !== 0) throw new Error(`javac could not compile compat/java:\n${run.stdout}${run.stderr}`);
-  if (!existsSync(folder)) renameSync(made, folder);
+  const jar = programsJar();
+  if (existsSync(jar)) return;
+  const made = mkdtempSync(`${jar}-`);
+  for (const [command, ...args] of [
+    ["javac", "-cp", classpath("tools"), "-d", made, ...sources()],
+    ["jar", "--create", "--file", `${made}.jar`, "-C", made, "."],
+  ]) {
+    const run = spawnSync(command, args, { encoding: "utf8" });
+    if (run.status !== 0) throw new Error(`${command} failed for compat/java:\n${run.stdout}${run.stderr}`);
+  }
+  renameSync(`${made}.jar`, jar);
+  rmSync(made, { recursive: true });
 }
 
 const logging = () => [`-Dorg.slf4j.simpleLogger.defaultLogLevel=${process.env.KAFKA_LOG_LEVEL ?? "error"}`];
@@ -93,21 +108,63 @@ const logging = () => [`-Dorg.slf4j.simpleLogger.defaultLogLevel=${process.env.K
  * What a JVM is told that lives for seconds: to start quickly, whatever becomes of its speed. SAMSA_COMPAT_JVM=brief says so for
  * every JVM a process starts; where speed is measured it is not set.
  */
-const BRIEF_JVM = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"];
+const BRIEF_JVM = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xlog:disable", "-Xlog:all=error:stderr"];
 const isBrief = () => process.env.SAMSA_COMPAT_JVM === "brief";
-const briefly = () => (isBrief() ? BRIEF_JVM : []);
+
+/** @param part whose classes are loaded */
+function briefly(part) {
+  if (!isBrief()) return [];
+  const archive = classArchive(part);
+  return existsSync(archive) ? [...BRIEF_JVM, `-XX:SharedArchiveFile=${archive}`] : BRIEF_JVM;
+}
+
+/** Classes of one part as a JVM had them in memory when it ended: with them the next needs half the time to start. */
+function classArchive(part) {
+  return part === "tools" ? programsJar().replace(/jar$/, "jsa") : join(folderOf(part), "classes.jsa");
+}
+
+/**
+ * Makes the archives that are missing, by a server and by tools that do a little of everything. They belong to the JVM that made
+ * them; another one does without.
+ */
+export async function makeClassArchives(port) {
+  if (["server", "tools"].every((part) => existsSync(classArchive(part)))) return;
+  const dir = mkdtempSync(join(CACHE, "archive-"));
+  const archiving = (part) => [...BRIEF_JVM, `-XX:ArchiveClassesAtExit=${classArchive(part)}`];
+  const run = (args) => {
+    const child = spawn("java", args, { stdio: "ignore" });
+    child.ended = new Promise((resolve) => child.once("exit", resolve));
+    return child;
+  };
+  const file = writeProperties(dir, singleNodeProperties(dir, port));
+  formatStorage(file, ["--standalone"]);
+  const server = run(serverArguments(file, archiving("server")));
+  const at = ["--bootstrap-server", `127.0.0.1:${port}`];
+  const records = ["--topic", "archived", "--num-records", "1"];
+  const steps = [
+    ["TopicCommand", ...at, "--create", "--topic", "archived"],
+    ["TopicCommand", ...at, "--describe"],
+    ["GetOffsetShell", ...at],
+    ["TransactionsCommand", ...at, "list"],
+    ["consumer.group.ConsumerGroupCommand", ...at, "--list"],
+    ["ProducerPerformance", ...at, ...records, "--throughput", "-1", "--record-size", "1"],
+    ["ConsumerPerformance", ...at, ...records, "--timeout", "100"],
+    ["DumpLogSegments", "--deep-iteration", "--files", join(dir, "data/archived-0/00000000000000000000.log")],
+  ];
+  const list = join(dir, "steps.txt");
+  const line = ([name, ...args]) => [`org.apache.kafka.tools.${name}`, ...args].map((word) => btoa(word)).join(" ");
+  writeFileSync(list, steps.map(line).join("\n"));
+  await run([...archiving("tools"), ...logging(), "-cp", toolsClasspath(), "Tools", list]).ended;
+  server.kill("SIGTERM");
+  await server.ended;
+  rmSync(dir, { recursive: true });
+}
+
+const toolsClasspath = () => `${classpath("tools")}:${programsJar()}`;
 
 /** The arguments for `java` that run a class of the tools or a program of compat/java. */
 export function toolArguments(className, args) {
-  return [
-    "-Xmx512m",
-    ...briefly(),
-    ...logging(),
-    "-cp",
-    `${classpath("tools")}:${programsFolder()}`,
-    className,
-    ...args,
-  ];
+  return ["-Xmx512m", ...briefly("tools"), ...logging(), "-cp", toolsClasspath(), className, ...args];
 }
 
 /** The heap and the collector Kafka's own start script asks for. */
@@ -116,7 +173,7 @@ const SERVER_JVM = [
   "-XX:+ExplicitGCInvokesConcurrent",
   "-Djava.awt.headless=true",
 ];
-const serverJvm = () => (isBrief() ? ["-Xmx1G", ...BRIEF_JVM] : SERVER_JVM);
+const serverJvm = () => (isBrief() ? ["-Xmx1G", ...briefly("server")] : SERVER_JVM);
 
 /** @param part "server", or one of OLD_VERSIONS */
 export function serverArguments(propertiesFile, jvm = serverJvm(), part = "server") {
@@ -169,7 +226,7 @@ export function writeProperties(dir, properties) {
 /** Formats the log directories named in the properties. `how` is for instance `["--standalone"]`. */
 export function formatStorage(propertiesFile, how, part = "server") {
   const tool = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", propertiesFile, "--ignore-formatted"];
-  const run = spawnSync("java", ["-Xmx256m", ...briefly(), ...logging(), "-cp", classpath(part), ...tool, ...how], {
+  const run = spawnSync("java", ["-Xmx256m", ...briefly(part), ...logging(), "-cp", classpath(part), ...tool, ...how], {
     encoding: "utf8",
   });
   if (run.status !== 0) throw new Error(`StorageTool refused to format:\n${run.stdout}${run.stderr}`);
