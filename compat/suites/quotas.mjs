@@ -1,5 +1,6 @@
 // Clients beyond their quotas, at Apache Kafka and at ours: both tell them to wait as long, and both hold them back as long as
-// they say.
+// they say. Quotas are about time, and a machine that is busy elsewhere takes some from one of them: what differs is asked again, and
+// a difference is what is there each time.
 import { join } from "node:path";
 import { internalTopicsOfOneReplica } from "../apache-kafka/kafka.mjs";
 import { askApacheKafka } from "../lib/brokers.mjs";
@@ -20,52 +21,53 @@ function isNear({ throttleMs: theirs, madeMs: theirMs = 0 }, { throttleMs: ours,
 }
 const rounded = (number) => (number === undefined ? "-" : Math.round(number));
 
+const RUNS = 3;
+const TOLD = "whoever is over a quota is told to wait as long as Apache Kafka tells";
+const ACCEPTED = "both accept and refuse the same, and fetches bring as much";
+const HELD = "nothing more is read for as long as was said, by Apache Kafka and by us";
+const LET_IN = "as many connections of an address are let in";
+
+/** Who was not told anything: the producer without an answer waits as the one with it, the others do not. */
+const dueMs = ({ what, throttleMs }) => throttleMs ?? (what === "a producer that is not answered" ? 1500 : 0);
+const isHeldAsTold = (step) =>
+  step.heldMs === undefined || (step.heldMs >= dueMs(step) - EARLY_MS && step.heldMs <= dueMs(step) + LATE_MS);
+
+/** The sentences that are untrue of a step: what Apache Kafka did, and what we did. */
+function untrueOf(theirs, ours) {
+  const untrue = [];
+  if (theirs.throttleMs !== undefined && !isNear(theirs, ours)) untrue.push(TOLD);
+  if (theirs.errorCode !== ours.errorCode || theirs.bytes !== ours.bytes) untrue.push(ACCEPTED);
+  if (!isHeldAsTold(theirs) || !isHeldAsTold(ours)) untrue.push(HELD);
+  if (theirs.count !== undefined && Math.abs(theirs.count - ours.count) > CONNECTIONS_OFF) untrue.push(LET_IN);
+  return untrue;
+}
+
 export const suite = {
   title: "quotas",
   needs: ["java"],
   alone: true,
 
   async run({ check, startBroker, scratch }) {
-    const theirs = await askApacheKafka(join(scratch, "apache-kafka"), ({ port }) => converseOverQuotas(port));
-    const broker = await startBroker(internalTopicsOfOneReplica());
-    const ours = await converseOverQuotas(broker.port);
-
-    for (const [index, step] of theirs.entries()) {
-      const own = ours[index];
-      const told = `told ${rounded(step.throttleMs)} and ${rounded(own.throttleMs)} ms`;
-      say(`        ${step.what}: ${told}, held ${rounded(step.heldMs)} and ${rounded(own.heldMs)} ms`);
-    }
-    await check("whoever is over a quota is told to wait as long as Apache Kafka tells", () => {
-      const off = theirs.filter((step, index) => step.throttleMs !== undefined && !isNear(step, ours[index]));
-      expect(off.length === 0, off.map(({ what }) => what).join("\n"));
-    });
-    await check("both accept and refuse the same, and fetches bring as much", () => {
-      const same = ({ errorCode, bytes }, own) => errorCode === own.errorCode && bytes === own.bytes;
-      const off = theirs.flatMap((step, index) =>
-        same(step, ours[index]) ? [] : [`${step.what}: ${JSON.stringify(step)}, ${JSON.stringify(ours[index])}`],
-      );
-      expect(off.length === 0, off.join("\n"));
-    });
-    for (const { whose, steps } of [
-      { whose: "Apache Kafka", steps: theirs },
-      { whose: "our broker", steps: ours },
-    ]) {
-      await check(`nothing more is read by ${whose} for as long as it said`, () => {
-        // Who was not told anything: the producer without an answer waits as the one with it, the others do not.
-        const isSilent = ({ what }) => what === "a producer that is not answered";
-        const due = (step) => step.throttleMs ?? (isSilent(step) ? 1500 : 0);
-        const measured = steps.filter(({ heldMs }) => heldMs !== undefined);
-        const off = measured.filter((step) => {
-          const dueMs = due(step);
-          const isEarly = step.heldMs < dueMs - EARLY_MS;
-          return isEarly || step.heldMs > dueMs + LATE_MS;
-        });
-        expect(off.length === 0, off.map(({ what, heldMs }) => `${what}: ${heldMs} ms`).join("\n"));
+    let untrue; // by step, what was untrue in each run so far
+    for (let run = 0; run < RUNS && (untrue === undefined || untrue.some(({ length }) => length > 0)); run++) {
+      const dir = join(scratch, `apache-kafka-${run}`);
+      const theirs = await askApacheKafka(dir, ({ port }) => converseOverQuotas(port));
+      const ours = await converseOverQuotas((await startBroker(internalTopicsOfOneReplica())).port);
+      untrue = theirs.map((step, index) => {
+        const own = ours[index];
+        const told = `told ${rounded(step.throttleMs)} and ${rounded(own.throttleMs)} ms`;
+        say(`        ${step.what}: ${told}, held ${rounded(step.heldMs)} and ${rounded(own.heldMs)} ms`);
+        const now = untrueOf(step, own).map((sentence) => ({ sentence, what: step.what, seen: [step, own] }));
+        return untrue === undefined ? now : now.filter((one) => untrue[index].some(isSameAs(one)));
       });
     }
-    await check("as many connections of an address are let in", () => {
-      const counts = [theirs, ours].map((steps) => steps.find(({ count }) => count !== undefined).count);
-      expect(Math.abs(counts[0] - counts[1]) <= CONNECTIONS_OFF, counts.join(" and "));
-    });
+    for (const sentence of [TOLD, ACCEPTED, HELD, LET_IN]) {
+      await check(sentence, () => {
+        const off = untrue.flat().filter((one) => one.sentence === sentence);
+        expect(off.length === 0, off.map(({ what, seen }) => `${what}: ${JSON.stringify(seen)}`).join("\n"));
+      });
+    }
   },
 };
+
+const isSameAs = (one) => (other) => other.sentence === one.sentence;
