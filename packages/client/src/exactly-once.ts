@@ -3,9 +3,12 @@ import type { TopicPartition } from "./cluster/topic-metadata.ts";
 import type { Consumer } from "./consumer/consumer.ts";
 import type { ConsumerOptions } from "./consumer/consumer-options.ts";
 import type { ConsumerBatch, ConsumerRecord } from "./consumer/consumer-record.ts";
-import type { TopicSelection } from "./consumer/group/consumer-group.ts";
+import type { TopicSelection } from "./consumer/group/topic-selection.ts";
+import { isSelection } from "./consumer/group/topic-selection.ts";
 import type { OffsetToCommit } from "./consumer/group/offset-requests.ts";
 import { ConfigurationError } from "./errors.ts";
+import type { OptionRule } from "./options.ts";
+import { aFunction, aName, milliseconds, optional, resolveOptions, whole } from "./options.ts";
 import type { Producer } from "./producer/producer.ts";
 import type { ProducerOptions } from "./producer/producer-options.ts";
 import type { Data, ProducerRecord } from "./producer/record.ts";
@@ -74,6 +77,43 @@ interface OpenTransaction<K, V> {
 interface Fetched<K, V> {
   readonly batch: ConsumerBatch<K, V> | undefined; // undefined at the end
   readonly recoveries: number;
+}
+
+const partOf: OptionRule = (value) =>
+  typeof value === "object" && value !== null ? undefined : "an object with options";
+
+const RULES: { readonly [Name in keyof Required<ExactlyOnceOptions>]: OptionRule } = {
+  from: isSelection,
+  to: optional(aName),
+  groupId: aName,
+  process: aFunction,
+  transactionalId: optional(aName),
+  commitIntervalMs: optional(milliseconds),
+  maxRecordsPerTransaction: optional(whole(1)),
+  consumer: optional(partOf),
+  producer: optional(partOf),
+};
+/** What the guarantee itself is made of. */
+const SET_HERE = {
+  consumer: ["groupId", "isolationLevel", "enableAutoCommit"],
+  producer: ["transactionalId"],
+} as const;
+const WHO = "kafka.exactlyOnce()";
+
+/** @throws ConfigurationError; what is in `consumer` and `producer` is checked where these are made */
+export function checkExactlyOnceOptions(given: object): void {
+  const none = Object.fromEntries(Object.keys(RULES).map((option) => [option, undefined]));
+  const resolved: Readonly<Record<string, unknown>> = resolveOptions(WHO, given, none, RULES);
+  for (const required of ["groupId", "from", "process"] as const) {
+    const missing = RULES[required](resolved[required]);
+    if (missing !== undefined) throw new ConfigurationError(`${WHO}: ${required} is missing; wanted is ${missing}`);
+  }
+  for (const [part, names] of Object.entries(SET_HERE)) {
+    const taken = names.find((option) => Object.hasOwn(Object(resolved[part]) as object, option));
+    if (taken === undefined) continue;
+    const instead = Object.hasOwn(RULES, taken) ? `say ${taken} beside ${part}` : "it is what makes it exactly once";
+    throw new ConfigurationError(`${WHO}: ${taken} is no option of its ${part}; ${instead}`);
+  }
 }
 
 const DEFAULT_COMMIT_INTERVAL_MS = 100;

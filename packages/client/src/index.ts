@@ -78,7 +78,7 @@ export { DecodeError } from "./consumer/decode-error.ts";
 export type { DecodeErrorPolicy, UndecodedRecord } from "./consumer/decode-error.ts";
 export { durationMs } from "./consumer/duration.ts";
 export { CommitFailedError, RetriableCommitFailedError } from "./consumer/group/commit-errors.ts";
-export type { TopicSelection } from "./consumer/group/consumer-group.ts";
+export type { TopicSelection } from "./consumer/group/topic-selection.ts";
 export {
   EventLoopBlockedError,
   MaxPollIntervalExceededError,

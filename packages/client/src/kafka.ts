@@ -11,11 +11,11 @@ import { resolveConsumerOptions } from "./consumer/consumer-options.ts";
 import { Consumer } from "./consumer/consumer.ts";
 import { ClosedError, ConfigurationError } from "./errors.ts";
 import type { ExactlyOnceOptions } from "./exactly-once.ts";
-import { ExactlyOnce } from "./exactly-once.ts";
+import { checkExactlyOnceOptions, ExactlyOnce } from "./exactly-once.ts";
 import { HoldingClock } from "./holding-clock.ts";
 import type { OpenTelemetryApi } from "./observability/open-telemetry.ts";
 import type { OptionRule } from "./options.ts";
-import { anything, boolean, milliseconds, oneOf, resolveOptions, text, whole } from "./options.ts";
+import { aFunction, anything, boolean, having, milliseconds, oneOf, resolveOptions, text, whole } from "./options.ts";
 import type { ProducerOptions } from "./producer/producer-options.ts";
 import { resolveProducerOptions } from "./producer/producer-options.ts";
 import { Producer } from "./producer/producer.ts";
@@ -123,13 +123,24 @@ const RULES: { readonly [Name in keyof Resolved]: OptionRule } = {
   retryBackoffMaxMs: milliseconds,
   metadataMaxAgeMs: milliseconds,
   maxResponseBytes: whole(1024, 0x7fffffff),
-  onRetry: (value) => (typeof value === "function" ? undefined : "a function"),
-  openTelemetry: anything,
+  onRetry: aFunction,
+  openTelemetry: (value) => {
+    const { context, propagation } = Object(value) as Partial<OpenTelemetryApi>;
+    const isWhole = having("active", "with")(context) ?? having("inject", "extract")(propagation);
+    return isWhole === undefined ? undefined : "the module @opentelemetry/api";
+  },
   enableMetricsPush: boolean,
-  transport: anything,
-  clock: anything,
-  random: anything,
+  transport: having("connect"),
+  clock: having("wallMs", "monotonicMs", "setTimer"),
+  random: having("uint32"),
 };
+
+/** The second is what the first may grow to. */
+const GROWING = [
+  ["socketConnectionSetupTimeoutMs", "socketConnectionSetupTimeoutMaxMs"],
+  ["reconnectBackoffMs", "reconnectBackoffMaxMs"],
+  ["retryBackoffMs", "retryBackoffMaxMs"],
+] as const;
 
 /** What `new Kafka()` takes. */
 export const KAFKA_OPTION_NAMES: readonly string[] = Object.keys(RULES);
@@ -181,6 +192,12 @@ export class Kafka {
       random: undefined,
     };
     const resolved = resolveOptions("new Kafka()", options, defaults, RULES);
+    for (const [first, most] of GROWING) {
+      if (resolved[first] <= resolved[most] || options[most] === undefined) continue;
+      throw new ConfigurationError(
+        `new Kafka(): ${first} (${resolved[first]}) is more than ${most} (${resolved[most]})`,
+      );
+    }
     this.#options = resolved;
     const security = resolveSecurity("new Kafka()", resolved, resolved.transport !== undefined);
     const random = resolved.random ?? new SystemRandom();
@@ -281,6 +298,8 @@ export class Kafka {
   exactlyOnce<K = Uint8Array, V = Uint8Array, OutKey = Data, OutValue = Data>(
     options: ExactlyOnceOptions<K, V, OutKey, OutValue>,
   ): ExactlyOnce<K, V, OutKey, OutValue> {
+    this.#checkOpen();
+    checkExactlyOnceOptions(options);
     const { groupId, transactionalId, consumer: consumerOptions, producer: producerOptions } = options;
     const { retryBackoffMs, retryBackoffMaxMs } = this.#options;
     const { random } = this.#cluster.options;

@@ -25,7 +25,20 @@ export function optional(rule: OptionRule): OptionRule {
   return (value) => (value === undefined ? undefined : rule(value));
 }
 
+/** Ours has these methods, whatever else it is. */
+export function having(...methods: readonly string[]): OptionRule {
+  return (value) =>
+    typeof value === "object" &&
+    value !== null &&
+    methods.every((name) => typeof (value as Readonly<Record<string, unknown>>)[name] === "function")
+      ? undefined
+      : `an object with ${methods.join(" and ")}`;
+}
+
 export const boolean = oneOf(true, false);
+/** What a name may not be is empty. */
+export const aName: OptionRule = (value) => (typeof value === "string" && value !== "" ? undefined : "a name");
+export const aFunction: OptionRule = (value) => (typeof value === "function" ? undefined : "a function");
 export const text: OptionRule = (value) => (typeof value === "string" ? undefined : "a string");
 /** Checked where it is used. */
 export const anything: OptionRule = () => undefined;
@@ -41,6 +54,7 @@ export function resolveOptions<Defaults extends object>(
   defaults: Defaults,
   rules: { readonly [Name in keyof Defaults]: OptionRule },
 ): Defaults {
+  checkObject(who, given);
   const resolved = { ...defaults } as Record<string, unknown>;
   const names = Object.keys(rules);
   for (const [name, value] of Object.entries(given)) {
@@ -53,14 +67,73 @@ export function resolveOptions<Defaults extends object>(
   return resolved as Defaults;
 }
 
+/**
+ * That an object has no other fields than these; what they hold is another matter.
+ * @throws ConfigurationError with the nearest name
+ */
+export function checkNames(who: string, given: unknown, names: readonly string[]): void {
+  checkObject(who, given);
+  for (const name of Object.keys(given)) if (!names.includes(name)) throw unknownOption(who, name, names);
+}
+
+/**
+ * That nothing in an object looks like a slip for a field that it lacks. More than the names is allowed, for what is handed over
+ * may come from elsewhere and say more.
+ * @throws ConfigurationError with the name that was meant
+ */
+export function checkSlips(who: string, given: unknown, names: readonly string[]): void {
+  checkObject(who, given);
+  const missing = names.filter((name) => given[name] === undefined);
+  for (const name of Object.keys(given)) {
+    if (!names.includes(name) && nearestName(name, missing) !== undefined) throw unknownOption(who, name, missing);
+  }
+}
+
+/** @throws ConfigurationError */
+export function checkList(who: string, given: unknown): asserts given is readonly unknown[] {
+  if (!Array.isArray(given)) throw new ConfigurationError(`${who}: ${show(given)} is no list`);
+}
+
+function checkObject(who: string, given: unknown): asserts given is Readonly<Record<string, unknown>> {
+  if (typeof given === "object" && given !== null && !Array.isArray(given)) return;
+  throw new ConfigurationError(`${who}: ${show(given)} is no object with options`);
+}
+
+/** What other clients say, where no spelling leads to Kafka's name. */
+const SAID_ELSEWHERE: Readonly<Record<string, string>> = {
+  autoCommit: "enableAutoCommit",
+  brokers: "bootstrapServers",
+  compression: "compressionType",
+  connectionTimeout: "socketConnectionSetupTimeoutMs",
+  createPartitioner: "partitioner",
+  eachMessage: "eachRecord",
+  fromBeginning: "autoOffsetReset",
+  idempotent: "enableIdempotence",
+  logCreator: "onRetry",
+  logger: "onRetry",
+  logLevel: "onRetry",
+  maxBytes: "fetchMaxBytes",
+  maxBytesPerPartition: "maxPartitionFetchBytes",
+  maxInFlightRequests: "maxInFlightRequestsPerConnection",
+  maxWaitTimeInMs: "fetchMaxWaitMs",
+  minBytes: "fetchMinBytes",
+  partitionAssigners: "partitionAssignmentStrategy",
+  partitionsConsumedConcurrently: "concurrency",
+  rackId: "clientRack",
+  readUncommitted: "isolationLevel",
+  topic: "name",
+};
+
 function unknownOption(who: string, name: string, names: readonly string[]): ConfigurationError {
   const nearest = nearestName(name, names);
   const hint = nearest === undefined ? `there are ${names.join(", ")}` : `did you mean ${nearest}?`;
   return new ConfigurationError(`${who}: there is no option ${name}; ${hint}`);
 }
 
-/** The name with the fewest letters changed, if these are few; `linger.ms` is `lingerMs`. */
+/** The name that other clients' leads to, or the one with the fewest letters changed, if these are few; `linger.ms` is `lingerMs`. */
 export function nearestName(name: string, names: readonly string[]): string | undefined {
+  const meant = Object.hasOwn(SAID_ELSEWHERE, name) ? SAID_ELSEWHERE[name] : undefined;
+  if (meant !== undefined && names.includes(meant)) return meant;
   const plain = (text: string): string => text.replaceAll(/[^a-z0-9]/giu, "").toLowerCase();
   let nearest: string | undefined;
   let fewest = Math.max(2, Math.floor(name.length / 3)) + 1;
@@ -89,5 +162,8 @@ function editDistance(a: string, b: string): number {
 }
 
 function show(value: unknown): string {
-  return typeof value === "string" ? JSON.stringify(value) : String(value);
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "function") return "a function";
+  if (Array.isArray(value)) return "a list";
+  return typeof value === "object" && value !== null ? "an object" : String(value);
 }

@@ -3,6 +3,7 @@ import type { Cluster } from "../cluster/cluster.ts";
 import type { Api } from "../connection/api.ts";
 import type { BrokerConnection } from "../connection/connection.ts";
 import { BrokerError, TimeLimitError, toKafkaError } from "../errors.ts";
+import { checkList } from "../options.ts";
 import { backoffDelayMs, retrying, sleep } from "../retry.ts";
 import { ItemResults } from "./item-results.ts";
 import type { NodeRef, Route } from "./routes.ts";
@@ -62,6 +63,7 @@ export class AdminDriver {
     const timeoutMs = this.timeouts.defaultApiTimeoutMs;
     const deadlineMs = clock.monotonicMs() + timeoutMs;
     const done = new Map<Item, T | KafkaError>();
+    checkList(call.what, call.items);
     let pending = call.items;
     for (let attempt = 0; pending.length > 0; attempt++) {
       const answered = await this.#attempt(call, pending);

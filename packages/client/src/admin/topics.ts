@@ -11,7 +11,8 @@ import { DeleteTopicsRequest } from "@samsa/protocol/messages/delete-topics-requ
 import { DeleteTopicsResponse } from "@samsa/protocol/messages/delete-topics-response";
 import type { TopicMetadata } from "../cluster/topic-metadata.ts";
 import { api } from "../connection/api.ts";
-import { BrokerError } from "../errors.ts";
+import { BrokerError, ConfigurationError } from "../errors.ts";
+import { aName, checkList, checkSlips } from "../options.ts";
 import type { AdminDriver } from "./admin-driver.ts";
 import { errorOf } from "./admin-driver.ts";
 import { throwAny } from "./item-results.ts";
@@ -60,6 +61,8 @@ export async function createTopics(
   validateOnly: boolean,
 ): Promise<readonly CreatedTopic[]> {
   const timeoutMs = driver.timeouts.requestTimeoutMs;
+  checkList("admin.createTopics", topics);
+  for (const topic of topics) checkNewTopic(topic);
   const results = await driver.items<NewTopic, CreatedTopic>({
     what: "CreateTopics",
     items: topics,
@@ -96,6 +99,21 @@ export async function createTopics(
     },
   });
   return results.all();
+}
+
+const NEW_TOPIC_FIELDS: readonly (keyof NewTopic)[] = [
+  "name",
+  "numPartitions",
+  "replicationFactor",
+  "assignments",
+  "configs",
+];
+
+/** A count in another field would be the broker's default, and nobody would be told. @throws ConfigurationError */
+function checkNewTopic(topic: NewTopic): void {
+  const who = "admin.createTopics";
+  checkSlips(who, topic, NEW_TOPIC_FIELDS);
+  if (aName(topic.name) !== undefined) throw new ConfigurationError(`${who}: name is missing; wanted is a topic's`);
 }
 
 /** By name, or by id (KIP-516). */
@@ -186,6 +204,7 @@ export async function listTopics(driver: AdminDriver, includeInternal: boolean):
 
 export async function describeTopics(driver: AdminDriver, names: readonly string[]): Promise<readonly TopicMetadata[]> {
   const { cluster } = driver;
+  checkList("admin.describeTopics", names);
   const errors = await driver.call("Metadata", () => cluster.refreshMetadata(names));
   throwAny(new Map(names.flatMap((name) => (errors.has(name) ? [[name, errors.get(name) as KafkaError]] : []))));
   return names.map((name) => {

@@ -1,6 +1,6 @@
 import type { IsolationLevel } from "../cluster/list-offsets.ts";
 import type { OptionRule } from "../options.ts";
-import { boolean, oneOf, optional, resolveOptions, text, whole } from "../options.ts";
+import { aName, boolean, oneOf, optional, resolveOptions, text, whole } from "../options.ts";
 import type { Deserializer } from "../serialisers/serialiser.ts";
 import type { DecodeErrorPolicy } from "./decode-error.ts";
 import { durationMs } from "./duration.ts";
@@ -108,8 +108,6 @@ const reset: OptionRule = (value) => {
 
 const BY_DURATION = "by_duration:";
 
-const name: OptionRule = (value) => (typeof value === "string" && value !== "" ? undefined : "a name");
-
 const RULES: { readonly [Name in keyof ResolvedConsumerOptions]: OptionRule } = {
   keyDeserializer: optional(deserializer),
   valueDeserializer: optional(deserializer),
@@ -125,10 +123,10 @@ const RULES: { readonly [Name in keyof ResolvedConsumerOptions]: OptionRule } = 
   checkCrcs: boolean,
   clientRack: optional(text),
   maxBufferedBytes: whole(1),
-  groupId: optional(name),
-  groupInstanceId: optional(name),
+  groupId: optional(aName),
+  groupInstanceId: optional(aName),
   groupProtocol: optional(oneOf("classic", "consumer")),
-  groupRemoteAssignor: optional(name),
+  groupRemoteAssignor: optional(aName),
   partitionAssignmentStrategy: optional((value) =>
     Array.isArray(value) && value.length > 0 ? undefined : "a list of names and assignors",
   ),
@@ -147,7 +145,7 @@ export const CONSUMER_OPTION_NAMES: readonly string[] = Object.keys(RULES);
 /** @throws ConfigurationError */
 export function resolveConsumerOptions(given: object): ResolvedConsumerOptions {
   const resolved = resolveOptions("kafka.consumer()", given, DEFAULTS, RULES);
-  checkGroupOptions(resolved);
+  checkGroupOptions(resolved, given);
   return resolved;
 }
 

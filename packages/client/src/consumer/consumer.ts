@@ -5,12 +5,14 @@ import type { ListedOffset, OffsetQuery, OffsetSpec } from "../cluster/list-offs
 import { listOffsets, NO_OFFSET } from "../cluster/list-offsets.ts";
 import type { TopicPartition } from "../cluster/topic-metadata.ts";
 import { BrokerError, ClosedError, ConfigurationError } from "../errors.ts";
+import { checkNames } from "../options.ts";
 import type { Data } from "../producer/record.ts";
 import type { OpenTelemetryApi } from "../observability/open-telemetry.ts";
 import { AssignedPartition } from "./assigned-partition.ts";
 import { AssignedPartitions } from "./assigned-partitions.ts";
 import { BatchLoan } from "./answer-memory.ts";
 import { Breath } from "./breath.ts";
+import { checkAssignments, checkOffsets, checkPlace } from "./check-calls.ts";
 import type { ConsumerCounters } from "./consumer-counters.ts";
 import { newConsumerCounters } from "./consumer-counters.ts";
 import type { ResolvedConsumerOptions } from "./consumer-options.ts";
@@ -20,7 +22,8 @@ import { ConsumerBatch, RecordDecoder } from "./consumer-record.ts";
 import type { Collected } from "./fetch-collector.ts";
 import { FetchCollector, moveBehind } from "./fetch-collector.ts";
 import { Fetcher } from "./fetcher.ts";
-import type { TopicSelection } from "./group/consumer-group.ts";
+import type { TopicSelection } from "./group/topic-selection.ts";
+import { checkSubscription } from "./group/topic-selection.ts";
 import { ConsumerGroup } from "./group/consumer-group.ts";
 import { offsetBehind } from "./group/group-offsets.ts";
 import type { ConsumerGroupMetadata, GroupMembershipOperation } from "./group/member.ts";
@@ -66,6 +69,7 @@ export interface CloseOptions {
 }
 
 const CLOSE_TIMEOUT_MS = 30_000;
+const CLOSE_OPTIONS: readonly (keyof CloseOptions)[] = ["groupMembershipOperation", "timeoutMs"];
 
 /** A record, or what says as much of where it lies. */
 export type RecordPlace = TopicPartition & { readonly offset: number; readonly leaderEpoch?: number };
@@ -95,6 +99,8 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncIterable<C
   readonly #inHand = new InHand();
   readonly #partitions: AssignedPartitions;
   readonly #group: ConsumerGroup | undefined;
+  /** By hand. */
+  #isAssigned = false;
   #isClosed = false;
 
   /** Made by `kafka.consumer()`. */
@@ -120,11 +126,12 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncIterable<C
    * beside: it begins at once, and whoever reads waits for it.
    *
    * @param selection topics by name, a RegExp that is matched here, or `{ pattern }`, matched by the broker (RE2 syntax, the whole name)
-   * @throws ConfigurationError without `groupId`
+   * @throws ConfigurationError without `groupId`, beside an assignment, and for what is no selection
    */
   subscribe(selection: TopicSelection, listener: RebalanceListener = {}): void {
     this.#checkOpen();
     const group = this.#groupFor("subscribe");
+    checkSubscription(selection, listener);
     if (!group.isSubscribed && this.#partitions.list.length > 0) {
       throw new ConfigurationError("consumer.subscribe: partitions were assigned by hand; it is one or the other");
     }
@@ -136,6 +143,7 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncIterable<C
     this.#checkOpen();
     await this.#group?.unsubscribe(groupMembershipOperation, timeoutMs ?? CLOSE_TIMEOUT_MS);
     this.#partitions.replace([]);
+    this.#isAssigned = false;
   }
 
   /** Has the group assign anew, where the members do it (the classic protocol). */
@@ -171,6 +179,7 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncIterable<C
    */
   async commit(offsets?: readonly OffsetToCommit[]): Promise<void> {
     this.#checkOpen();
+    if (offsets !== undefined) checkOffsets("consumer.commit", offsets);
     await this.#groupFor("commit").commit(offsets);
   }
 
@@ -180,6 +189,7 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncIterable<C
    */
   async commitOnce(offsets?: readonly OffsetToCommit[]): Promise<void> {
     this.#checkOpen();
+    if (offsets !== undefined) checkOffsets("consumer.commitOnce", offsets);
     await this.#groupFor("commitOnce").commitOnce(offsets);
   }
 
@@ -204,9 +214,11 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncIterable<C
    */
   async assign(assignments: readonly Assignment[]): Promise<void> {
     this.#checkOpen();
+    checkAssignments(assignments);
     if (this.#group?.isSubscribed === true) {
       throw new ConfigurationError("consumer.assign: the consumer is subscribed; it is one or the other");
     }
+    this.#isAssigned = assignments.length > 0;
     const partitions = (await Promise.all(assignments.map((one) => this.#expand(one)))).flat();
     const names = new Set(partitions.map(({ name }) => name));
     if (names.size < partitions.length) throw new ConfigurationError("consumer.assign: a partition is named twice");
@@ -225,6 +237,7 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncIterable<C
    * @param options leaderEpoch: of the record before the offset, to find out whether the log was truncated since
    */
   seek(partition: TopicPartition, offset: OffsetSpec, options: { readonly leaderEpoch?: number } = {}): void {
+    checkPlace("consumer.seek", offset);
     this.#partitions.get(partition).seek(offset, options.leaderEpoch);
     this.#partitions.wake();
   }
@@ -298,6 +311,7 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncIterable<C
    * @throws BrokerError, LogTruncationError, CorruptRecordError, ClosedError
    */
   async *batches({ signal }: IterationOptions = {}): AsyncGenerator<ConsumerBatch<K, V>, void> {
+    this.#checkReads("consumer.batches");
     const breath = this.#breath;
     let isBroken = true;
     try {
@@ -330,6 +344,7 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncIterable<C
    * @throws DecodeError, BrokerError, LogTruncationError, CorruptRecordError, InvalidRecordError, ClosedError
    */
   records({ signal }: IterationOptions = {}): AsyncIterableIterator<ConsumerRecord<K, V>, undefined> {
+    this.#checkReads("consumer.records");
     return new RecordIterator(this.#collector, this.#decoder, this.#options.onDecodeError, signal, this.#breath);
   }
 
@@ -361,6 +376,7 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncIterable<C
       { collector: this.#collector, ...handed, clock, random, breath },
       resolveRunOptions(options, group && ((positions) => group.commit(positions))),
     );
+    this.#checkReads("consumer.run");
     try {
       await run.run();
     } finally {
@@ -384,8 +400,10 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncIterable<C
    * Commits what is completed, leaves the group, stops fetching. An iteration that waits ends with ClosedError. It does not wait for
    * who has a record in hand, who may be the one to call: to have the last record committed too, end the loop by its signal first.
    */
-  async close({ groupMembershipOperation = "default", timeoutMs }: CloseOptions = {}): Promise<void> {
+  async close(options: CloseOptions = {}): Promise<void> {
     if (this.#isClosed) return;
+    checkNames("consumer.close", options, CLOSE_OPTIONS);
+    const { groupMembershipOperation = "default", timeoutMs } = options;
     this.#isClosed = true;
     await this.#group?.close(groupMembershipOperation, timeoutMs ?? CLOSE_TIMEOUT_MS);
     this.#fetcher.close();
@@ -459,5 +477,12 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncIterable<C
 
   #checkOpen(): void {
     if (this.#isClosed) throw new ClosedError("the consumer");
+  }
+
+  /** Whoever reads nothing would wait for ever. An assignment may still be under way. */
+  #checkReads(call: string): void {
+    this.#checkOpen();
+    if (this.#isAssigned || this.#group?.isSubscribed === true) return;
+    throw new ConfigurationError(`${call}: there is nothing to read; call subscribe or assign before`);
   }
 }

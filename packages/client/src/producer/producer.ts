@@ -3,14 +3,8 @@ import { ErrorCode } from "@samsa/base";
 import { RECORD_BATCH_OVERHEAD, recordSizeUpperBound } from "@samsa/protocol";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { TopicMetadata } from "../cluster/topic-metadata.ts";
-import {
-  BrokerError,
-  ClosedError,
-  ConfigurationError,
-  RecordTooLargeError,
-  TimeLimitError,
-  toKafkaError,
-} from "../errors.ts";
+import { BrokerError, ClosedError, ConfigurationError, RecordTooLargeError, TimeLimitError } from "../errors.ts";
+import { checkList, checkNames } from "../options.ts";
 import type { OpenTelemetryApi } from "../observability/open-telemetry.ts";
 import { withTrace } from "../observability/open-telemetry.ts";
 import type { Serializer } from "../serialisers/serialiser.ts";
@@ -26,7 +20,7 @@ import { RecordAccumulator } from "./record-accumulator.ts";
 import type { Data, DeliveryCallback, ProducerHeader, ProducerRecord, RecordMetadata } from "./record.ts";
 import { NO_HEADERS } from "./record.ts";
 import { Sender } from "./sender.ts";
-import { serialise, sizeOf } from "./serialise.ts";
+import { explained, serialise, sizeOf } from "./serialise.ts";
 import type { TopicQueuesOptions } from "./topic-queues.ts";
 import { TopicQueues } from "./topic-queues.ts";
 import { ProducerTransactions } from "./producer-transactions.ts";
@@ -182,6 +176,7 @@ export class Producer<K = Data, V = Data> {
 
   #sendBatch(records: readonly ProducerRecord<K, V>[], signal: AbortSignal | undefined): Promise<RecordMetadata[]> {
     return new Promise((resolve, reject) => {
+      checkList("producer.sendBatch", records);
       if (records.length === 0) return resolve([]);
       const sink = new BatchSink(records.length, resolve, reject);
       for (let i = 0; i < records.length; i++) this.#accept(records[i] as ProducerRecord<K, V>, sink, i, signal);
@@ -326,6 +321,7 @@ export class Producer<K = Data, V = Data> {
    */
   async close(options: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
     if (this.#isClosed) return;
+    checkNames("producer.close", options, ["timeoutMs"]);
     this.#isClosed = true;
     const { timeoutMs = Number.POSITIVE_INFINITY } = options;
     const flushed = this.#transactions === undefined ? this.#flush() : this.#transactions.close();
@@ -351,7 +347,7 @@ export class Producer<K = Data, V = Data> {
     try {
       this.#take(record, waiter, tag, signal);
     } catch (thrown) {
-      this.#refuse(waiter, tag, toKafkaError(thrown));
+      this.#refuse(waiter, tag, explained(thrown, record));
     }
   }
 
@@ -363,8 +359,9 @@ export class Producer<K = Data, V = Data> {
     this.#manager.transaction?.checkOpen();
     const { keySerializer, valueSerializer } = this.#options;
     const name = record.topic;
+    if (record.value === undefined || typeof name !== "string" || name === "") throw explained(undefined, record);
     const key = serialise(keySerializer, record.key ?? null, name, true);
-    const value = serialise(valueSerializer, record.value ?? null, name, false);
+    const value = serialise(valueSerializer, record.value, name, false);
     const { openTelemetry } = this.#context;
     const given = record.headers ?? NO_HEADERS;
     const headers = openTelemetry === undefined ? given : withTrace(openTelemetry, given);

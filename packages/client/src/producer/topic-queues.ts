@@ -51,7 +51,8 @@ export class TopicQueues implements PartitionedTopic {
   queue(partition: number): PartitionQueue | undefined {
     const known = this.#queues[partition];
     if (known !== undefined) return known;
-    if (this.#metadata.partitions[partition] === undefined) return undefined;
+    // A partition as text would be found, and spoil the request that names it.
+    if (typeof partition !== "number" || this.#metadata.partitions[partition] === undefined) return undefined;
     const made = new PartitionQueue(this.name, partition);
     this.#queues[partition] = made;
     return made;

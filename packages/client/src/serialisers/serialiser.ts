@@ -7,7 +7,7 @@ export interface SerialisationContext {
 }
 
 /**
- * Turns what the application has into bytes. `null` and `undefined` never reach it: they are a record without key, or a
+ * Turns what the application has into bytes. `null` never reaches it, nor a key that is left out: they are a record without key, or a
  * tombstone. What it throws fails the record, not the producer.
  *
  * Text is sent as UTF-8, without a copy in between; a promise costs the record its place in the fast path, and no other record of

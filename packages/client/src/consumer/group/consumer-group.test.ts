@@ -70,9 +70,10 @@ test("a second member gets its share once the first has given it up, and only th
   const [one, two] = [kafka.consumer(options), kafka.consumer(options)];
   const listener = new NotingListener();
   one.subscribe("t", listener);
-  const readers = [new GroupReader(one), new GroupReader(two)] as const;
+  const first = new GroupReader(one);
   await bed.clock.advance(3000);
   two.subscribe("t");
+  const readers = [first, new GroupReader(two)] as const;
   await bed.clock.advance(5000);
   assert.deepEqual([one.assignment.length, two.assignment.length], [1, 1]);
   assert.deepEqual([listener.log.length, listener.log[0]], [2, "+t-0 t-1"]);

@@ -20,9 +20,7 @@ import { CONSUMER_GROUP_HEARTBEAT } from "./member-requests.ts";
 import type { CommittedPosition, OffsetToCommit } from "./offset-requests.ts";
 import type { RebalanceListener } from "./rebalance-listener.ts";
 import { SubscribedTopics } from "./subscribed-topics.ts";
-
-/** Topics by name, those that match a RegExp here, or those that match a pattern (RE2, the whole name) on the broker. */
-export type TopicSelection = string | readonly string[] | RegExp | { readonly pattern: string };
+import type { TopicSelection } from "./topic-selection.ts";
 
 export interface ConsumerGroupOptions extends ResolvedConsumerOptions {
   readonly requestTimeoutMs: number;

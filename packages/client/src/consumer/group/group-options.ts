@@ -1,4 +1,5 @@
 import { ConfigurationError } from "../../errors.ts";
+import { having } from "../../options.ts";
 import type { PartitionAssignor, RebalanceProtocol } from "../assignors/partition-assignor.ts";
 import { rangeAssignor } from "../assignors/range-assignor.ts";
 import { roundRobinAssignor } from "../assignors/round-robin-assignor.ts";
@@ -51,9 +52,25 @@ const BUILT_IN: readonly PartitionAssignor[] = [
 /** What only the classic protocol knows; whoever sets one of these wants it. */
 const CLASSIC_ONLY = ["sessionTimeoutMs", "heartbeatIntervalMs", "partitionAssignmentStrategy"] as const;
 
-/** @throws ConfigurationError for what does not go together */
-export function checkGroupOptions(options: Given): void {
-  const { groupProtocol } = options;
+/** What has no meaning without a group. Who commits nothing, and says so, may read without one. */
+const GROUP_ONLY = [
+  "groupInstanceId",
+  "groupProtocol",
+  "groupRemoteAssignor",
+  ...CLASSIC_ONLY,
+] as const satisfies readonly (keyof GroupOptions)[];
+
+/**
+ * @param given the options as they were said, without the defaults
+ * @throws ConfigurationError for what does not go together
+ */
+export function checkGroupOptions(options: Given, given: Given): void {
+  const { groupId, groupProtocol } = options;
+  const meaningless = GROUP_ONLY.find((name) => given[name] !== undefined);
+  if (groupId === undefined && (meaningless !== undefined || given.enableAutoCommit === true)) {
+    const option = meaningless ?? "enableAutoCommit";
+    throw new ConfigurationError(`kafka.consumer(): ${option} has no meaning without groupId`);
+  }
   const classicOnly = CLASSIC_ONLY.find((name) => options[name] !== undefined);
   if (groupProtocol === "consumer" && classicOnly !== undefined) {
     const reason = "the broker decides in the consumer protocol";
@@ -85,7 +102,11 @@ export function sessionOf(options: Given): { readonly sessionTimeoutMs: number; 
 export function assignorsOf({ partitionAssignmentStrategy }: Given): readonly PartitionAssignor[] {
   const chosen = partitionAssignmentStrategy ?? [rangeAssignor, cooperativeStickyAssignor];
   const assignors = chosen.map((one) => {
-    if (typeof one !== "string") return one;
+    if (typeof one !== "string") {
+      const wanted = having("assign")(one);
+      if (wanted === undefined) return one;
+      throw new ConfigurationError(`kafka.consumer(): an assignor is a name or ${wanted}`);
+    }
     const found = BUILT_IN.find(({ name }) => name === one);
     if (found !== undefined) return found;
     const names = BUILT_IN.map(({ name }) => name).join(", ");

@@ -1,5 +1,7 @@
 import type { RecordHeader } from "@samsa/protocol";
 import { ConfigurationError } from "../../errors.ts";
+import type { OptionRule } from "../../options.ts";
+import { aName, boolean, milliseconds, resolveOptions } from "../../options.ts";
 import type { Producer } from "../../producer/producer.ts";
 import type { ProducerHeader } from "../../producer/record.ts";
 import { DecodeError } from "../decode-error.ts";
@@ -39,8 +41,11 @@ export interface DeadLetterOptions {
  */
 export function deadLetters(
   producer: Producer,
-  { topic, stackTraces = true }: DeadLetterOptions,
+  options: DeadLetterOptions,
 ): (failed: FailedRecord | DecodeError) => Promise<void> {
+  const none = { topic: "", stackTraces: true };
+  const { topic, stackTraces } = resolveOptions("deadLetters", options, none, { topic: aName, stackTraces: boolean });
+  checkTopic("deadLetters", "topic", topic);
   return async (failed) => {
     await producer.send(letterOf(topic, failed, { stackTraces }));
   };
@@ -64,12 +69,19 @@ export interface RetryTopicsOptions {
  * Sends what cannot be handled to a topic to be tried again later, while its partition goes on: records of a key may overtake
  * one another. The same function serves the runs of the retry topics.
  */
-export function retryTopics(
-  producer: Producer,
-  { retryTopics: steps, deadLetterTopic, stackTraces = true }: RetryTopicsOptions,
-): (failed: FailedRecord) => Promise<void> {
-  if (steps.some(({ delayMs }) => !(delayMs >= 0))) {
-    throw new ConfigurationError("retryTopics: delayMs is milliseconds, 0 or more");
+export function retryTopics(producer: Producer, options: RetryTopicsOptions): (failed: FailedRecord) => Promise<void> {
+  const none = { retryTopics: [] as readonly RetryTopic[], deadLetterTopic: "", stackTraces: true };
+  const rules = { retryTopics: steplist, deadLetterTopic: aName, stackTraces: boolean };
+  const { retryTopics: steps, deadLetterTopic, stackTraces } = resolveOptions("retryTopics", options, none, rules);
+  checkTopic("retryTopics", "deadLetterTopic", deadLetterTopic);
+  for (const step of steps) {
+    const { topic } = resolveOptions(
+      "retryTopics",
+      step,
+      { topic: "", delayMs: 0 },
+      { topic: aName, delayMs: milliseconds },
+    );
+    checkTopic("retryTopics", "topic", topic);
   }
   return async (failed) => {
     const at = steps.findIndex(({ topic }) => topic === failed.topic); // -1 in the topic where it all began
@@ -80,6 +92,12 @@ export function retryTopics(
         : letterOf(next.topic, failed, { stackTraces, notBeforeMs: failed.failedAtMs + next.delayMs });
     await producer.send(letter);
   };
+}
+
+const steplist: OptionRule = (value) => (Array.isArray(value) ? undefined : "a list of { topic, delayMs }");
+
+function checkTopic(who: string, option: string, topic: string): void {
+  if (topic === "") throw new ConfigurationError(`${who}: ${option} is missing; wanted is a name`);
 }
 
 /** When a record of a retry topic is due, in milliseconds since 1970; undefined for records that nobody sent there. */

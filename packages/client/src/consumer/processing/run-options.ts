@@ -1,6 +1,6 @@
 import { ConfigurationError } from "../../errors.ts";
 import type { OptionRule } from "../../options.ts";
-import { anything, milliseconds, oneOf, optional, resolveOptions, whole } from "../../options.ts";
+import { aFunction, anything, milliseconds, oneOf, optional, resolveOptions, whole } from "../../options.ts";
 import type { ConsumerBatch, ConsumerRecord } from "../consumer-record.ts";
 import type { FailurePolicy } from "./failed-record.ts";
 import type { CommitFunction } from "./position-committer.ts";
@@ -76,8 +76,6 @@ const DEFAULTS = {
   commitIntervalMs: 5000,
   signal: undefined,
 };
-
-const aFunction: OptionRule = (value) => (typeof value === "function" ? undefined : "a function");
 
 const RULES: { readonly [Name in keyof typeof DEFAULTS]: OptionRule } = {
   eachRecord: optional(aFunction),

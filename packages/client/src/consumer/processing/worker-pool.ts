@@ -2,6 +2,7 @@ import type { Thread, Threads } from "@samsa/base";
 import { ErrorCode, KafkaError } from "@samsa/base";
 import { parentThread, WorkerThreads } from "@samsa/io";
 import { ClosedError, ConfigurationError } from "../../errors.ts";
+import { checkNames } from "../../options.ts";
 import type { ConsumerRecord } from "../consumer-record.ts";
 
 /** A thread ended with records in hand. Whether they were handled is not known, so they count as not handled. */
@@ -61,10 +62,17 @@ export class WorkerPool<K = Uint8Array, V = Uint8Array> implements AsyncDisposab
   #isClosed = false;
 
   /** @param script a module that calls `handleRecords` */
-  constructor(script: URL, { threads, source = new WorkerThreads() }: WorkerPoolOptions = {}) {
+  constructor(script: URL, options: WorkerPoolOptions = {}) {
+    if (!(script instanceof URL)) {
+      throw new ConfigurationError(
+        'new WorkerPool(): the script is a URL, as in new URL("handler.js", import.meta.url)',
+      );
+    }
+    checkNames("new WorkerPool()", options, ["threads", "source"]);
+    const { threads, source = new WorkerThreads() } = options;
     const count = threads ?? source.parallelism;
     if (!Number.isInteger(count) || count < 1) {
-      throw new ConfigurationError(`WorkerPool: threads is ${count}; wanted is a whole number from 1`);
+      throw new ConfigurationError(`new WorkerPool(): threads is ${count}; wanted is a whole number from 1`);
     }
     this.threads = count;
     this.#script = script;
