@@ -202,10 +202,11 @@ export async function converseOverQuotas(port) {
     const [{ errorCode }] = topics ?? results ?? responses;
     steps.push({ what, throttleMs: throttleTimeMs, errorCode, madeMs, heldMs: await client.held() });
   };
+  // Overdrawn by more than the quota gets back while a slow machine makes them.
   await partitions("55 partitions, all that may be made at once", "CreateTopics", create("a", 55));
-  await partitions("6 more, which overdraw", "CreateTopics", create("b", 6));
+  await partitions("20 more, which overdraw", "CreateTopics", create("b", 20));
   await partitions("one more", "CreateTopics", create("c", 1));
-  await partitions("one more after the wait", "CreateTopics", create("d", 10));
+  await partitions("one more after the wait", "CreateTopics", create("d", 20));
   await partitions("partitions of a topic", "CreatePartitions", grow("a", 57));
   await partitions("partitions of a topic after the wait", "CreatePartitions", grow("a", 57));
   await partitions("a topic removed", "DeleteTopics", { topicNames: ["b"], timeoutMs: 20_000 });
@@ -213,9 +214,9 @@ export async function converseOverQuotas(port) {
 
   await quotaOf("lenient", "controller_mutation_rate", 5);
   client = await connect("lenient");
-  await partitions("60 partitions, by a version without the error", "CreateTopics", create("e", 60), 5);
-  await partitions("2 more", "CreatePartitions", grow("e", 62), 1);
-  await partitions("10 removed", "DeleteTopics", { topicNames: ["d"], timeoutMs: 20_000 }, 4);
+  await partitions("75 partitions, by a version without the error", "CreateTopics", create("e", 75), 5);
+  await partitions("2 more", "CreatePartitions", grow("e", 77), 1);
+  await partitions("20 removed", "DeleteTopics", { topicNames: ["d"], timeoutMs: 20_000 }, 4);
   client.close();
 
   const ip = [{ entityType: "ip", entityName: "127.0.0.1" }];
