@@ -142,6 +142,25 @@ test("records without their metadata log are no new cluster", async () => {
   await assert.rejects(disk.list("/a/__cluster_metadata-0"), { code: "ENOENT" });
 });
 
+for (const [what, lose] of [
+  ["the folder of the metadata log", (disk: Disk) => disk.removeDirectory("/a/__cluster_metadata-0")],
+  ["the metadata log", (disk: Disk) => disk.remove("/a/__cluster_metadata-0/00000000000000000000.log")],
+] as const) {
+  test(`partitions whose metadata is lost are left as they are: without ${what}`, async () => {
+    const disk = new MemoryDisk();
+    await prepare(disk);
+    await write(disk, "/a/__cluster_metadata-0/00000000000000000000.log", "batches");
+    await write(disk, "/b/orders-0/00000000000000000000.log", "records");
+    await prepare(disk);
+    await lose(disk);
+    await assert.rejects(prepare(disk), {
+      name: "KafkaStorageError",
+      message: /^\/a\/__cluster_metadata-0 has lost its log, .*, of which \/b\/orders-0 is there: put the folder back/,
+    });
+    assert.equal(await read(disk, "/b/orders-0/00000000000000000000.log"), "records");
+  });
+}
+
 test("a directory that cannot be read is left out, and the one of the metadata log cannot be", async () => {
   const disk = new SimulatedDisk();
   await prepare(disk);

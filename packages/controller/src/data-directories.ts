@@ -1,6 +1,6 @@
 import type { Disk, Uuid } from "@samsa/base";
 import { DiskError, randomUuid, ZERO_UUID } from "@samsa/base";
-import { readWholeFile, writeFileAtomically } from "@samsa/log";
+import { KafkaStorageError, parseLogDirName, readWholeFile, writeFileAtomically } from "@samsa/log";
 import type { MetaProperties } from "@samsa/metadata";
 import {
   checkMetaProperties,
@@ -8,6 +8,7 @@ import {
   InconsistentMetaPropertiesError,
   META_PROPERTIES_FILE,
   parseMetaProperties,
+  parseSnapshotFileName,
 } from "@samsa/metadata";
 import type { FormatOptions } from "./format-data-directory.ts";
 import { formatDataDirectory } from "./format-data-directory.ts";
@@ -38,7 +39,7 @@ export interface PreparedDirectories {
  * read is left out, with the reason, if another is there (KIP-858).
  *
  * @throws InconsistentMetaPropertiesError when one belongs to another cluster or node or is the copy of another, DiskError when
- * the metadata directory fails
+ * the metadata directory fails, KafkaStorageError when the metadata of the partitions is lost
  */
 export async function prepareDataDirectories(options: DataDirectoriesOptions): Promise<PreparedDirectories> {
   const { disk, metadataDirectory, nodeId } = options;
@@ -58,6 +59,8 @@ export async function prepareDataDirectories(options: DataDirectoriesOptions): P
         `${known.properties?.clusterId}: set metadata.log.dir to the directory that holds ${METADATA_LOG_FOLDER}`,
     );
   }
+  const partition = found.find((each) => each.partition !== undefined)?.partition;
+  if (isFormatted && partition !== undefined) await refuseLostMetadata(disk, metadataDirectory, partition);
   const metadata = await withDirectoryId(
     await formatDataDirectory({ ...options, directory: metadataDirectory, clusterId }),
     metadataDirectory,
@@ -76,6 +79,8 @@ export async function prepareDataDirectories(options: DataDirectoriesOptions): P
 interface InspectedDirectory {
   readonly path: string;
   readonly properties?: MetaProperties | undefined;
+  /** The folder of one that is in there. */
+  readonly partition?: string | undefined;
   readonly failure?: unknown;
 }
 
@@ -94,11 +99,34 @@ async function inspect(
         `${path} holds a metadata log, which belongs into ${metadataDirectory}: set metadata.log.dir, or move it away`,
       );
     }
-    return { path, properties: await readProperties(disk, path) };
+    const partition = entries.find(({ name, isDirectory }) => isDirectory && isPartition(name))?.name;
+    return { path, properties: await readProperties(disk, path), partition: partition && `${path}/${partition}` };
   } catch (error) {
     if (error instanceof DiskError) return { path, failure: error };
     throw error;
   }
+}
+
+function isPartition(folder: string): boolean {
+  return parseLogDirName(folder)?.state === "current" && folder !== METADATA_LOG_FOLDER;
+}
+
+/**
+ * Without the metadata log no topic is known, and what there is of them would be set aside as left over from deleted ones.
+ * @throws KafkaStorageError
+ */
+async function refuseLostMetadata(disk: Disk, directory: string, partition: string): Promise<void> {
+  const entries = await disk.list(directory);
+  const folder = `${directory}/${METADATA_LOG_FOLDER}`;
+  const isThere = entries.some(({ name }) => name === METADATA_LOG_FOLDER);
+  const names = isThere ? (await disk.list(folder)).map(({ name }) => name) : [];
+  const hasContent = (name: string): boolean =>
+    name.endsWith(".log") || (parseSnapshotFileName(name)?.endOffset ?? 0) > 0;
+  if (names.some(hasContent)) return;
+  throw new KafkaStorageError(
+    `${folder} has lost its log, and without it nobody knows the topics, of which ${partition} is there: ` +
+      "put the folder back from a copy; nothing has been changed",
+  );
 }
 
 async function prepare(

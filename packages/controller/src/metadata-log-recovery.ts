@@ -1,6 +1,13 @@
 import type { Clock, Disk, Random } from "@samsa/base";
 import { DiskError, ErrorCode, KafkaError, METADATA_TOPIC_ID } from "@samsa/base";
-import { defaultLogConfig, loadLog, OffsetCheckpointFile, readWholeFile } from "@samsa/log";
+import {
+  CorruptFileError,
+  defaultLogConfig,
+  KafkaStorageError,
+  loadLog,
+  OffsetCheckpointFile,
+  readWholeFile,
+} from "@samsa/log";
 import type { UnifiedLog } from "@samsa/log";
 import type { MetadataBatch, MetadataRecord, Snapshot, SnapshotId } from "@samsa/metadata";
 import {
@@ -59,13 +66,16 @@ export interface MetadataLogLocation {
   readonly segmentBytes?: number;
   /** `metadata.log.segment.ms`; seven days when left out. */
   readonly segmentMs?: number;
+  /** Told in a line each what was found wrong and made good. */
+  readonly report?: (path: string, message: string) => void;
 }
 
 /** @throws KafkaError when the log or its snapshot cannot be trusted */
 export async function recoverMetadataLog(location: MetadataLogLocation): Promise<RecoveredMetadataLog> {
   const { disk, clock, random, directory } = location;
+  const report = location.report ?? (() => undefined);
   const folder = `${directory}/${METADATA_LOG_FOLDER}`;
-  const recoveryPoints = await recoveryPointFile(disk, folder).read();
+  const recoveryPoint = await readRecoveryPoint(disk, folder, report);
   const log = await loadLog({
     disk,
     clock,
@@ -73,7 +83,8 @@ export async function recoverMetadataLog(location: MetadataLogLocation): Promise
     directory: folder,
     topicPartition: { topic: CLUSTER_METADATA_TOPIC_NAME, partition: 0 },
     topicId: METADATA_TOPIC_ID,
-    recoveryPoint: recoveryPoints.get(METADATA_LOG_FOLDER)?.offset ?? 0,
+    recoveryPoint,
+    report,
     config: defaultLogConfig({
       maxMessageBytes: MAX_METADATA_BATCH_BYTES,
       // Nothing counts before it is on the platter; appends that come meanwhile share the next sync.
@@ -86,7 +97,14 @@ export async function recoverMetadataLog(location: MetadataLogLocation): Promise
     }),
   });
   try {
-    return await recover(disk, directory, folder, log);
+    const recovered = await recover(disk, directory, folder, log);
+    const endOffset = Math.max(log.logEndOffset, recovered.snapshot?.id.endOffset ?? 0);
+    if (endOffset < recoveryPoint) {
+      throw new KafkaStorageError(
+        `${folder} ends at offset ${endOffset}, but everything below ${recoveryPoint} had been synced`,
+      );
+    }
+    return recovered;
   } catch (error) {
     await log.close();
     throw error;
@@ -99,6 +117,22 @@ export async function recoverMetadataLog(location: MetadataLogLocation): Promise
  */
 function recoveryPointFile(disk: Disk, folder: string): OffsetCheckpointFile {
   return new OffsetCheckpointFile(disk, `${folder}/recovery-point-offset-checkpoint`);
+}
+
+/** 0 where nothing is known. A file that is damaged only has more scanned. */
+async function readRecoveryPoint(
+  disk: Disk,
+  folder: string,
+  report: (path: string, message: string) => void,
+): Promise<number> {
+  const file = recoveryPointFile(disk, folder);
+  try {
+    return (await file.read()).get(METADATA_LOG_FOLDER)?.offset ?? 0;
+  } catch (error) {
+    if (!(error instanceof CorruptFileError)) throw error;
+    report(file.path, `${error.message}: taken for empty`);
+    return 0;
+  }
 }
 
 /** Notes that everything below the log's recovery point is on the platter. */

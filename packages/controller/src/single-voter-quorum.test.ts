@@ -199,11 +199,46 @@ test("damage in what was synced before keeps the node from starting, and nothing
   assert.deepEqual(await contentOf(disk, LOG), bytes);
 });
 
-test("a torn tail beyond what was synced is cut, and the node starts", async () => {
+for (const what of ["with its indexes", "alone"]) {
+  test(`a log that is gone, ${what}, keeps the node from starting, each time`, async () => {
+    const { controller, disk } = await startNode({});
+    await controller.close();
+    for (const { name } of await disk.list(FOLDER)) {
+      if (what === "alone" ? name.endsWith(".log") : /\.(log|index|timeindex)$/.test(name)) {
+        await disk.remove(`${FOLDER}/${name}`);
+      }
+    }
+    for (const time of ["first", "second"]) {
+      await assert.rejects(startNode({ disk }), { name: /KafkaStorageError/ }, `the ${time} time`);
+    }
+  });
+}
+
+test("what is wrong with the files beside the log is told, a line each, and made good", async () => {
+  const cases = [
+    { file: "quorum-state", says: /it is missing; made anew/ },
+    { file: "recovery-point-offset-checkpoint", content: "0\n7\n", says: /: taken for empty$/ },
+  ];
+  for (const { file, content, says } of cases) {
+    const { controller, disk } = await startNode({});
+    await controller.close();
+    if (content === undefined) await disk.remove(`${FOLDER}/${file}`);
+    else await put(disk, `${FOLDER}/${file}`, new TextEncoder().encode(content));
+    const told: string[] = [];
+    const again = await startNode({ disk, log: { report: (_path, message) => told.push(message) } });
+    await again.controller.close();
+    assert.equal(told.length, 1, file);
+    assert.match(told[0] ?? "", says);
+  }
+});
+
+test("a torn tail beyond what was synced is cut, which is told, and the node starts", async () => {
   const { controller, disk } = await startNode({});
   await controller.close();
   const whole = await contentOf(disk, LOG);
   await put(disk, LOG, new Uint8Array([...whole, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 1]));
-  await (await startNode({ disk })).controller.close();
+  const told: string[] = [];
+  await (await startNode({ disk, log: { report: (_path, message) => told.push(message) } })).controller.close();
+  assert.match(told.join(), /a torn tail, cut/);
   assert.deepEqual((await contentOf(disk, LOG)).subarray(0, whole.length), new Uint8Array(whole));
 });

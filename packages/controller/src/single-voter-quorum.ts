@@ -119,6 +119,9 @@ export class SingleVoterQuorum implements MetadataLog {
     const stateFile = new QuorumStateFile(disk, `${directory}/${METADATA_LOG_FOLDER}/quorum-state`);
     const quorumState = await stateFile.read();
     const recovered = await recoverMetadataLog(options);
+    if (quorumState === undefined && recovered.log.logEndOffset > 0) {
+      options.report?.(stateFile.path, "it is missing; made anew from the epochs of the log");
+    }
     try {
       checkVoters(options, recovered);
       const raft = createRaft(options, recovered, quorumState);

@@ -3,6 +3,7 @@ import { readWholeFile, writeFileAtomically } from "./atomic-file.ts";
 import { CorruptFileError } from "./errors.ts";
 
 const VERSION = "0";
+const MOST_SHOWN = 40; // characters
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -41,17 +42,30 @@ export class CheckpointFile<Entry> {
     if (bytes === undefined || bytes.length === 0) return undefined;
     const lines = decoder.decode(bytes).split("\n");
     if (lines.at(-1) === "") lines.pop();
-    if (lines[0] !== VERSION)
-      throw new CorruptFileError(this.path, `version ${JSON.stringify(lines[0])}, not ${VERSION}`);
-    if (lines[1] !== String(lines.length - 2)) {
-      throw new CorruptFileError(this.path, `${JSON.stringify(lines[1])} entries announced, ${lines.length - 2} there`);
+    const [version, count] = lines;
+    if (version !== VERSION) throw this.#corrupt(`it begins with ${shown(version)}, not with the version ${VERSION}`);
+    if (count === undefined || !/^\d+$/.test(count)) {
+      throw this.#corrupt(`its second line is ${shown(count)}, not the number of entries`);
+    }
+    if (count !== String(lines.length - 2)) {
+      throw this.#corrupt(`${count} entries are announced, ${lines.length - 2} are there`);
     }
     return lines.slice(2).map((line) => {
       const entry = this.#parse(line);
-      if (entry === undefined) throw new CorruptFileError(this.path, `the line ${JSON.stringify(line)}`);
+      if (entry === undefined) throw this.#corrupt(`its line ${shown(line)} is no entry`);
       return entry;
     });
   }
+
+  #corrupt(problem: string): CorruptFileError {
+    return new CorruptFileError(this.path, problem);
+  }
+}
+
+/** Bytes of anything may stand there, and as many as there are: enough for a line in a log. */
+function shown(line: string | undefined): string {
+  if (line === undefined) return "missing";
+  return JSON.stringify(line.length <= MOST_SHOWN ? line : `${line.slice(0, MOST_SHOWN)}…`);
 }
 
 /** An offset as a checkpoint writes it; undefined for anything else. */

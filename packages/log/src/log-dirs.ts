@@ -4,7 +4,7 @@ import { NO_BROKER_EPOCH } from "./clean-shutdown-file.ts";
 import { KafkaStorageError } from "./errors.ts";
 import type { LogCleanerConfig } from "./log-cleaner-config.ts";
 import type { LogConfig } from "./log-config.ts";
-import type { LogManagerOptions, LogProblem } from "./log-manager.ts";
+import type { LogManagerOptions } from "./log-manager.ts";
 import { defaultLogCaches, LogManager } from "./log-manager.ts";
 import { hasRoomForSuffix, isFutureLogDir, logDirName } from "./topic-partition.ts";
 import type { TopicPartition } from "./topic-partition.ts";
@@ -81,11 +81,6 @@ export class LogDirs {
 
   get directories(): readonly LogDir[] {
     return this.#entries;
-  }
-
-  /** What was found wrong with files at the start. */
-  get problems(): readonly LogProblem[] {
-    return this.#online.flatMap(({ manager }) => manager.problems);
   }
 
   /** The broker's epoch at its last clean stop (KIP-966), if it stopped so in every directory; NO_BROKER_EPOCH if not. */

@@ -144,6 +144,16 @@ describe("a start after an unclean stop", () => {
     await assert.rejects(openLog({ disk, highWatermark: 10 }), /offset 7, where the next segment begins at 6/);
   });
 
+  test("fails when its only log file is gone and the indexes are left", async () => {
+    const disk = new MemoryDisk();
+    const log = await openLog({ disk });
+    await log.appendAsLeader(batchOf(["x"]), 0).written;
+    await log.close();
+    await disk.remove(`${FOLDER}/${file(0, ".log")}`);
+    await assert.rejects(openLog({ disk, recoveryPoint: 1, hadCleanShutdown: true }), /\.log: it is missing, where/);
+    await assert.rejects(openLog({ disk, recoveryPoint: 1, hadCleanShutdown: true }), /\.log: it is missing, where/);
+  });
+
   test("fails when the log ends before its recovery point", async () => {
     const disk = await altered(await crashedLog(), file(8, ".log"), (bytes) => bytes.subarray(0, SIZE));
     await assert.rejects(openLog({ disk, recoveryPoint: 10 }), (error) => {

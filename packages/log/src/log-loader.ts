@@ -248,8 +248,8 @@ async function endOfSwapFile(path: string, baseOffset: number, options: LogLoade
 }
 
 /**
- * A log file that is gone, or empty, while its indexes are there and other segments follow: nothing that we do leaves that behind
- * below the recovery point. What is deleted or compacted gets another ending first, and a truncation takes the end of a log.
+ * A log file that is gone, or empty, while its indexes are there and other segments follow, or none is left: nothing that we do
+ * leaves that behind below the recovery point. What is deleted or compacted gets another ending first, and a truncation takes the end of a log.
  *
  * @throws CorruptFileError
  */
@@ -263,7 +263,8 @@ async function refuseLostLogs(
     if (suffix !== OFFSET_INDEX_SUFFIX && suffix !== TIME_INDEX_SUFFIX) continue;
     const size = sizes.get(offset);
     const next = offsets.find((other) => other > offset);
-    if ((size ?? 0) > 0 || next === undefined || offset >= recoveryPoint) continue;
+    // The last of several is missed by where the log ends.
+    if ((size ?? 0) > 0 || (next === undefined && sizes.size > 0) || offset >= recoveryPoint) continue;
     const path = `${directory}/${logFileName(offset, LOG_SUFFIX)}`;
     if (size === undefined) throw new CorruptFileError(path, `it is missing, where ${name} is there`);
     const indexSize = (await disk.fileSize(`${directory}/${name}`)) ?? 0;

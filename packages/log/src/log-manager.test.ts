@@ -132,6 +132,49 @@ describe("a data directory", () => {
     assert.equal((await readTree(disk, "/data")).size, 4);
   });
 
+  test("says what is gone since the last complete stop: folders with records, and checkpoints", async () => {
+    const disk = new MemoryDisk();
+    const first = await open(disk);
+    for (const topic of ["a", "b", "empty"]) {
+      const log = await first.getOrCreate(tp(topic), TOPIC_ID);
+      if (topic !== "empty") await log.appendAsLeader(batchOf(["x"]), 0).written;
+    }
+    await first.close();
+    const whole = await copyDisk(disk, "/");
+    await disk.removeDirectory("/data/a-0");
+    await disk.removeDirectory("/data/empty-0");
+    const told: string[] = [];
+    await open(disk, { onProblem: ({ path, message }) => told.push(`${path}: ${message}`) });
+    assert.deepEqual(told, ["/data/a-0: the folder is gone, with its records below offset 1"]);
+
+    for (const name of ["recovery-point-offset-checkpoint", "replication-offset-checkpoint"]) {
+      const lacking = await copyDisk(whole, "/");
+      await lacking.remove(`/data/${name}`);
+      const { problems } = await open(lacking);
+      assert.deepEqual(problems, [
+        {
+          path: `/data/${name}`,
+          message: "it is missing or empty after a complete stop: done without",
+          isOffline: false,
+        },
+      ]);
+    }
+  });
+
+  test("says at once what goes wrong later", async () => {
+    const disk = new WatchedDisk();
+    const clock = new ManualClock();
+    const told: string[] = [];
+    const manager = await open(disk, { clock, onProblem: ({ message }) => told.push(message) });
+    await (await manager.getOrCreate(tp("a"), TOPIC_ID)).appendAsLeader(batchOf(["x"]), 0).written;
+    disk.before = (call) => {
+      if (call.includes("-checkpoint")) throw ioError("ENOSPC");
+    };
+    clock.advance(60_000);
+    while (told.length === 0) await new Promise(setImmediate);
+    assert.match(told[0] ?? "", /^checkpoints not written: .*ENOSPC/);
+  });
+
   test("takes a damaged checkpoint for an empty one", async () => {
     const disk = new MemoryDisk();
     await (await open(disk)).close();

@@ -1,4 +1,4 @@
-import type { Clock, Disk, Random, Timer, Uuid } from "@samsa/base";
+import type { Clock, DirectoryEntry, Disk, Random, Timer, Uuid } from "@samsa/base";
 import { DiskError, ZERO_UUID } from "@samsa/base";
 import { validateTopicName } from "@samsa/protocol";
 import { CleanShutdownFile, NO_BROKER_EPOCH } from "./clean-shutdown-file.ts";
@@ -37,6 +37,7 @@ const DEFAULT_PRODUCER_ID_EXPIRATION_MS = 24 * 3600 * 1000;
 const DEFAULT_PRODUCER_ID_EXPIRATION_CHECK_INTERVAL_MS = 600_000;
 const INITIAL_TASK_DELAY_MS = 30_000;
 const CLUSTER_METADATA_TOPIC = "__cluster_metadata";
+const MOST_PROBLEMS = 1000;
 
 /** What the logs of a broker share: memory with a bound. */
 export interface LogCaches {
@@ -53,10 +54,12 @@ export function defaultLogCaches(): LogCaches {
   };
 }
 
-/** What was found wrong with a file at the start and what became of it: a line for the operator. */
+/** What was found wrong with a file and what became of it: a line for the operator. */
 export interface LogProblem {
   readonly path: string;
   readonly message: string;
+  /** Whether a log could not be loaded; otherwise what was wrong is made good, or tried again. */
+  readonly isOffline: boolean;
 }
 
 export interface LoadLogOptions {
@@ -111,6 +114,8 @@ export interface LogManagerOptions {
   readonly producerIdExpirationMs?: number;
   /** How often such producers are looked for (`producer.id.expiration.check.interval.ms`). */
   readonly producerIdExpirationCheckIntervalMs?: number;
+  /** Told of each problem at once, also while the logs are in use. */
+  readonly onProblem?: (problem: LogProblem) => void;
   /** Something that belongs to no one log failed, such as a checkpoint; it may fail again. */
   readonly onDiskFailure?: (error: DiskError) => void;
 }
@@ -173,6 +178,7 @@ export class LogManager {
   readonly hadCleanShutdown: boolean;
   /** The broker's epoch at that stop (KIP-966); NO_BROKER_EPOCH when unknown. */
   readonly previousBrokerEpoch: number;
+  /** The latest, of the start and since. */
   readonly problems: LogProblem[] = [];
   readonly #options: LogManagerOptions;
   readonly #caches: LogCaches;
@@ -461,9 +467,10 @@ export class LogManager {
 
   async #loadAll(): Promise<void> {
     const { disk } = this.#options;
-    await this.#checkpoints.read();
+    const missing = await this.#checkpoints.read();
     const futures: { readonly parsed: LogDirName; readonly path: string }[] = [];
     const folders = (await disk.list(this.directory)).filter(({ isDirectory }) => isDirectory);
+    this.#reportGone(folders, missing);
     await this.#forEach(folders, async ({ name }) => {
       const parsed = parseLogDirName(name);
       const path = `${this.directory}/${name}`;
@@ -481,6 +488,21 @@ export class LogManager {
     });
   }
 
+  /** What a complete stop has left and is not there any more. */
+  #reportGone(entries: readonly DirectoryEntry[], missing: readonly string[]): void {
+    const folders = entries.flatMap(({ name }) => parseLogDirName(name) ?? []);
+    const found = new Set(folders.map(logDirName)); // also when it is being deleted, or was set aside
+    for (const folder of this.#checkpoints.folders) {
+      const { recoveryPoint } = this.#checkpoints.offsetsOf(folder);
+      if (recoveryPoint === 0 || found.has(folder)) continue;
+      const path = `${this.directory}/${folder}`;
+      this.#report(path, `the folder is gone, with its records below offset ${recoveryPoint}`);
+    }
+    const isUsed = folders.some(({ topic, state }) => topic !== CLUSTER_METADATA_TOPIC && state === "current");
+    if (!this.hadCleanShutdown || !isUsed) return;
+    for (const path of missing) this.#report(path, "it is missing or empty after a complete stop: done without");
+  }
+
   async #loadFolder(parsed: LogDirName, path: string): Promise<void> {
     const name = logDirName(parsed);
     try {
@@ -494,7 +516,7 @@ export class LogManager {
       this.#logs.set(name, log);
     } catch (error) {
       if (!(error instanceof KafkaStorageError) && !(error instanceof DiskError)) throw error;
-      this.#report(path, `offline: ${error.message}`);
+      this.#report(path, `offline: ${error.message}`, true);
       this.#offline.set(name, new KafkaStorageError(`${name} is offline: ${error.message}`, { cause: error }));
       this.#checkpoints.keep(name);
     }
@@ -576,8 +598,10 @@ export class LogManager {
     this.#removing.add(removing);
   }
 
-  #report(path: string, message: string): void {
-    this.problems.push({ path, message });
+  #report(path: string, message: string, isOffline = false): void {
+    const problem = { path, message, isOffline };
+    if (this.problems.push(problem) > MOST_PROBLEMS) this.problems.shift();
+    this.#options.onProblem?.(problem);
   }
 
   /** A few at a time. Returns how many failed with KafkaStorageError; any other error is thrown when all are through. */

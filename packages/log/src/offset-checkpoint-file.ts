@@ -17,9 +17,11 @@ export interface OffsetCheckpoint extends TopicPartition {
 
 /** One offset for each partition of a data directory, in a line `topic partition offset`. */
 export class OffsetCheckpointFile {
+  readonly path: string;
   readonly #file: CheckpointFile<OffsetCheckpoint>;
 
   constructor(disk: Disk, path: string) {
+    this.path = path;
     this.#file = new CheckpointFile(disk, path, format, parse);
   }
 

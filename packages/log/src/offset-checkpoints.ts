@@ -53,13 +53,18 @@ export class OffsetCheckpoints {
     this.#options = options;
   }
 
-  /** A file that is damaged is taken for empty, and reported. */
-  async read(): Promise<void> {
+  /**
+   * A file that is damaged is taken for empty, and reported.
+   * @returns the paths of those without an entry, though each log has one there
+   */
+  async read(): Promise<readonly string[]> {
+    const empty: string[] = [];
     for (const name of FILES) {
       const path = `${this.#options.directory}/${name}`;
       let offsets = new Map<string, OffsetCheckpoint>();
       try {
         offsets = await new OffsetCheckpointFile(this.#options.disk, path).read();
+        if (offsets.size === 0 && name !== LOG_START_OFFSET_CHECKPOINT) empty.push(path);
       } catch (error) {
         if (!(error instanceof CorruptFileError)) throw error;
         this.#options.report(path, `${error.message}: taken for empty`);
@@ -67,6 +72,7 @@ export class OffsetCheckpoints {
       this.#found.set(name, offsets);
       for (const folder of offsets.keys()) this.#folders.add(folder);
     }
+    return empty;
   }
 
   /** 0 where nothing was said. */
@@ -82,6 +88,11 @@ export class OffsetCheckpoints {
   /** What was said of a log that is offline is said again: it must still forbid to take damage for a torn tail. */
   keep(folder: string): void {
     this.#offline.add(folder);
+  }
+
+  /** Of which the files speak. */
+  get folders(): ReadonlySet<string> {
+    return this.#folders;
   }
 
   /** Whether a file may speak of the folder. */

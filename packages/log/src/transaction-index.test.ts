@@ -211,8 +211,9 @@ describe("the transaction index", () => {
       const disk = await kafkaDataDirectory("producers");
       await writeFile(disk, path, change(kafka.slice()));
       const manager = await LogManager.open({ disk, clock, random, directory: "/data" });
-      assert.equal(manager.problems.length, 1);
-      assert.match(manager.problems[0]?.message ?? "", says);
+      const [problem, ...others] = manager.problems.filter(({ message }) => !message.includes("the folder is gone"));
+      assert.deepEqual(others, []);
+      assert.match(problem?.message ?? "", says);
       assert.deepEqual(await readFile(disk, path), kafka);
     });
   }

@@ -203,7 +203,7 @@ export class ReplicaManager implements MetadataPublisher {
       (topic) => this.#logConfig(image, topic),
       (path) => isCordoned(path, this.#brokerConfig()),
     );
-    for (const [name, error] of logs.offlineLogs()) this.#setOffline(name, error);
+    for (const [name, error] of logs.offlineLogs()) this.#offline.set(name, error); // told when they were loaded
     return logs;
   }
 

@@ -4,7 +4,8 @@ import type { BrokerLoggers, BrokerMetrics, ClientMetricsReceiver, RequestProbe 
 import { Broker, LoggerName, MetadataCache } from "@samsa/broker";
 import { prepareDataDirectories, QuorumController, raftConfigOf, SingleVoterQuorum } from "@samsa/controller";
 import { descriptorLimit } from "@samsa/io";
-import { LogDirs, OpenFiles, PooledDisk } from "@samsa/log";
+import type { LogProblem } from "@samsa/log";
+import { KafkaStorageError, LogDirs, OpenFiles, PooledDisk } from "@samsa/log";
 import type { BrokerConfig, Endpoint } from "@samsa/metadata";
 import { EffectiveBrokerConfig, SUPPORTED_FEATURES } from "@samsa/metadata";
 import { logCleanerConfigOf, ReplicaManager } from "@samsa/replication";
@@ -79,6 +80,11 @@ export async function startNode(options: NodeOptions, stack: CloseStack): Promis
     failureTimeoutMs: config.number("log.dir.failure.timeout.ms"),
     onFatal,
   });
+  const tellProblem = ({ path: file, message, isOffline }: LogProblem): void => {
+    const text = message.startsWith(`${file}: `) ? message.slice(file.length + 2) : message;
+    if (isOffline) logger.error({ file }, text);
+    else logger.warn({ file }, text);
+  };
   const replicas: ReplicaManager = new ReplicaManager({
     brokerId: nodeId,
     config,
@@ -88,7 +94,8 @@ export async function startNode(options: NodeOptions, stack: CloseStack): Promis
     openLogs: async (image, configFor, isCordoned) => {
       const isStray = (_partition: unknown, topicId: Uuid) => !image.topics.byId.has(topicId);
       const broker = new EffectiveBrokerConfig(image.configs, config);
-      const logs = await LogDirs.open({
+      return await LogDirs.open({
+        onProblem: tellProblem,
         disk,
         clock,
         random,
@@ -116,10 +123,11 @@ export async function startNode(options: NodeOptions, stack: CloseStack): Promis
         producerIdExpirationMs: broker.number("producer.id.expiration.ms"),
         producerIdExpirationCheckIntervalMs: config.number("producer.id.expiration.check.interval.ms"),
       });
-      for (const { path: file, message } of logs.problems) logger.warn({ file }, message);
-      return logs;
     },
-    onReplicaError: (name, error) => logger.error({ replica: name, err: error }, "a replica is offline"),
+    onReplicaError: (name, error) => {
+      const reason = error instanceof KafkaStorageError ? { reason: error.message } : { err: error };
+      logger.error({ replica: name, ...reason }, "a replica is offline");
+    },
   });
   const quorum = await SingleVoterQuorum.open({
     disk,
@@ -134,6 +142,7 @@ export async function startNode(options: NodeOptions, stack: CloseStack): Promis
     segmentMs: config.number("metadata.log.segment.ms"),
     maxRetentionBytes: config.number("metadata.max.retention.bytes"),
     maxRetentionMs: config.number("metadata.max.retention.ms"),
+    report: (path, message) => tellProblem({ path, message, isOffline: false }),
   });
   const controller = await QuorumController.start({
     config,
