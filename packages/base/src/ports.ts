@@ -12,7 +12,10 @@ export interface Clock {
   wallMs(): number;
   /** Milliseconds from an arbitrary start, for every timeout. It never goes back. */
   monotonicMs(): number;
-  /** Calls once, when `monotonicMs` has grown by `delayMs` or more. A pending timer does not keep the process alive. */
+  /**
+   * Calls once, when `monotonicMs` has grown by `delayMs` or more; without a delay in the next turn of the event loop. A timer that has a delay
+   * does not keep the process alive.
+   */
   setTimer(delayMs: number, callback: () => void): Timer;
 }
 

@@ -36,6 +36,18 @@ describe("SystemClock", () => {
     assert.deepEqual(order, ["timer"]);
   });
 
+  test("comes to the next turn also from a timer, though nothing else wakes the loop", async () => {
+    await new Promise<void>((resolve, reject) => {
+      const alarm = setTimeout(() => reject(new Error("the loop slept until the alarm")), 20_000);
+      clock.setTimer(1, () =>
+        clock.setTimer(0, () => {
+          clearTimeout(alarm);
+          resolve();
+        }),
+      );
+    });
+  });
+
   test("does not call a timer that was cancelled", async () => {
     const cancelled = clock.setTimer(1, () => assert.fail("it was cancelled"));
     cancelled.cancel();

@@ -51,9 +51,11 @@ class SystemTimer implements Timer {
   }
 }
 
-/** For who lets others have their turn: a timeout would be a millisecond at least. */
+/**
+ * For who lets others have their turn: a timeout would be a millisecond at least. It keeps the process for that turn: one that does not,
+ * made by a timer, would wait until something else wakes the loop.
+ */
 function nextTurn(callback: () => void): Timer {
   const immediate = setImmediate(callback);
-  immediate.unref();
   return { cancel: () => clearImmediate(immediate) };
 }
