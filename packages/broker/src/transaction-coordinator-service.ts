@@ -40,6 +40,7 @@ export class TransactionCoordinatorService implements TransactionPort {
     const channel = new TransactionMarkerChannel({
       metadata,
       writerOf: (brokerId) => (brokerId === nodeId ? writeTxnMarkers : undefined),
+      clock,
     });
     this.coordinator = new TransactionCoordinator({
       config: transactionConfigOf(config),

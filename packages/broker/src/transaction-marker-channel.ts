@@ -1,3 +1,4 @@
+import type { Clock } from "@samsa/base";
 import { ErrorCode } from "@samsa/base";
 import type { MarkerResults, TopicPartitionName, TopicPartitions, TransactionMarker } from "@samsa/coordinator";
 import type { WriteTxnMarkersRequestWritableTxnMarker as WritableTxnMarker } from "@samsa/protocol/messages/write-txn-markers-request";
@@ -8,16 +9,24 @@ import type { MetadataCache } from "./metadata-cache.ts";
 export type MarkerWriter = (markers: readonly WritableTxnMarker[]) => Promise<readonly WritableTxnMarkerResult[]>;
 
 export interface TransactionMarkerChannelOptions {
-  readonly metadata: MetadataCache;
+  readonly metadata: Pick<MetadataCache, "topic">;
   /** Undefined for a broker that cannot be reached now: the coordinator tries again a little later. */
   readonly writerOf: (brokerId: number) => MarkerWriter | undefined;
+  readonly clock: Clock;
 }
 
 type PartitionsByTopic = Map<string, number[]>;
 
-/** Brings the marker of a transaction to the leaders of its partitions (KIP-98). */
+/**
+ * Brings the marker of a transaction to the leaders of its partitions (KIP-98).
+ *
+ * Markers leave in the next turn of the event loop. What a turn answers goes to its clients when it ends, so the producer hears of its
+ * commit before the markers are made; and nothing that it or a reader asks for after that is heard before they are. Those of one turn that
+ * go to the same log share a write.
+ */
 export class TransactionMarkerChannel {
   readonly #options: TransactionMarkerChannelOptions;
+  #nextTurn: Promise<void> | undefined;
 
   constructor(options: TransactionMarkerChannelOptions) {
     this.#options = options;
@@ -25,6 +34,7 @@ export class TransactionMarkerChannel {
 
   /** See TransactionPorts.writeMarkers. A partition whose leader does not answer is missing from the results. */
   async writeMarkers(marker: TransactionMarker, partitions: TopicPartitions): Promise<MarkerResults> {
+    await this.#inNextTurn();
     const results = new Map<string, Map<number, ErrorCode>>();
     const note = (topic: string, partition: number, code: ErrorCode): void => {
       const codes = results.get(topic) ?? new Map<number, ErrorCode>();
@@ -42,6 +52,17 @@ export class TransactionMarkerChannel {
       }),
     );
     return results;
+  }
+
+  /** One promise for all that ask in a turn, so that they go on side by side. */
+  #inNextTurn(): Promise<void> {
+    this.#nextTurn ??= new Promise((resolve) => {
+      this.#options.clock.setTimer(0, () => {
+        this.#nextTurn = undefined;
+        resolve();
+      });
+    });
+    return this.#nextTurn;
   }
 
   #leadersOf(partitions: TopicPartitions): {

@@ -27,10 +27,19 @@ type Decide = (
 ) => Decision | typeof NEEDS_PRODUCER_ID;
 type TransactionStep = Step<TransactionRecord>;
 
+/** Who asked for something of a transactional id, and what it comes to. */
+interface TransactionRequest {
+  readonly reply: Reply<TransactionAnswer>;
+  readonly decide: Decide;
+}
+
 const TIMEOUT_TIMER = "abort-timed-out";
 const EXPIRATION_TIMER = "remove-expired";
 /** Between two attempts to write what is left of the markers of one transaction. */
 const MARKER_RETRY_BACKOFF_MS = 100;
+/** So long a request waits for the transaction before it to be completed, and so many of one transactional id may. */
+const MOST_WAITING_MS = 50;
+const MOST_WAITING = 8;
 /** Ids forgotten in one batch. A long id has 32 KiB, and the least `max.message.bytes` that anyone sets is not known. */
 const TOMBSTONES_PER_BATCH = 100;
 
@@ -49,6 +58,7 @@ export class TransactionCoordinatorShard implements CoordinatorShard<Transaction
   readonly #transactions = new Map<string, TransactionMetadata>();
   /** What is left to be marked, of prepared transactions for which some partitions have answered. */
   readonly #unmarked = new Map<string, TopicPartitions>();
+  readonly #waiting = new Map<string, TransactionRequest[]>();
 
   constructor(config: TransactionConfig, ports: TransactionPorts, coordinatorEpoch: number) {
     this.#config = config;
@@ -88,7 +98,8 @@ export class TransactionCoordinatorShard implements CoordinatorShard<Transaction
       step.reply(reply, { errorCode: ErrorCode.INVALID_TRANSACTION_TIMEOUT, producer: NO_PRODUCER });
       return;
     }
-    this.#decide(step, transactionalId, reply, (current, context) => initProducerId(current, request, context));
+    const decide: Decide = (current, context) => initProducerId(current, request, context);
+    this.#decideOrWait(step, transactionalId, { reply, decide });
   }
 
   addPartitions(
@@ -97,25 +108,53 @@ export class TransactionCoordinatorShard implements CoordinatorShard<Transaction
     request: AddPartitions,
     reply: Reply<TransactionAnswer>,
   ): void {
-    this.#decide(step, transactionalId, reply, (current, { nowMs }) => addPartitions(current, request, nowMs));
+    const decide: Decide = (current, { nowMs }) => addPartitions(current, request, nowMs);
+    this.#decideOrWait(step, transactionalId, { reply, decide });
   }
 
   endTxn(step: TransactionStep, transactionalId: string, request: EndTxn, reply: Reply<TransactionAnswer>): void {
-    this.#decide(step, transactionalId, reply, (current, context) => endTxn(current, request, context));
+    const decide: Decide = (current, context) => endTxn(current, request, context);
+    this.#decideOrWait(step, transactionalId, { reply, decide });
   }
 
-  #decide(
-    step: TransactionStep,
-    transactionalId: string,
-    reply: Reply<TransactionAnswer>,
-    decide: Decide,
-    freshProducerId?: number,
-  ): void {
+  /**
+   * The end of a transaction is answered when it is decided, as in Kafka, and what comes before its markers are written would be told
+   * CONCURRENT_TRANSACTIONS, to ask again some 20 or 100 ms later. That is a matter of less than one, so it waits here first.
+   */
+  #decideOrWait(step: TransactionStep, transactionalId: string, request: TransactionRequest): void {
+    const current = this.#transactions.get(transactionalId);
+    const waiting = this.#waiting.get(transactionalId) ?? [];
+    const mayWait = current !== undefined && isPrepared(current.state) && waiting.length < MOST_WAITING;
+    if (!mayWait || !isTooEarly(request.decide(current, this.#context(step, undefined)))) {
+      this.#decide(step, transactionalId, request);
+      return;
+    }
+    waiting.push(request);
+    if (waiting.length > 1) return;
+    this.#waiting.set(transactionalId, waiting);
+    step.setTimer(`waiting ${transactionalId}`, MOST_WAITING_MS, (later) =>
+      this.#decideWaiting(later, transactionalId),
+    );
+  }
+
+  #decideWaiting(step: TransactionStep, transactionalId: string): void {
+    const waiting = this.#waiting.get(transactionalId);
+    if (waiting === undefined) return;
+    this.#waiting.delete(transactionalId);
+    step.cancelTimer(`waiting ${transactionalId}`);
+    // Each in a step of its own, with what the one before it has moved.
+    for (const request of waiting) {
+      step.append([], { onCommitted: (later) => this.#decide(later, transactionalId, request) });
+    }
+  }
+
+  #decide(step: TransactionStep, transactionalId: string, request: TransactionRequest, freshProducerId?: number): void {
+    const { reply, decide } = request;
     const decision = decide(this.#transactions.get(transactionalId), this.#context(step, freshProducerId));
     if (decision === NEEDS_PRODUCER_ID) {
       step.ask(
         () => this.#ports.generateProducerId(),
-        (later, id) => this.#decide(later, transactionalId, reply, decide, id),
+        (later, id) => this.#decide(later, transactionalId, request, id),
         (later, error) => later.reply(reply, { errorCode: errorCodeOf(error), producer: NO_PRODUCER }),
       );
       return;
@@ -190,7 +229,7 @@ export class TransactionCoordinatorShard implements CoordinatorShard<Transaction
 
   #complete(step: TransactionStep, transactionalId: string, prepared: TransactionMetadata): void {
     step.append([{ transactionalId, metadata: toComplete(prepared, step.nowMs) }], {
-      onCommitted: () => undefined,
+      onCommitted: (later) => this.#decideWaiting(later, transactionalId),
       onFailed: (later) => this.#writeMarkersLater(later, transactionalId, prepared),
     });
     this.#unmarked.delete(transactionalId);
@@ -237,4 +276,8 @@ export class TransactionCoordinatorShard implements CoordinatorShard<Transaction
       step.append(tombstones.slice(start, start + TOMBSTONES_PER_BATCH));
     }
   }
+}
+
+function isTooEarly(decision: Decision | typeof NEEDS_PRODUCER_ID): boolean {
+  return decision !== NEEDS_PRODUCER_ID && decision.errorCode === ErrorCode.CONCURRENT_TRANSACTIONS;
 }

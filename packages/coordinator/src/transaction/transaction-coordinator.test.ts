@@ -143,13 +143,70 @@ test("an answer about markers completes the decision that they were written for 
   assert.equal(await harness.state(), "PrepareAbort 1/2 t-0");
 });
 
+test("what comes before the transaction is complete waits for that, and is decided in turn", async () => {
+  const harness = await TransactionHarness.start();
+  await harness.init();
+  await harness.add(1, 0);
+  harness.holdsMarkers = true;
+  await harness.end(1, 0, true);
+  const again = harness.end(1, 0, true);
+  const added = [harness.add(1, 1, [0]), harness.add(1, 1, [1])];
+  const young = harness.init();
+  await settle();
+  harness.holdsMarkers = false;
+  harness.asked.shift()?.answer();
+  assert.deepEqual(await again, { errorCode: ErrorCode.NONE, producer: { producerId: 1, producerEpoch: 1 } });
+  assert.deepEqual(await Promise.all(added), [ErrorCode.NONE, ErrorCode.NONE]);
+  assert.equal((await young).errorCode, ErrorCode.CONCURRENT_TRANSACTIONS); // of the next, which it has aborted
+  await settle();
+  assert.deepEqual(harness.written, ["commit 1/1 t-0", "abort 1/2 t-0", "abort 1/2 t-1"]);
+  assert.equal(harness.clock.pendingTimers, 2, "those of time-outs and of expiry");
+});
+
+test("nobody waits for long, nor in great number, and who need not wait is told at once", async () => {
+  const harness = await TransactionHarness.start();
+  await harness.init();
+  await harness.add(1, 0);
+  harness.holdsMarkers = true;
+  await harness.end(1, 0, true);
+  assert.equal((await harness.end(1, 7, true, "x", 0)).errorCode, ErrorCode.PRODUCER_FENCED);
+  const answered: ErrorCode[] = [];
+  for (let asking = 0; asking < 9; asking++) void harness.add(1, 1).then((code) => answered.push(code));
+  await settle();
+  assert.deepEqual(answered, [ErrorCode.CONCURRENT_TRANSACTIONS]);
+  harness.clock.advance(50);
+  await settle();
+  assert.deepEqual(
+    answered,
+    Array.from({ length: 9 }, () => ErrorCode.CONCURRENT_TRANSACTIONS),
+  );
+  harness.asked.shift()?.answer();
+  await settle();
+  assert.equal(await harness.add(1, 1), ErrorCode.NONE);
+});
+
+test("who waits for a transaction of a coordinator that is gone is told so", async () => {
+  const harness = await TransactionHarness.start();
+  await harness.init();
+  await harness.add(1, 0);
+  harness.holdsMarkers = true;
+  await harness.end(1, 0, true);
+  const waiting = codeOf(harness.init());
+  await settle();
+  harness.coordinator.unload(0);
+  assert.equal(await waiting, ErrorCode.NOT_COORDINATOR);
+  assert.equal(harness.clock.pendingTimers, 0);
+});
+
 test("a new producer has what the old one left open aborted, is told to wait, and fences it", async () => {
   const harness = await TransactionHarness.start();
   await harness.init();
   await harness.add(1, 0);
   harness.holdsMarkers = true;
   assert.equal((await harness.init()).errorCode, ErrorCode.CONCURRENT_TRANSACTIONS);
-  assert.equal((await harness.init()).errorCode, ErrorCode.CONCURRENT_TRANSACTIONS);
+  const again = harness.init();
+  harness.clock.advance(50);
+  assert.equal((await again).errorCode, ErrorCode.CONCURRENT_TRANSACTIONS);
   assert.equal(harness.asked.length, 1);
   harness.asked.shift()?.answer();
   await settle();
@@ -231,7 +288,9 @@ test("an id whose epochs are used up goes on under a new producer id, by commit,
     if (how === "commit") {
       const { producer } = await harness.end(1, 32_766, true);
       assert.deepEqual(producer, { producerId: 2, producerEpoch: 0 });
-      assert.equal(await harness.add(2, 0), ErrorCode.CONCURRENT_TRANSACTIONS);
+      const added = harness.add(2, 0);
+      harness.clock.advance(50);
+      assert.equal(await added, ErrorCode.CONCURRENT_TRANSACTIONS);
     } else if (how === "timeout") {
       harness.clock.advance(80_000);
       await settle();

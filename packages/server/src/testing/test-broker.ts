@@ -10,16 +10,16 @@ import {
 import { CreateTopicsResponse } from "@samsa/protocol/messages/create-topics-response";
 import { DeleteTopicsRequest } from "@samsa/protocol/messages/delete-topics-request";
 import { DeleteTopicsResponse } from "@samsa/protocol/messages/delete-topics-response";
-import { VirtualClock } from "@samsa/simulation";
 import type { RunningBroker, StartBrokerOptions } from "../start-broker.ts";
 import { startBroker } from "../start-broker.ts";
 import { RawClient } from "./raw-client.ts";
+import { TurningClock } from "./turning-clock.ts";
 
 /** A broker without a socket, a file or a clock of its own, and a client that is connected to it. */
 export interface TestBroker extends AsyncDisposable {
   readonly broker: RunningBroker;
   readonly client: RawClient;
-  readonly clock: VirtualClock;
+  readonly clock: TurningClock;
   readonly disk: Disk;
   readonly logged: readonly { readonly level: string; readonly message: string; readonly facts: object }[];
   connect(): Promise<RawClient>;
@@ -45,7 +45,7 @@ export interface TestBrokerOptions {
 
 export async function startTestBroker(options: TestBrokerOptions = {}): Promise<TestBroker> {
   const transport = new MemoryTransport(options.readBytes === undefined ? {} : { readBytes: options.readBytes });
-  const clock = new VirtualClock();
+  const clock = new TurningClock();
   const disk = options.disk ?? new MemoryDisk();
   const logged: { level: string; message: string; facts: object }[] = [];
   const broker = await startBroker({

@@ -32,12 +32,13 @@ import { TransactionLogKey } from "@samsa/protocol/messages/transaction-log-key"
 import { TransactionLogValue } from "@samsa/protocol/messages/transaction-log-value";
 import { TxnOffsetCommitRequest } from "@samsa/protocol/messages/txn-offset-commit-request";
 import type { DiskOperation, HistoryEvent } from "@samsa/simulation";
-import { checkHistory, SeededRandom, SimulatedDisk, VirtualClock } from "@samsa/simulation";
+import { checkHistory, SeededRandom, SimulatedDisk } from "@samsa/simulation";
 import { fetchRequest, produceRequest } from "./produce-and-fetch.ts";
 import type { RawClient } from "./raw-client.ts";
 import { BrokerLife, turns } from "./simulated-broker.ts";
 import type { EndedTransaction, World } from "./transaction-processes.ts";
 import { operationOf, PARTITIONS, ReadingProcess, TOPIC, TransactionalProcess } from "./transaction-processes.ts";
+import { TurningClock } from "./turning-clock.ts";
 
 const STATE_TOPIC = "__transaction_state";
 const PROPERTIES = {
@@ -104,7 +105,7 @@ export async function simulateTransactions(
 
 class TransactionSimulation implements World {
   readonly #random: SeededRandom;
-  readonly #clock = new VirtualClock();
+  readonly #clock = new TurningClock();
   readonly #marks: Marks;
   readonly #history: HistoryEvent[] = [];
   #disk: SimulatedDisk;
@@ -511,7 +512,7 @@ class TransactionSimulation implements World {
 
 async function makePrototype(): Promise<ReadonlyMap<string, Uint8Array>> {
   const disk = new SimulatedDisk();
-  const life = new BrokerLife(disk, new VirtualClock());
+  const life = new BrokerLife(disk, new TurningClock());
   await life.start(new SeededRandom(1), PROPERTIES);
   const client = await life.connect();
   const topics = [
