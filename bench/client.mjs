@@ -19,6 +19,7 @@ import { createBroker } from "../compat/lib/brokers.mjs";
 import { hasProgram, runProgram } from "../compat/lib/process.mjs";
 import { RawClient } from "../compat/lib/raw-client.mjs";
 import { generate } from "./lib/generate.mjs";
+import { quietDisk } from "./lib/quiet-disk.mjs";
 
 const LIMIT = { limitMs: 300_000 };
 
@@ -260,12 +261,21 @@ async function createTopic(broker, topic) {
   }
 }
 
-/** Writes what is to be read: in batches as large as busy producers make them. */
+/**
+ * Writes what is to be read, in batches as large as busy producers make them, and reads it once: whichever client comes first finds the
+ * broker as warm and the disk as quiet as the others do.
+ */
 async function fill(broker, topic, { bytes, filled }, scale) {
   await createPartitions(broker, topic, 1);
   const overhead = 9 + (bytes > 127 ? 2 : 0); // of a record within a batch, at most
-  const job = { kind: "produce", port: broker.port, topic, partitions: 1, batchBytes: 200_000, recordBytes: bytes };
-  await generate({ ...job, warmBytes: 0, bytes: filled * scale * (bytes + overhead) });
+  const job = { port: broker.port, topic, batchBytes: 200_000, recordBytes: bytes };
+  const written = filled * scale * (bytes + overhead);
+  await generate({ ...job, kind: "produce", partitions: 1, warmBytes: 0, bytes: written });
+  const client = await RawClient.connect(broker.port);
+  const { offset } = await client.listOffset(topic, 0, -1);
+  client.close();
+  quietDisk();
+  await generate({ ...job, kind: "fetch", endOffsets: [offset], maxBytes: 2 ** 20 });
 }
 
 async function createPartitions(broker, name, partitions) {
