@@ -2,6 +2,7 @@ import type { Timer } from "@samsa/base";
 import { ErrorCode, ERRORS, KafkaError, ProtocolError, ZERO_UUID } from "@samsa/base";
 import { InitProducerIdRequest } from "@samsa/protocol/messages/init-producer-id-request";
 import { InitProducerIdResponse } from "@samsa/protocol/messages/init-producer-id-response";
+import type { ProduceRequestTopicProduceData } from "@samsa/protocol/messages/produce-request";
 import { ProduceRequest } from "@samsa/protocol/messages/produce-request";
 import type { ProduceResponsePartitionProduceResponse } from "@samsa/protocol/messages/produce-response";
 import { ProduceResponse } from "@samsa/protocol/messages/produce-response";
@@ -329,15 +330,16 @@ export class Sender {
     this.#counters.requests++;
     const { transaction } = this.#manager;
     if (transaction?.isV2 === true) transaction.hasBegun = true;
+    const topicData: ProduceRequestTopicProduceData[] = [];
+    for (const [name, sameTopic] of topics) {
+      const partitionData = sameTopic.map((batch) => ({ index: batch.queue.partition, records: batch.seal() }));
+      topicData.push({ name, topicId: this.#topicId(name), partitionData });
+    }
     const request = ProduceRequest.create({
       transactionalId: transaction?.transactionalId ?? null,
       acks,
       timeoutMs: requestTimeoutMs,
-      topicData: Array.from(topics, ([name, sameTopic]) => ({
-        name,
-        topicId: this.#topicId(name),
-        partitionData: sameTopic.map((batch) => ({ index: batch.queue.partition, records: batch.seal() })),
-      })),
+      topicData,
     });
     if (acks === 0) return this.#sendWithoutAnswer(connection, request, batches);
     connection.send(produceApi(transaction), request, { timeoutMs: requestTimeoutMs }).then(
