@@ -12,12 +12,12 @@ import { availableParallelism, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { fetchApacheKafka, toolArguments } from "../compat/apache-kafka/kafka.mjs";
 import { BareClient, until } from "../compat/lib/bare-client.mjs";
 import { createBroker } from "../compat/lib/brokers.mjs";
 import { hasProgram, runProgram } from "../compat/lib/process.mjs";
 import { RawClient } from "../compat/lib/raw-client.mjs";
+import { programOptions } from "../scripts/lib/options.mjs";
 import { generate } from "./lib/generate.mjs";
 import { quietDisk } from "./lib/quiet-disk.mjs";
 
@@ -325,15 +325,13 @@ function format(value) {
 }
 
 async function main() {
-  const { values } = parseArgs({
-    options: {
-      rounds: { type: "string", default: "3" },
-      works: { type: "string", default: ALL_CLIENT_WORKS.join(",") },
-      clients: { type: "string", default: ALL_CLIENTS.join(",") },
-      broker: { type: "string", default: "apache" },
-      scale: { type: "string", default: "1" },
-      save: { type: "string" },
-    },
+  const values = programOptions({
+    rounds: { type: "string", default: "3" },
+    works: { type: "string", default: ALL_CLIENT_WORKS.join(",") },
+    clients: { type: "string", default: ALL_CLIENTS.join(",") },
+    broker: { type: "string", default: "apache" },
+    scale: { type: "string", default: "1" },
+    save: { type: "string" },
   });
   fetchApacheKafka();
   await benchmarkClients({

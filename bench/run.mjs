@@ -33,8 +33,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { parseArgs } from "node:util";
 import { fetchApacheKafka, missingForApacheKafka } from "../compat/apache-kafka/kafka.mjs";
+import { programOptions } from "../scripts/lib/options.mjs";
 import { ALL_CLIENT_WORKS, ALL_CLIENTS, benchmarkClients } from "./client.mjs";
 import { printGoals } from "./lib/goals.mjs";
 import { quietDisk } from "./lib/quiet-disk.mjs";
@@ -70,15 +70,13 @@ async function measure(name, benchmark, { targets, rounds, ...context }) {
 }
 
 async function main() {
-  const { values } = parseArgs({
-    options: {
-      only: { type: "string", default: Object.keys(BENCHMARKS).join(",") },
-      quick: { type: "boolean", default: false },
-      rounds: { type: "string" },
-      megabytes: { type: "string", default: "1000" },
-      targets: { type: "string", default: "samsa,apache" },
-      save: { type: "string" },
-    },
+  const values = programOptions({
+    only: { type: "string", default: Object.keys(BENCHMARKS).join(",") },
+    quick: { type: "boolean", default: false },
+    rounds: { type: "string" },
+    megabytes: { type: "string", default: "1000" },
+    targets: { type: "string", default: "samsa,apache" },
+    save: { type: "string" },
   });
   if (values.only === "client") {
     fetchApacheKafka();

@@ -16,7 +16,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { programOptions } from "../scripts/lib/options.mjs";
 import { createBroker } from "./lib/brokers.mjs";
 import { KillLoop, TIGHT_SETTINGS } from "./lib/kill-loop.mjs";
 
@@ -34,12 +34,10 @@ function run(command, args) {
   if (status !== 0) throw new Error(`${command} ${args.join(" ")}: ${error?.message ?? `${stdout}${stderr}`.trim()}`);
 }
 
-const { values } = parseArgs({
-  options: {
-    cycles: { type: "string", default: "6" },
-    dirs: { type: "string", default: "2" },
-    keep: { type: "boolean", default: false },
-  },
+const values = programOptions({
+  cycles: { type: "string", default: "6" },
+  dirs: { type: "string", default: "2" },
+  keep: { type: "boolean", default: false },
 });
 if (process.platform !== "linux" || process.getuid() !== 0) {
   process.stderr.write("disk-full: mounting an image needs Linux and root: sudo node compat/disk-full.mjs\n");

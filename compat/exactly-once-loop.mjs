@@ -11,21 +11,19 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { parseArgs } from "node:util";
+import { programOptions } from "../scripts/lib/options.mjs";
 import { createBroker } from "./lib/brokers.mjs";
 import { EAGER_SETTINGS, ExactlyOnceLoop } from "./lib/exactly-once-loop.mjs";
 
-const { values } = parseArgs({
-  options: {
-    records: { type: "string", default: "100000" },
-    kills: { type: "string", default: "20" },
-    instances: { type: "string", default: "2" },
-    protocol: { type: "string", default: "classic" },
-    target: { type: "string", default: "samsa" },
-    pipeline: { type: "string", default: "samsa" },
-    settings: { type: "string", default: "" },
-    dir: { type: "string" },
-  },
+const values = programOptions({
+  records: { type: "string", default: "100000" },
+  kills: { type: "string", default: "20" },
+  instances: { type: "string", default: "2" },
+  protocol: { type: "string", default: "classic" },
+  target: { type: "string", default: "samsa" },
+  pipeline: { type: "string", default: "samsa" },
+  settings: { type: "string", default: "" },
+  dir: { type: "string" },
 });
 const dir = values.dir ?? mkdtempSync(join(tmpdir(), "samsa-eos-"));
 mkdirSync(dir, { recursive: true });

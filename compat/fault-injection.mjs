@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs } from "node:util";
+import { programOptions } from "../scripts/lib/options.mjs";
 import { createBroker } from "./lib/brokers.mjs";
 import { KillLoop, TIGHT_SETTINGS } from "./lib/kill-loop.mjs";
 import { hasProgram } from "./lib/process.mjs";
@@ -42,13 +42,11 @@ const FENCED = "Produce answered 56";
 /** One thread for all file operations, or each would have a k of its own; and no ring, which strace does not see. */
 const ENV = { UV_THREADPOOL_SIZE: "1", UV_USE_IO_URING: "0" };
 
-const { values } = parseArgs({
-  options: {
-    k: { type: "string", default: "1,2,3,5,8,13,21,34" },
-    only: { type: "string", default: FAULTS.join(",") },
-    dirs: { type: "string", default: "1" },
-    keep: { type: "boolean", default: false },
-  },
+const values = programOptions({
+  k: { type: "string", default: "1,2,3,5,8,13,21,34" },
+  only: { type: "string", default: FAULTS.join(",") },
+  dirs: { type: "string", default: "1" },
+  keep: { type: "boolean", default: false },
 });
 if (process.platform !== "linux" || !hasProgram("strace", ["-V"])) {
   process.stderr.write("fault-injection: this needs Linux and strace (Debian and Ubuntu: apt install strace)\n");

@@ -11,22 +11,20 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { parseArgs } from "node:util";
+import { programOptions } from "../scripts/lib/options.mjs";
 import { createBroker } from "./lib/brokers.mjs";
 import { CHAOS_BROKER, GroupChaos } from "./lib/group-chaos.mjs";
 
-const { values } = parseArgs({
-  options: {
-    protocol: { type: "string", default: "classic" },
-    members: { type: "string", default: "10" },
-    partitions: { type: "string", default: "20" },
-    seconds: { type: "string", default: "120" },
-    rate: { type: "string", default: "500" },
-    seed: { type: "string" },
-    clean: { type: "boolean", default: false },
-    target: { type: "string", default: "samsa" },
-    bootstrap: { type: "string" },
-  },
+const values = programOptions({
+  protocol: { type: "string", default: "classic" },
+  members: { type: "string", default: "10" },
+  partitions: { type: "string", default: "20" },
+  seconds: { type: "string", default: "120" },
+  rate: { type: "string", default: "500" },
+  seed: { type: "string" },
+  clean: { type: "boolean", default: false },
+  target: { type: "string", default: "samsa" },
+  bootstrap: { type: "string" },
 });
 const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
 const dir = mkdtempSync(join(tmpdir(), "samsa-group-chaos-"));

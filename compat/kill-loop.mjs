@@ -12,17 +12,15 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { parseArgs } from "node:util";
+import { programOptions } from "../scripts/lib/options.mjs";
 import { createBroker } from "./lib/brokers.mjs";
 import { KillLoop, TIGHT_SETTINGS } from "./lib/kill-loop.mjs";
 
-const { values } = parseArgs({
-  options: {
-    kills: { type: "string", default: "1000" },
-    target: { type: "string", default: "samsa" },
-    settings: { type: "string", default: "" },
-    dir: { type: "string" },
-  },
+const values = programOptions({
+  kills: { type: "string", default: "1000" },
+  target: { type: "string", default: "samsa" },
+  settings: { type: "string", default: "" },
+  dir: { type: "string" },
 });
 const kills = Number(values.kills);
 const dir = values.dir ?? mkdtempSync(join(tmpdir(), "samsa-kills-"));

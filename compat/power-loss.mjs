@@ -14,7 +14,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { parseArgs } from "node:util";
+import { programOptions } from "../scripts/lib/options.mjs";
 import { createBroker } from "./lib/brokers.mjs";
 import { KillLoop, TIGHT_SETTINGS } from "./lib/kill-loop.mjs";
 
@@ -27,13 +27,11 @@ function run(command, args) {
   if (status !== 0) throw new Error(`${command} ${args.join(" ")}: ${error?.message ?? `${stdout}${stderr}`.trim()}`);
 }
 
-const { values } = parseArgs({
-  options: {
-    cycles: { type: "string", default: "40" },
-    target: { type: "string", default: "samsa" },
-    unsynced: { type: "boolean", default: false },
-    keep: { type: "boolean", default: false },
-  },
+const values = programOptions({
+  cycles: { type: "string", default: "40" },
+  target: { type: "string", default: "samsa" },
+  unsynced: { type: "boolean", default: false },
+  keep: { type: "boolean", default: false },
 });
 if (process.platform !== "linux" || process.getuid() !== 0) {
   process.stderr.write("power-loss: mounting an image needs Linux and root: sudo node compat/power-loss.mjs\n");

@@ -20,7 +20,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { parseArgs } from "node:util";
+import { programOptions } from "../scripts/lib/options.mjs";
 import { fetchApacheKafka, makeClassArchives, missingForApacheKafka, OLD_VERSIONS } from "./apache-kafka/kafka.mjs";
 import { freePorts } from "./lib/brokers.mjs";
 import { buildCorpus } from "./lib/corpus.mjs";
@@ -104,15 +104,13 @@ async function runSuite({ name, title, address }, { tally, work, ...job }) {
 const running = new Set();
 
 async function main() {
-  const { values } = parseArgs({
-    options: {
-      only: { type: "string" },
-      full: { type: "boolean", default: false },
-      seed: { type: "string" },
-      target: { type: "string", default: "samsa" },
-      keep: { type: "boolean", default: false },
-      lanes: { type: "string", default: String(Math.min(2, availableParallelism())) },
-    },
+  const values = programOptions({
+    only: { type: "string" },
+    full: { type: "boolean", default: false },
+    seed: { type: "string" },
+    target: { type: "string", default: "samsa" },
+    keep: { type: "boolean", default: false },
+    lanes: { type: "string", default: String(Math.min(2, availableParallelism())) },
   });
   const isCi = process.env.CI !== undefined && process.env.CI !== "" && process.env.CI !== "false";
   const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(values.seed);

@@ -1,25 +1,19 @@
 #!/usr/bin/env node
 // Sends hostile requests to a broker and says what became of them. See scripts/lib/fuzz-requests.mjs.
-import { parseArgs } from "node:util";
+//
+//   node scripts/fuzz-requests.mjs [--inputs 2000000] [--seed 1] [--here]
+//
+// --inputs     requests to send
+// --seed       the same seed sends the same requests
+// --here       to a broker in this process, without sockets; else to one that listens, in a process of its own
 import { fuzzRequests } from "./lib/fuzz-requests.mjs";
+import { programOptions } from "./lib/options.mjs";
 
-const { values } = parseArgs({
-  options: {
-    inputs: { type: "string", default: "2000000" },
-    seed: { type: "string", default: "1" },
-    here: { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-  },
+const values = programOptions({
+  inputs: { type: "string", default: "2000000" },
+  seed: { type: "string", default: "1" },
+  here: { type: "boolean", default: false },
 });
-
-if (values.help) {
-  console.log(`node scripts/fuzz-requests.mjs [--inputs 2000000] [--seed 1] [--here]
-
-  --inputs     requests to send
-  --seed       the same seed sends the same requests
-  --here       to a broker in this process, without sockets; else to one that listens, in a process of its own`);
-  process.exit(0);
-}
 
 const inputs = Number(values.inputs);
 const startedMs = performance.now();

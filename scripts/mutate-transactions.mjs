@@ -23,18 +23,16 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { parseArgs } from "node:util";
+import { programOptions } from "./lib/options.mjs";
 import { ROOT } from "./lib/paths.mjs";
 import { applyPatch, TRANSACTION_MUTATIONS } from "./lib/transaction-mutations.mjs";
 
 const SIMULATION = "scripts/simulate-transactions.mjs";
 
-const { values } = parseArgs({
-  options: {
-    only: { type: "string" },
-    seeds: { type: "string", default: "100" },
-    minutes: { type: "string", default: "5" },
-  },
+const values = programOptions({
+  only: { type: "string" },
+  seeds: { type: "string", default: "100" },
+  minutes: { type: "string", default: "5" },
 });
 const names = values.only?.split(",");
 const mutations = TRANSACTION_MUTATIONS.filter(({ name }) => names === undefined || names.includes(name));

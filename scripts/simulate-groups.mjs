@@ -10,17 +10,15 @@
  */
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { parseArgs } from "node:util";
+import { programOptions } from "./lib/options.mjs";
 import { ROOT } from "./lib/paths.mjs";
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: "string" },
-    minutes: { type: "string" },
-    from: { type: "string", default: "1" },
-    steps: { type: "string", default: "300" },
-    protocol: { type: "string", default: "both" },
-  },
+const values = programOptions({
+  seeds: { type: "string" },
+  minutes: { type: "string" },
+  from: { type: "string", default: "1" },
+  steps: { type: "string", default: "300" },
+  protocol: { type: "string", default: "both" },
 });
 
 /** @typedef {(seed: number, steps: number) => Promise<object>} Simulate */

@@ -13,7 +13,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { parseArgs } from "node:util";
+import { programOptions } from "./lib/options.mjs";
 import { ROOT } from "./lib/paths.mjs";
 
 const PROGRESS_EVERY_MS = 10_000;
@@ -21,16 +21,14 @@ const PROGRESS_EVERY_MS = 10_000;
 /** @typedef {{ run(): Promise<void>, readonly story: readonly string[], describe(): string, trace(): string[] }} Simulation */
 /** @typedef {new (options: { seed: number, steps: number, tally: Map<string, number> }) => Simulation} SimulationClass */
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: "string" },
-    seeds: { type: "string" },
-    minutes: { type: "string" },
-    from: { type: "string", default: "1" },
-    steps: { type: "string", default: "60" },
-    faults: { type: "boolean", default: false },
-    flips: { type: "string" },
-  },
+const values = programOptions({
+  seed: { type: "string" },
+  seeds: { type: "string" },
+  minutes: { type: "string" },
+  from: { type: "string", default: "1" },
+  steps: { type: "string", default: "60" },
+  faults: { type: "boolean", default: false },
+  flips: { type: "string" },
 });
 
 /** @typedef {(fault: object, seed: number) => Promise<{ failed: object | undefined }>} RunWithFault */

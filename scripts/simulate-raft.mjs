@@ -1,31 +1,25 @@
 #!/usr/bin/env node
 // Runs quorums under seeds, with everything going wrong that may, and says what happened. See packages/simulation/src/raft.
-import { parseArgs } from "node:util";
+//
+//   node scripts/simulate-raft.mjs [--seeds 200] [--from 1] [--events 5000] [--voters 3,5] [--observers 2] [--mutate NAME] [--json]
+//
+// --seeds      quorums to run, each from its own seed
+// --from       the first seed
+// --events     of each quorum with faults; then it has to recover
+// --voters     sizes, taken in turn
+// --mutate     make this mistake on purpose, and see whether it is found
 import { simulateRaft } from "../packages/simulation/dist/index.js";
+import { programOptions } from "./lib/options.mjs";
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: "string", default: "200" },
-    from: { type: "string", default: "1" },
-    events: { type: "string", default: "5000" },
-    voters: { type: "string", default: "3,5" },
-    observers: { type: "string", default: "2" },
-    mutate: { type: "string" },
-    json: { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-  },
+const values = programOptions({
+  seeds: { type: "string", default: "200" },
+  from: { type: "string", default: "1" },
+  events: { type: "string", default: "5000" },
+  voters: { type: "string", default: "3,5" },
+  observers: { type: "string", default: "2" },
+  mutate: { type: "string" },
+  json: { type: "boolean", default: false },
 });
-
-if (values.help) {
-  console.log(`node scripts/simulate-raft.mjs [--seeds 200] [--from 1] [--events 5000] [--voters 3,5] [--observers 2] [--mutate NAME] [--json]
-
-  --seeds      quorums to run, each from its own seed
-  --from       the first seed
-  --events     of each quorum with faults; then it has to recover
-  --voters     sizes, taken in turn
-  --mutate     make this mistake on purpose, and see whether it is found`);
-  process.exit(0);
-}
 
 const sizes = values.voters.split(",").map(Number);
 const first = Number(values.from);

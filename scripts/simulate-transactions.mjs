@@ -1,32 +1,26 @@
 #!/usr/bin/env node
 // Whole brokers and transactional producers under seeds (packages/server, testing/transaction-simulation.ts), for as long as one likes.
+//
+//   node scripts/simulate-transactions.mjs [--seeds 200] [--minutes 5] [--from 1] [--steps 200] [--stop-at-failure]
+//
+// --seeds            runs, each from its own seed
+// --minutes          as many seeds as there is time for
+// --from             the first seed
+// --steps            of each run with faults, up to 0.3 s each; then it has to come to rest
+// --stop-at-failure  with the first seed that fails
+//
+// After a build (npm run build). A seed that fails is printed, and fails again; the exit status is 1.
 import process from "node:process";
-import { parseArgs } from "node:util";
 import { simulateTransactions } from "../packages/server/dist/testing/transaction-simulation.js";
+import { programOptions } from "./lib/options.mjs";
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: "string" },
-    minutes: { type: "string" },
-    from: { type: "string", default: "1" },
-    steps: { type: "string", default: "200" },
-    "stop-at-failure": { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-  },
+const values = programOptions({
+  seeds: { type: "string" },
+  minutes: { type: "string" },
+  from: { type: "string", default: "1" },
+  steps: { type: "string", default: "200" },
+  "stop-at-failure": { type: "boolean", default: false },
 });
-
-if (values.help) {
-  console.log(`node scripts/simulate-transactions.mjs [--seeds 200] [--minutes 5] [--from 1] [--steps 200] [--stop-at-failure]
-
-  --seeds            runs, each from its own seed
-  --minutes          as many seeds as there is time for
-  --from             the first seed
-  --steps            of each run with faults, up to 0.3 s each; then it has to come to rest
-  --stop-at-failure  with the first seed that fails
-
-After a build (npm run build). A seed that fails is printed, and fails again; the exit status is 1.`);
-  process.exit(0);
-}
 
 const first = Number(values.from);
 const last = first + Number(values.seeds ?? (values.minutes === undefined ? 200 : Infinity));

@@ -9,15 +9,15 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { assignorCase, caseAsText } from "../../packages/client/dist/testing/assignor-cases.js";
+import { programOptions } from "../../scripts/lib/options.mjs";
 import { classpath, fetchApacheKafka } from "../apache-kafka/kafka.mjs";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const TARGET = join(HERE, "../../packages/client/test-fixtures/assignments");
 const CASES = 1100; // so that a thousand are left without the faults that Java's sticky assignors have
 
-const { values } = parseArgs({ options: { case: { type: "string" } } });
+const values = programOptions({ case: { type: "string" } });
 const one = values.case === undefined ? undefined : Number(values.case);
 const numbers = one === undefined ? Array.from({ length: CASES }, (_, i) => i) : [one];
 const input = numbers.map((number) => `${caseAsText(assignorCase(number))}\n`).join("");

@@ -16,7 +16,7 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { programOptions } from "../../scripts/lib/options.mjs";
 import {
   SERVER_VERSION,
   TOOLS_VERSION,
@@ -228,12 +228,10 @@ async function driveStreams(classes, args) {
 }
 
 async function main() {
-  const { values } = parseArgs({
-    options: {
-      from: { type: "string", default: "0" },
-      to: { type: "string", default: "15" },
-      keep: { type: "boolean" },
-    },
+  const values = programOptions({
+    from: { type: "string", default: "0" },
+    to: { type: "string", default: "15" },
+    keep: { type: "boolean" },
   });
   fetchApacheKafka();
   const work = mkdtempSync(join(tmpdir(), "golden-"));
