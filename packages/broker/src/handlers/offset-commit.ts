@@ -1,10 +1,7 @@
-import { ErrorCode } from "@samsa/base";
-import type { OffsetToCommit } from "@samsa/coordinator";
-import type { OffsetCommitRequestTopic } from "@samsa/protocol/messages/offset-commit-request";
 import { OffsetCommitRequest } from "@samsa/protocol/messages/offset-commit-request";
 import { OffsetCommitResponse } from "@samsa/protocol/messages/offset-commit-response";
 import type { ApiHandler } from "../api-handler.ts";
-import { findTopic } from "../topic-names.ts";
+import { offsetsToCommit, refusedOffsets } from "./offsets-to-commit.ts";
 
 const FIRST_VERSION_WITH_TOPIC_IDS = 10;
 
@@ -18,29 +15,8 @@ export const offsetCommit: ApiHandler<OffsetCommitRequest, OffsetCommitResponse>
 
   async handle(request, { apiVersion }, { groups, metadata }) {
     const { groupId, memberId, groupInstanceId, generationIdOrMemberEpoch, retentionTimeMs } = request;
-    const offsets: OffsetToCommit[] = [];
-    const topics = request.topics.map(({ name, topicId, partitions }) => {
-      const isById = apiVersion >= FIRST_VERSION_WITH_TOPIC_IDS;
-      const topic = findTopic(metadata, { name, topicId }, isById);
-      const unknown = isById ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
-      const answers = partitions.map((partition) => {
-        const { partitionIndex, committedOffset, committedLeaderEpoch, committedMetadata } = partition;
-        if (topic === undefined) return { partitionIndex, at: -1, errorCode: unknown };
-        if (!topic.partitions.has(partitionIndex)) {
-          return { partitionIndex, at: -1, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION };
-        }
-        const at = offsets.push({
-          topic: topic.name,
-          partition: partitionIndex,
-          offset: committedOffset,
-          leaderEpoch: committedLeaderEpoch,
-          metadata: committedMetadata,
-          topicId,
-        });
-        return { partitionIndex, at: at - 1, errorCode: ErrorCode.NONE };
-      });
-      return { name, topicId, answers };
-    });
+    const isById = apiVersion >= FIRST_VERSION_WITH_TOPIC_IDS;
+    const { offsets, answer } = offsetsToCommit(metadata, request.topics, isById);
     // A commit of nothing says nothing about the group either, as in Kafka.
     const codes =
       offsets.length === 0
@@ -54,22 +30,8 @@ export const offsetCommit: ApiHandler<OffsetCommitRequest, OffsetCommitResponse>
             retentionTimeMs,
             offsets,
           });
-    return OffsetCommitResponse.create({
-      topics: topics.map(({ name, topicId, answers }) => ({
-        name,
-        topicId,
-        partitions: answers.map(({ partitionIndex, at, errorCode }) => ({
-          partitionIndex,
-          errorCode: codes[at] ?? errorCode,
-        })),
-      })),
-    });
+    return OffsetCommitResponse.create({ topics: answer(codes) });
   },
 
-  refuse: ({ topics }, errorCode) =>
-    OffsetCommitResponse.create({ topics: topics.map((topic) => refusedTopic(topic, errorCode)) }),
+  refuse: ({ topics }, errorCode) => OffsetCommitResponse.create({ topics: refusedOffsets(topics, errorCode) }),
 };
-
-function refusedTopic({ name, topicId, partitions }: OffsetCommitRequestTopic, errorCode: ErrorCode) {
-  return { name, topicId, partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode })) };
-}

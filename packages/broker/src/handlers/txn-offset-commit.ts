@@ -2,13 +2,12 @@ import { ErrorCode, KafkaError } from "@samsa/base";
 import type { OffsetToCommit } from "@samsa/coordinator";
 import { GROUP_METADATA_TOPIC_NAME } from "@samsa/metadata";
 import { NO_SEQUENCE } from "@samsa/protocol";
-import type { TxnOffsetCommitRequestTopic } from "@samsa/protocol/messages/txn-offset-commit-request";
 import { TxnOffsetCommitRequest } from "@samsa/protocol/messages/txn-offset-commit-request";
 import { TxnOffsetCommitResponse } from "@samsa/protocol/messages/txn-offset-commit-response";
 import type { ApiHandler } from "../api-handler.ts";
 import type { BrokerServices } from "../broker-services.ts";
-import { findTopic } from "../topic-names.ts";
 import type { TransactionSupport } from "../transaction-verification.ts";
+import { offsetsToCommit, refusedOffsets } from "./offsets-to-commit.ts";
 
 const FIRST_VERSION_WITH_LOAD_IN_PROGRESS = 2; // KAFKA-7296
 const FIRST_VERSION_WITH_ABORTABLE_ERRORS = 4;
@@ -26,43 +25,12 @@ export const txnOffsetCommit: ApiHandler<TxnOffsetCommitRequest, TxnOffsetCommit
 
   async handle(request, { apiVersion }, services) {
     const isById = apiVersion >= FIRST_VERSION_WITH_TOPIC_IDS;
-    const offsets: OffsetToCommit[] = [];
-    const topics = request.topics.map(({ name, topicId, partitions }) => {
-      const topic = findTopic(services.metadata, { name, topicId }, isById);
-      const unknown = isById ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
-      const answers = partitions.map((partition) => {
-        const { partitionIndex, committedOffset, committedLeaderEpoch, committedMetadata } = partition;
-        if (topic === undefined) return { partitionIndex, at: -1, errorCode: unknown };
-        if (!topic.partitions.has(partitionIndex)) {
-          return { partitionIndex, at: -1, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION };
-        }
-        const at = offsets.push({
-          topic: topic.name,
-          partition: partitionIndex,
-          offset: committedOffset,
-          leaderEpoch: committedLeaderEpoch,
-          metadata: committedMetadata,
-          topicId,
-        });
-        return { partitionIndex, at: at - 1, errorCode: ErrorCode.NONE };
-      });
-      return { name, topicId, answers };
-    });
+    const { offsets, answer } = offsetsToCommit(services.metadata, request.topics, isById);
     const codes = offsets.length === 0 ? [] : await commit(request, offsets, apiVersion, services);
-    return TxnOffsetCommitResponse.create({
-      topics: topics.map(({ name, topicId, answers }) => ({
-        name,
-        topicId,
-        partitions: answers.map(({ partitionIndex, at, errorCode }) => ({
-          partitionIndex,
-          errorCode: codes[at] ?? errorCode,
-        })),
-      })),
-    });
+    return TxnOffsetCommitResponse.create({ topics: answer(codes) });
   },
 
-  refuse: ({ topics }, errorCode) =>
-    TxnOffsetCommitResponse.create({ topics: topics.map((topic) => refusedTopic(topic, errorCode)) }),
+  refuse: ({ topics }, errorCode) => TxnOffsetCommitResponse.create({ topics: refusedOffsets(topics, errorCode) }),
 };
 
 /** @throws KafkaError for what is refused as a whole */
@@ -121,8 +89,4 @@ function asCommitError(verdict: KafkaError): KafkaError {
     default:
       return verdict;
   }
-}
-
-function refusedTopic({ name, topicId, partitions }: TxnOffsetCommitRequestTopic, errorCode: ErrorCode) {
-  return { name, topicId, partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode })) };
 }
