@@ -111,21 +111,23 @@ function refusedCommit(errorCode: ErrorCode): (received: Received) => Intercepte
   });
 }
 
-for (const { what, fail } of [
+/** What has a transaction done again. */
+const FAULTS: readonly { readonly what: string; readonly fail: (bed: TestBed) => void }[] = [
   {
-    what: "a record was refused for its transaction",
-    fail: (bed: TestBed) => bed.cluster.interceptNext("ProduceRequest", refusal(ErrorCode.TRANSACTION_ABORTABLE)),
+    what: "a record is refused for its transaction",
+    fail: (bed) => bed.cluster.interceptNext("ProduceRequest", refusal(ErrorCode.TRANSACTION_ABORTABLE)),
   },
   {
-    what: "its offsets came from a generation that is over",
-    fail: (bed: TestBed) =>
-      bed.cluster.interceptNext("TxnOffsetCommitRequest", refusedCommit(ErrorCode.ILLEGAL_GENERATION)),
+    what: "its offsets come from a generation that is over",
+    fail: (bed) => bed.cluster.interceptNext("TxnOffsetCommitRequest", refusedCommit(ErrorCode.ILLEGAL_GENERATION)),
   },
   {
-    what: "the answer to its end was lost",
-    fail: (bed: TestBed) => bed.cluster.interceptNext("EndTxnRequest", "close"),
+    what: "the answer to its end is lost",
+    fail: (bed) => bed.cluster.interceptNext("EndTxnRequest", "close"),
   },
-]) {
+];
+
+for (const { what, fail } of FAULTS) {
   test(`a transaction is done again, and all of it comes out once, when ${what}`, async () => {
     const bed = await bedOf(["a", "b", "c", "d", "e"], ["f", "g"]);
     await using kafka = bed.kafka();
@@ -279,22 +281,7 @@ function runOf(kafka: Kafka, handle: Handler = (value, write) => write(`${value}
   return { done, close, consumer };
 }
 
-for (const { what, fail } of [
-  { what: "nothing fails", fail: () => undefined },
-  {
-    what: "a record is refused for its transaction",
-    fail: (bed: TestBed) => bed.cluster.interceptNext("ProduceRequest", refusal(ErrorCode.TRANSACTION_ABORTABLE)),
-  },
-  {
-    what: "its offsets come from a generation that is over",
-    fail: (bed: TestBed) =>
-      bed.cluster.interceptNext("TxnOffsetCommitRequest", refusedCommit(ErrorCode.ILLEGAL_GENERATION)),
-  },
-  {
-    what: "the answer to its end is lost",
-    fail: (bed: TestBed) => bed.cluster.interceptNext("EndTxnRequest", "close"),
-  },
-]) {
+for (const { what, fail } of [{ what: "nothing fails", fail: () => undefined }, ...FAULTS]) {
   test(`what handlers write exactly once comes out once, when ${what}`, async () => {
     const bed = await bedOf(["a", "b", "c", "d", "e"], ["f", "g"]);
     await using kafka = bed.kafka();
