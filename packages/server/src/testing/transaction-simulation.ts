@@ -1,46 +1,23 @@
-import { ByteWriter, ErrorCode } from "@samsa/base";
+import { ErrorCode } from "@samsa/base";
 import type { ApiMessageCodec } from "@samsa/protocol";
-import {
-  ControlRecordType,
-  controlRecordType,
-  encodeRequest,
-  RecordBatchBuilder,
-  recordBatches,
-} from "@samsa/protocol";
-import {
-  createCreateTopicsRequestCreatableTopic,
-  CreateTopicsRequest,
-} from "@samsa/protocol/messages/create-topics-request";
-import { CreateTopicsResponse } from "@samsa/protocol/messages/create-topics-response";
 import { DescribeTransactionsRequest } from "@samsa/protocol/messages/describe-transactions-request";
 import type { DescribeTransactionsResponseTransactionState as DescribedTransaction } from "@samsa/protocol/messages/describe-transactions-response";
 import { DescribeTransactionsResponse } from "@samsa/protocol/messages/describe-transactions-response";
 import { EndTxnRequest } from "@samsa/protocol/messages/end-txn-request";
 import { EndTxnResponse } from "@samsa/protocol/messages/end-txn-response";
-import { FetchRequest } from "@samsa/protocol/messages/fetch-request";
-import { FetchResponse } from "@samsa/protocol/messages/fetch-response";
-import { FindCoordinatorRequest } from "@samsa/protocol/messages/find-coordinator-request";
-import { FindCoordinatorResponse } from "@samsa/protocol/messages/find-coordinator-response";
-import { InitProducerIdRequest } from "@samsa/protocol/messages/init-producer-id-request";
-import { InitProducerIdResponse } from "@samsa/protocol/messages/init-producer-id-response";
-import { ListTransactionsRequest } from "@samsa/protocol/messages/list-transactions-request";
-import { ListTransactionsResponse } from "@samsa/protocol/messages/list-transactions-response";
-import { OffsetFetchRequest } from "@samsa/protocol/messages/offset-fetch-request";
-import { OffsetFetchResponse } from "@samsa/protocol/messages/offset-fetch-response";
 import { ProduceRequest } from "@samsa/protocol/messages/produce-request";
-import { TransactionLogKey } from "@samsa/protocol/messages/transaction-log-key";
-import { TransactionLogValue } from "@samsa/protocol/messages/transaction-log-value";
 import { TxnOffsetCommitRequest } from "@samsa/protocol/messages/txn-offset-commit-request";
 import type { DiskOperation, HistoryEvent } from "@samsa/simulation";
-import { checkHistory, SeededRandom, SimulatedDisk } from "@samsa/simulation";
-import { fetchRequest, produceRequest } from "./produce-and-fetch.ts";
+import { SeededRandom, SimulatedDisk } from "@samsa/simulation";
 import type { RawClient } from "./raw-client.ts";
 import { BrokerLife, turns } from "./simulated-broker.ts";
+import type { RunAtRest } from "./transaction-judge.ts";
+import { TransactionJudge } from "./transaction-judge.ts";
 import type { EndedTransaction, World } from "./transaction-processes.ts";
-import { operationOf, PARTITIONS, ReadingProcess, TOPIC, TransactionalProcess } from "./transaction-processes.ts";
+import { ReadingProcess, TransactionalProcess } from "./transaction-processes.ts";
+import { makePrototype } from "./transaction-prototype.ts";
 import { TurningClock } from "./turning-clock.ts";
 
-const STATE_TOPIC = "__transaction_state";
 const PROPERTIES = {
   "transaction.state.log.num.partitions": "1",
   "offsets.topic.num.partitions": "1",
@@ -79,7 +56,7 @@ export interface TransactionSimulationReport {
   readonly requests: number;
 }
 
-/** A broker that has the topic, and the ids with the epochs they begin with, as the files of its disk. Made once. */
+/** Made once. */
 let prototype: Promise<ReadonlyMap<string, Uint8Array>> | undefined;
 
 /**
@@ -98,7 +75,7 @@ export async function simulateTransactions(
   steps: number,
   marks: Marks = new Map(),
 ): Promise<TransactionSimulationReport> {
-  prototype ??= makePrototype();
+  prototype ??= makePrototype(FIRST_EPOCHS, PROPERTIES);
   const simulation = new TransactionSimulation(seed, marks, await prototype);
   return simulation.run(steps);
 }
@@ -148,7 +125,7 @@ class TransactionSimulation implements World {
     for (let step = 0; step < steps; step++) await this.#step();
     await this.#calmDown();
     for (const reader of readers) this.#gone.add(reader.process);
-    await this.#judge();
+    await new TransactionJudge(this.#atRest()).judge();
     return { steps, events: this.#history.length + this.#transactions.length, requests: this.#requests };
   }
 
@@ -400,100 +377,18 @@ class TransactionSimulation implements World {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  async #judge(): Promise<void> {
-    const states = await this.#inTime(
-      this.#send(ADMIN, ListTransactionsRequest, ListTransactionsResponse, 1, ListTransactionsRequest.create()),
-    );
-    const open = states.transactionStates.filter(({ transactionState }) => !/^(Empty|Complete)/.test(transactionState));
-    if (open.length > 0) throw new Error(`not at rest: ${JSON.stringify(open)}`);
-    const last = this.#newReader();
-    for (let partition = 0; partition < PARTITIONS; partition++) await this.#readToTheEnd(last, partition);
-    await this.#judgeMarkers();
-    await this.#judgeOffsets();
-    this.#judgeRefusals(last.process);
-    const anomalies = checkHistory([...this.#history, ...this.#transactions.flatMap(operationOf)]);
-    if (anomalies.length > 0) throw new Error(`anomalies: ${JSON.stringify(anomalies.slice(0, 5))}`);
-  }
-
-  async #readToTheEnd(reader: ReadingProcess, partition: number): Promise<void> {
-    const log = `${TOPIC}-${partition}`;
-    for (let end = -1; ;) {
-      const read = await this.#inTime(reader.poll(partition));
-      const { lastStableOffset, highWatermark, nextOffset } = read;
-      this.note({ kind: "offsets-seen", log, lastStableOffset, highWatermark, openTransactions: 0 });
-      if (nextOffset === end || nextOffset >= highWatermark) break;
-      end = nextOffset;
-    }
-    this.note({ kind: "drained", log });
-  }
-
-  /** What has been committed is so to whoever asks once more: nobody is told that there is nothing to commit. */
-  #judgeRefusals(reader: number): void {
-    const read = new Set<string>();
-    for (const event of this.#history) {
-      if (event.kind !== "operation" || event.process !== reader) continue;
-      for (const step of event.steps) if (step.kind === "poll") for (const { value } of step.records) read.add(value);
-    }
-    for (const { transactionalId, refusal, steps } of this.#transactions) {
-      if (refusal === undefined) continue;
-      this.mark("ends that were refused");
-      if (refusal !== ErrorCode.INVALID_TXN_STATE || !steps.some(({ value }) => read.has(value))) continue;
-      throw new Error(
-        `a commit of "${transactionalId}" was refused as there was nothing to commit, and its records are read`,
-      );
-    }
-  }
-
-  /** Of each group, the offset of the last transaction that has committed one: its records must be there, too. */
-  async #judgeOffsets(): Promise<void> {
-    for (const groupId of IDS) {
-      const body = OffsetFetchRequest.create({
-        groupId,
-        topics: [{ name: TOPIC, partitionIndexes: [0] }],
-        requireStable: true,
-      });
-      const asked = this.#send(ADMIN, OffsetFetchRequest, OffsetFetchResponse, 7, body);
-      const found = (await this.#inTime(asked)).topics[0]?.partitions[0];
-      if (found?.errorCode !== ErrorCode.NONE) throw new Error(`the offsets of ${groupId}: ${found?.errorCode}`);
-      const { committedOffset } = found;
-      const own = this.#transactions.filter((each) => each.transactionalId === groupId && each.offset !== undefined);
-      const newest = own.findLast(({ outcome }) => outcome === "ok")?.offset ?? -1;
-      const writer = own.find(({ offset }) => offset === committedOffset);
-      if (committedOffset < newest) throw new Error(`the offset of ${groupId} is ${committedOffset}, not ${newest}`);
-      if (committedOffset < 0) continue;
-      if (writer === undefined || writer.outcome === "failed") {
-        throw new Error(`the offset ${committedOffset} of ${groupId} was ${writer?.outcome ?? "never"} committed`);
-      }
-      this.mark("offsets of groups");
-      this.#transactions[this.#transactions.indexOf(writer)] = { ...writer, outcome: "ok" };
-    }
-  }
-
-  /** The markers of one epoch of a producer say the same wherever they are; V1 keeps its epoch, and may say both in turn. */
-  async #judgeMarkers(): Promise<void> {
-    const byTransaction = new Map<string, Set<string>>();
-    for (let partition = 0; partition < PARTITIONS; partition++) {
-      for (let offset = 0; ;) {
-        const request = fetchRequest({ topic: TOPIC, partition, offset });
-        const answer = await this.#inTime(this.#send(ADMIN, FetchRequest, FetchResponse, 12, request));
-        const bytes = answer.responses[0]?.partitions[0]?.records ?? new Uint8Array(0);
-        const before = offset;
-        for (const batch of recordBatches(bytes)) {
-          offset = batch.lastOffset + 1;
-          if (!batch.isControlBatch) continue;
-          const [record] = batch.records();
-          const type = record === undefined ? undefined : controlRecordType(record.key);
-          const name = `${batch.producerId}/${batch.producerEpoch}`;
-          const types = byTransaction.get(name) ?? new Set<string>();
-          byTransaction.set(name, types.add(type === ControlRecordType.COMMIT ? "commit" : "abort"));
-          this.mark("markers");
-        }
-        if (offset === before || offset >= (answer.responses[0]?.partitions[0]?.highWatermark ?? 0)) break;
-      }
-    }
-    for (const [name, types] of byTransaction) {
-      if (types.size > 1 && !this.#sharedEpochs.has(name)) throw new Error(`${name} has been committed and aborted`);
-    }
+  #atRest(): RunAtRest {
+    return {
+      transactionalIds: IDS,
+      history: this.#history,
+      transactions: this.#transactions,
+      sharedEpochs: this.#sharedEpochs,
+      newReader: () => this.#newReader(),
+      ask: (request, response, version, body) => this.#send(ADMIN, request, response, version, body),
+      inTime: (asked) => this.#inTime(asked),
+      note: (event) => this.note(event),
+      mark: (name) => this.mark(name),
+    };
   }
 
   /** The answer to a question that has one. */
@@ -508,47 +403,4 @@ class TransactionSimulation implements World {
     if (answer === undefined) throw new Error("a broker that is well does not answer");
     return answer;
   }
-}
-
-async function makePrototype(): Promise<ReadonlyMap<string, Uint8Array>> {
-  const disk = new SimulatedDisk();
-  const life = new BrokerLife(disk, new TurningClock());
-  await life.start(new SeededRandom(1), PROPERTIES);
-  const client = await life.connect();
-  const topics = [
-    createCreateTopicsRequestCreatableTopic({ name: TOPIC, numPartitions: PARTITIONS, replicationFactor: 1 }),
-  ];
-  await client.request(CreateTopicsRequest, CreateTopicsResponse, 7, CreateTopicsRequest.create({ topics }));
-  for (const keyType of [0, 1]) {
-    const find = FindCoordinatorRequest.create({ keyType, coordinatorKeys: ["a"] });
-    await client.request(FindCoordinatorRequest, FindCoordinatorResponse, 6, find);
-  }
-  for (const [id, producerEpoch] of FIRST_EPOCHS) {
-    const producerId = await newProducerId(client);
-    const request = produceRequest(stateRecord(id, producerId, producerEpoch), { topic: STATE_TOPIC });
-    client.sendBytes(...encodeRequest(ProduceRequest, request, 12, 0, "__admin_client"));
-    await client.nextFrame();
-  }
-  await life.stop();
-  return disk.files();
-}
-
-async function newProducerId(client: RawClient): Promise<number> {
-  const body = InitProducerIdRequest.create({ transactionalId: null });
-  return (await client.request(InitProducerIdRequest, InitProducerIdResponse, 5, body)).producerId;
-}
-
-/** As Kafka writes it: an id that has had so many epochs. */
-function stateRecord(transactionalId: string, producerId: number, producerEpoch: number): Uint8Array {
-  const key = new ByteWriter();
-  key.int16(0);
-  TransactionLogKey.write(key, { transactionalId }, 0);
-  const value = new ByteWriter();
-  value.int16(1);
-  const state = { producerId, producerEpoch, transactionTimeoutMs: 60_000, transactionPartitions: null };
-  const times = { transactionLastUpdateTimestampMs: 1_700_000_000_000, transactionStartTimestampMs: -1 };
-  TransactionLogValue.write(value, TransactionLogValue.create({ ...state, ...times }), 1);
-  const batch = new RecordBatchBuilder();
-  batch.append({ timestamp: 1_700_000_000_000, key: key.toBytes(), value: value.toBytes() });
-  return batch.build();
 }
