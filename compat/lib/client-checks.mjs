@@ -1,6 +1,7 @@
 // What our own client is asked to do against brokers of every kind.
 import { createHash } from "node:crypto";
 import { until } from "./bare-client.mjs";
+import { exactlyOnceHandlers } from "./exactly-once-handlers.mjs";
 import { expect } from "./harness.mjs";
 import { Kafka } from "../../packages/client/dist/index.js";
 
@@ -163,31 +164,10 @@ function onePipeline(kafka, { name, ...work }) {
   return kafka.exactlyOnce({ groupId: name, transactionalId: name, maxRecordsPerTransaction: 20, ...work });
 }
 
-/** Handlers of a consumer, in a transaction a batch. */
+/** Handlers of a consumer. */
 export function oneRun(kafka, { name, from, to, process }) {
-  const producer = kafka.producer({ transactionalId: name });
-  const consumer = kafka.consumer({
-    groupId: name,
-    autoOffsetReset: "earliest",
-    isolationLevel: "read_committed",
-    enableAutoCommit: false,
-    maxPollRecords: 20,
-  });
-  consumer.subscribe(from);
-  const stop = new AbortController();
-  const done = consumer.run({
-    deliveryGuarantee: "exactly-once",
-    producer,
-    signal: stop.signal,
-    eachRecord: (record, transaction) => void transaction.write({ topic: to, ...process(record) }),
-  });
-  const close = async () => {
-    stop.abort();
-    await done;
-    await consumer.close();
-    await producer.close();
-  };
-  return { done, close };
+  const consumer = { maxPollRecords: 20 };
+  return exactlyOnceHandlers(kafka, { groupId: name, transactionalId: name, from, to, process, consumer });
 }
 
 /** What `digest` of java/Directories.java prints, computed by our consumer: a line for each isolation level and partition. */
