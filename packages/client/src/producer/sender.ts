@@ -1,7 +1,5 @@
 import type { Timer } from "@samsa/base";
 import { ErrorCode, ERRORS, KafkaError, ProtocolError, ZERO_UUID } from "@samsa/base";
-import { InitProducerIdRequest } from "@samsa/protocol/messages/init-producer-id-request";
-import { InitProducerIdResponse } from "@samsa/protocol/messages/init-producer-id-response";
 import type { ProduceRequestTopicProduceData } from "@samsa/protocol/messages/produce-request";
 import { ProduceRequest } from "@samsa/protocol/messages/produce-request";
 import type { ProduceResponsePartitionProduceResponse } from "@samsa/protocol/messages/produce-response";
@@ -14,6 +12,7 @@ import { batchDelivered, batchFailed, batchSent } from "../observability/channel
 import { backoffDelayMs } from "../retry.ts";
 import type { PartitionQueue } from "./partition-queue.ts";
 import type { ProducerBatch } from "./producer-batch.ts";
+import { ProducerIdCall } from "./producer-id-call.ts";
 import type { ProducerCounters } from "./producer-counters.ts";
 import type { RecordAccumulator } from "./record-accumulator.ts";
 import { UNKNOWN_OFFSET } from "./record.ts";
@@ -24,7 +23,6 @@ const PRODUCE = api(ProduceRequest, ProduceResponse);
 /** From version 12 on a write adds its partition to the transaction (KIP-890), which brokers before transactions V2 do not know. */
 const PRODUCE_TRANSACTION_V1 = api(ProduceRequest, ProduceResponse, { highestVersion: 11 });
 const PRODUCE_TRANSACTION_V2 = api(ProduceRequest, ProduceResponse, { lowestVersion: 12 });
-const INIT_PRODUCER_ID = api(InitProducerIdRequest, InitProducerIdResponse);
 const NEVER = Number.POSITIVE_INFINITY;
 
 export interface SenderOptions {
@@ -60,9 +58,7 @@ export class Sender {
   readonly #connecting = new Set<number>(); // node ids
   readonly #unreadySinceMs = new Map<number, number>(); // by node id
   #isAwake = false;
-  #isAskingForId = false;
-  #idAttempts = 0;
-  #idRetryAtMs = 0;
+  readonly #idCall: ProducerIdCall;
   #timer: Timer | undefined;
   #timerAtMs = NEVER;
   #flushes = 0;
@@ -80,6 +76,10 @@ export class Sender {
     this.#manager = manager;
     this.#counters = counters;
     this.#options = options;
+    this.#idCall = new ProducerIdCall(cluster, manager, this.#backoff(), {
+      failure: (error) => this.#noteFailure(error),
+      done: () => this.wake(),
+    });
   }
 
   /** Looks at the queues once whoever calls has finished: what is appended at one go leaves at one go. */
@@ -120,7 +120,7 @@ export class Sender {
     const { transaction } = this.#manager;
     if (transaction !== undefined) this.#serveTransaction(transaction);
     this.#manager.poll(busy);
-    if (this.#manager.needsProducerId && busy.size > 0) nextMs = this.#askForProducerId(nowMs);
+    if (this.#manager.needsProducerId && busy.size > 0) nextMs = this.#idCall.begin(nowMs);
     for (const queue of busy) {
       nextMs = Math.min(nextMs, this.#expire(queue, nowMs));
       const readyMs = this.#readyMs(queue);
@@ -192,42 +192,12 @@ export class Sender {
     }
   }
 
-  #askForProducerId(nowMs: number): number {
-    if (this.#isAskingForId) return NEVER;
-    if (nowMs < this.#idRetryAtMs) return this.#idRetryAtMs;
-    this.#isAskingForId = true;
-    this.#initProducerId()
-      .then(
-        () => {
-          this.#idAttempts = 0;
-        },
-        (thrown: unknown) => {
-          const error = toKafkaError(thrown);
-          if (!error.isRetriable && !(error instanceof ProtocolError)) this.#manager.fail(error);
-          for (const queue of this.#accumulator.busy) {
-            const first = queue.waiting[0];
-            if (first !== undefined) first.lastError = error;
-          }
-          const { clock, random } = this.#cluster.options;
-          this.#idRetryAtMs = clock.monotonicMs() + backoffDelayMs(this.#backoff(), this.#idAttempts++, random);
-        },
-      )
-      .finally(() => {
-        this.#isAskingForId = false;
-        this.wake();
-      });
-    return NEVER;
-  }
-
-  async #initProducerId(): Promise<void> {
-    const connection = await this.#cluster.anyConnection();
-    const request = InitProducerIdRequest.create({ transactionalId: null, transactionTimeoutMs: 0x7fffffff });
-    const { errorCode, producerId, producerEpoch } = await connection.send(INIT_PRODUCER_ID, request);
-    if (errorCode !== 0) {
-      const what = `InitProducerId to ${connection.address}`;
-      throw new BrokerError(errorCode as ErrorCode, what, null, connection.address);
+  /** What keeps everything from leaving is told to whoever's time is over meanwhile. */
+  #noteFailure(error: KafkaError): void {
+    for (const queue of this.#accumulator.busy) {
+      const first = queue.waiting[0];
+      if (first !== undefined) first.lastError = error;
     }
-    this.#manager.onProducerId(producerId, producerEpoch);
   }
 
   /** @returns when to look again for what had to stay */

@@ -1,28 +1,22 @@
 import type { KafkaError } from "@samsa/base";
 import { assert, ErrorCode } from "@samsa/base";
-import { HeartbeatRequest } from "@samsa/protocol/messages/heartbeat-request";
 import type { HeartbeatResponse } from "@samsa/protocol/messages/heartbeat-response";
 import type { JoinGroupResponse } from "@samsa/protocol/messages/join-group-response";
-import { createSyncGroupRequestAssignment, SyncGroupRequest } from "@samsa/protocol/messages/sync-group-request";
+import type { SyncGroupRequest } from "@samsa/protocol/messages/sync-group-request";
 import type { SyncGroupResponse } from "@samsa/protocol/messages/sync-group-response";
 import type { TopicPartition } from "../../cluster/topic-metadata.ts";
 import { BrokerError, toKafkaError } from "../../errors.ts";
 import { backoffDelayMs } from "../../retry.ts";
-import {
-  CONSUMER_PROTOCOL_TYPE,
-  decodeAssignment,
-  decodeSubscription,
-  encodeAssignment,
-} from "../assignors/consumer-protocol.ts";
+import { decodeAssignment } from "../assignors/consumer-protocol.ts";
 import type {
   AssignorTopic,
-  GroupMember,
   LastAssignment,
   PartitionAssignor,
   RebalanceProtocol,
 } from "../assignors/partition-assignor.ts";
+import { ClassicLeader } from "./classic-leader.ts";
 import type { ClassicMemberOptions } from "./classic-requests.ts";
-import { joinGroupRequest, leaveGroupRequest } from "./classic-requests.ts";
+import { heartbeatRequest, joinGroupRequest, leaveGroupRequest, syncGroupRequest } from "./classic-requests.ts";
 import { rebalanceProtocolOf } from "./group-options.ts";
 import type { GroupMembershipOperation, Member, MemberEffect, MemberInput, MemberRequest } from "./member.ts";
 import { NO_GENERATION, NO_MEMBER_ID } from "./member.ts";
@@ -69,7 +63,7 @@ export class ClassicMember implements Member {
   #generationId = NO_GENERATION;
   #protocolName = "";
   #isLeader = false;
-  #members: readonly GroupMember[] = []; // of the leader, until it has assigned
+  readonly #leader = new ClassicLeader();
   #owned: readonly TopicPartition[] = [];
   #releasing: readonly TopicPartition[] = [];
   #last: LastAssignment | undefined;
@@ -81,9 +75,6 @@ export class ClassicMember implements Member {
   #heartbeatAtMs = Number.POSITIVE_INFINITY;
   #joinAtMs = Number.POSITIVE_INFINITY;
   #failures = 0; // in a row
-  #watched: readonly string[] = [];
-  /** By which the leader assigned; undefined when it is leader again and did not. */
-  #counts: ReadonlyMap<string, number> | undefined;
   #joinReason = "the first time";
 
   constructor(options: ClassicMemberOptions) {
@@ -112,7 +103,7 @@ export class ClassicMember implements Member {
   }
 
   get watchedTopics(): readonly string[] {
-    return this.#isLeader ? this.#watched : this.#topics;
+    return this.#isLeader ? this.#leader.watchedTopics : this.#topics;
   }
 
   get wakeAtMs(): number {
@@ -243,15 +234,10 @@ export class ClassicMember implements Member {
   }
 
   #beat(): void {
-    const { groupId, groupInstanceId, requestTimeoutMs, sessionTimeoutMs } = this.#options;
+    const { requestTimeoutMs, sessionTimeoutMs } = this.#options;
     const request: MemberRequest = {
       api: "heartbeat",
-      body: HeartbeatRequest.create({
-        groupId,
-        generationId: this.#generationId,
-        memberId: this.#memberId,
-        groupInstanceId,
-      }),
+      body: heartbeatRequest(this.#options, this.#memberId, this.#generationId),
       // Without an answer for a session the coordinator is taken to be gone.
       timeoutMs: Math.min(requestTimeoutMs, sessionTimeoutMs),
     };
@@ -353,39 +339,27 @@ export class ClassicMember implements Member {
     this.#heartbeatAtMs = this.#nowMs + this.#options.heartbeatIntervalMs;
     if (!this.#isLeader) return this.#sync([]);
     try {
-      this.#members = members.map(({ memberId: id, groupInstanceId, metadata }) => {
-        return { memberId: id, groupInstanceId, ...decodeSubscription(metadata) };
-      });
+      this.#leader.begin(members);
     } catch (error) {
       return this.#fail(toKafkaError(error));
     }
-    this.#watched = [...new Set(this.#members.flatMap(({ topics }) => topics))];
     if (skipAssignment) {
-      this.#counts = undefined;
-      return this.#sync([]); // a static leader that came back: all goes on as it was (KIP-814)
+      this.#leader.goOn();
+      return this.#sync([]);
     }
     this.#become("describing");
-    this.#do({ kind: "describe", topics: this.#watched });
+    this.#do({ kind: "describe", topics: this.#leader.watchedTopics });
   }
 
   #onDescribed(topics: ReadonlyMap<string, AssignorTopic>): void {
     if (this.#state !== "describing") return;
-    this.#counts = new Map(Array.from(topics, ([name, { partitionCount }]) => [name, partitionCount]));
     const assignor = this.#assignor;
     if (assignor === undefined) {
       const message = `the group chose the assignor ${JSON.stringify(this.#protocolName)}, which is none of ours`;
       return this.#fail(new BrokerError(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, "JoinGroup", message));
     }
     try {
-      const assignments = assignor.assign(topics, this.#members);
-      this.#sync(
-        this.#members.map(({ memberId }) =>
-          createSyncGroupRequestAssignment({
-            memberId,
-            assignment: encodeAssignment(assignments.get(memberId) ?? { partitions: [] }),
-          }),
-        ),
-      );
+      this.#sync(this.#leader.assign(assignor, topics));
     } catch (error) {
       this.#fail(toKafkaError(error));
     }
@@ -397,15 +371,11 @@ export class ClassicMember implements Member {
 
   #sync(assignments: SyncGroupRequest["assignments"]): void {
     this.#become("syncing");
-    this.#members = [];
     this.#ask({
       api: "sync-group",
-      body: SyncGroupRequest.create({
-        groupId: this.#options.groupId,
-        generationId: this.#generationId,
+      body: syncGroupRequest(this.#options, {
         memberId: this.#memberId,
-        groupInstanceId: this.#options.groupInstanceId,
-        protocolType: CONSUMER_PROTOCOL_TYPE,
+        generationId: this.#generationId,
         protocolName: this.#protocolName,
         assignments,
       }),
@@ -520,9 +490,7 @@ export class ClassicMember implements Member {
   /** The partitions of what is subscribed to, by anyone if we are the leader, changed since the assignment. */
   #onPartitionCounts(counts: ReadonlyMap<string, number>): void {
     if (!this.#isLeader || this.#state !== "stable") return;
-    const before = this.#counts;
-    this.#counts = before ?? counts;
-    const changed = before && this.#watched.find((topic) => counts.get(topic) !== before.get(topic));
+    const changed = this.#leader.changedTopic(counts);
     if (changed !== undefined) this.#prepare(`topic ${changed} has other partitions`);
   }
 

@@ -1,6 +1,8 @@
 import type { Random } from "@samsa/base";
+import { HeartbeatRequest } from "@samsa/protocol/messages/heartbeat-request";
 import { createJoinGroupRequestProtocol, JoinGroupRequest } from "@samsa/protocol/messages/join-group-request";
 import { createLeaveGroupRequestMemberIdentity, LeaveGroupRequest } from "@samsa/protocol/messages/leave-group-request";
+import { SyncGroupRequest } from "@samsa/protocol/messages/sync-group-request";
 import type { TopicPartition } from "../../cluster/topic-metadata.ts";
 import type { BackoffOptions } from "../../retry.ts";
 import { CONSUMER_PROTOCOL_TYPE, encodeSubscription } from "../assignors/consumer-protocol.ts";
@@ -49,6 +51,21 @@ export function joinGroupRequest(options: ClassicMemberOptions, joining: Joining
     protocols,
     reason,
   });
+}
+
+export function syncGroupRequest(
+  { groupId, groupInstanceId }: ClassicMemberOptions,
+  given: Pick<SyncGroupRequest, "memberId" | "generationId" | "protocolName" | "assignments">,
+): SyncGroupRequest {
+  return SyncGroupRequest.create({ ...given, groupId, groupInstanceId, protocolType: CONSUMER_PROTOCOL_TYPE });
+}
+
+export function heartbeatRequest(
+  { groupId, groupInstanceId }: ClassicMemberOptions,
+  memberId: string,
+  generationId: number,
+): HeartbeatRequest {
+  return HeartbeatRequest.create({ groupId, generationId, memberId, groupInstanceId });
 }
 
 /** For brokers that take many at once and for those that take one: `sendMemberRequest` chooses. */
