@@ -71,6 +71,10 @@ export const EXCEPTIONS = {
     reaches: ["node:module"],
     why: "a native binary may be missing on a platform, and an import that fails takes its module along; require() does not",
   },
+  "server/src/logger.ts": {
+    reaches: ["node:module"],
+    why: "pino is loaded by the first line that it writes, and a line is written at once: require() can, an import cannot",
+  },
   "protocol/src/compression/zstd-wasm.ts": {
     reaches: ["node:fs", "globalThis"],
     why: "loads code, the WebAssembly of a package of the registry, once and before any data; not through the Disk port, which is for data",

@@ -20,8 +20,11 @@ import { samsaVersion } from "./version.ts";
 
 type Done = (exitCode: ExitCode) => void;
 
-/** The tree of commands. What a command does is loaded when it is called: `samsa --help` waits for nothing else. */
-export function samsaProgram(done: Done): Command {
+/**
+ * The tree of commands. What a command does is loaded when it is called: `samsa --help` waits for nothing else.
+ * @param called the first word of the command line. For `start`, where milliseconds count, the other commands are left out
+ */
+export function samsaProgram(done: Done, called?: string): Command {
   const program = new Command("samsa")
     .description("Kafka in TypeScript: a broker and its tools, without JVM and without Docker")
     .version(samsaVersion(), "-V, --version", "print the version")
@@ -33,6 +36,7 @@ export function samsaProgram(done: Done): Command {
       examples(["samsa start", "samsa topic create greetings", "samsa consume greetings -o start"]),
     );
   addStart(program, done);
+  if (called === "start") return program;
   addTopic(program, done);
   addProduce(program, done);
   addConsume(program, done);

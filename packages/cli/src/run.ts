@@ -11,7 +11,7 @@ export async function run(args: readonly string[]): Promise<ExitCode> {
   try {
     const program = samsaProgram((code) => {
       exitCode = code;
-    });
+    }, args[0]);
     await program.parseAsync([...args], { from: "user" });
     return exitCode;
   } catch (error) {

@@ -1,4 +1,4 @@
-import { monitorEventLoopDelay } from "node:perf_hooks";
+import process from "node:process";
 
 const RESOLUTION_MS = 10;
 
@@ -12,7 +12,9 @@ export interface EventLoopDelays {
 
 /** Watches the event loop from when it is made until it is closed. */
 export class EventLoopDelay {
-  readonly #histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  readonly #histogram = process
+    .getBuiltinModule("node:perf_hooks")
+    .monitorEventLoopDelay({ resolution: RESOLUTION_MS });
 
   constructor() {
     this.#histogram.enable();

@@ -1,5 +1,6 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import process from "node:process";
 import type { Address, Listener } from "@samsa/base";
 import { bareHost, checkPort, formatAddress, toTransportError } from "./transport-errors.ts";
 
@@ -24,6 +25,7 @@ export type HttpPages = (path: string) => HttpPage | undefined | Promise<HttpPag
 export function listenHttp(address: Address, pages: HttpPages): Promise<Listener> {
   return new Promise((resolve, reject) => {
     checkPort(address);
+    const { createServer } = process.getBuiltinModule("node:http"); // now, for most brokers serve no pages
     const server = createServer(
       { requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: IDLE_MS },
       (request, response) => void answer(request, response, pages),

@@ -1,5 +1,6 @@
 import { isIP, type Socket } from "node:net";
-import { connect, type SecureVersion, type TLSSocket } from "node:tls";
+import process from "node:process";
+import type { SecureVersion, TLSSocket } from "node:tls";
 
 import { TransportError } from "@samsa/base";
 
@@ -36,6 +37,7 @@ export function secure(
 ): void {
   const { ca, checkHostname = true, servername, rejectUnauthorized = true, minVersion = "TLSv1.2" } = options;
   const name = servername ?? host;
+  const { connect } = process.getBuiltinModule("node:tls"); // now, for most processes speak without it
   const secured = connect({
     socket,
     host: name,

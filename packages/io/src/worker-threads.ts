@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { parentPort, Worker } from "node:worker_threads";
+import process from "node:process";
 import type { Thread, ThreadHandler, Threads } from "@samsa/base";
 
 /** Threads of Node. */
@@ -9,6 +9,7 @@ export class WorkerThreads implements Threads {
   }
 
   start(script: URL, handler: ThreadHandler): Thread {
+    const { Worker } = workerThreads();
     const worker = new Worker(script);
     let failure: Error | undefined;
     worker.on("message", (message: unknown) => handler.onMessage(message));
@@ -29,6 +30,11 @@ export class WorkerThreads implements Threads {
   }
 }
 
+/** Loaded by who has threads, and only then: it takes milliseconds. */
+function workerThreads() {
+  return process.getBuiltinModule("node:worker_threads");
+}
+
 /** The thread that started this one. */
 export interface ParentThread {
   post(message: unknown): void;
@@ -37,7 +43,7 @@ export interface ParentThread {
 
 /** Undefined in the main thread. */
 export function parentThread(): ParentThread | undefined {
-  const port = parentPort;
+  const { parentPort: port } = workerThreads();
   if (port === null) return undefined;
   return {
     post: (message) => port.postMessage(message),
