@@ -194,9 +194,13 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
     await nodeStack.close();
     nodeStack = new CloseStack();
   };
-  const started = await serve();
+  const { clusterId: servedClusterId } = await serve();
 
-  const topics = new BrokerTopics(() => (node ?? started).controller);
+  // The one that serves now: whoever kept the first would keep it alive beyond the next restore.
+  const topics = new BrokerTopics(() => {
+    if (node === undefined) throw new InvariantError("a broker that was started has a node");
+    return node.controller;
+  });
   const snapshots = new Snapshots({ clock, copyState: storage.copyState, stop, serve, onFatal });
   const close = async (): Promise<void> => {
     await snapshots.settled();
@@ -213,7 +217,7 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
     port: first.port,
     metricsPort: endpoint?.port,
     dataDir: storage.name,
-    clusterId: started.clusterId,
+    clusterId: servedClusterId,
     nodeId: config.number("node.id"),
     version: samsaVersion(),
     createTopic: (name, topic) => topics.create(name, topic),
