@@ -17,7 +17,8 @@
 //               thread: until it is clean, and how long a small request takes meanwhile
 // topics        a thousand topics: from the one request that makes them until each has taken a record
 // requests      requests of one record, on one connection and on eight
-// latency       requests of one record at 1,000 and 5,000 a second: to the answer; at 1,000 also to a reader at the end of the log
+// latency       requests of one record at 1,000 and 5,000 a second: to the answer; at 1,000 also to a reader at the end of the log. Beside
+//               it what a server takes that does nothing but answer: no broker in Node can be below
 // groups        classic consumer groups: 3, 100 and 1,000 members come at once, and then one more; 1,000 members that only live; 10,000
 //               groups of one member
 // transactions  of 1, 100 and 10,000 records: how many a second, and how long a commit takes
@@ -65,6 +66,9 @@ async function measure(name, benchmark, { targets, rounds, ...context }) {
         rmSync(work, { recursive: true, force: true });
       }
     }
+    if (benchmark.floor === undefined) continue;
+    process.stderr.write(`${name}, round ${round} of ${rounds}: ${benchmark.floor.name}\n`);
+    (samples.floor ??= []).push(await benchmark.floor.measure(context));
   }
   return tableOf(samples, targets);
 }
@@ -108,7 +112,7 @@ async function main() {
     const rounds = values.rounds === undefined ? (isQuick ? 1 : benchmark.rounds) : Number(values.rounds);
     const context = { targets, rounds, running, isQuick, scale, megabytes: Number(values.megabytes) * scale };
     const rows = await measure(name, benchmark, context);
-    printTable(name, rows, targets, rounds);
+    printTable(name, rows, targets, rounds, benchmark.floor?.name);
     saved.results[name] = { rounds, rows };
   }
   process.stdout.write(`${markdownOf(saved.results, targets)}\n\n`);

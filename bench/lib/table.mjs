@@ -7,7 +7,10 @@ export function median(values) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** @param samples for each target a list of `{ "name of a figure": number }`, one a round */
+/**
+ * @param samples for each target a list of `{ "name of a figure": number }`, one a round; `floor` may be among them, for what no target
+ *   can be better than
+ */
 export function tableOf(samples, targets) {
   const names = [...new Set(targets.flatMap((target) => samples[target].flatMap((sample) => Object.keys(sample))))];
   return names.map((name) => {
@@ -18,6 +21,8 @@ export function tableOf(samples, targets) {
       row[target] = { min: Math.min(...values), median: median(values), max: Math.max(...values) };
       return row[target].median;
     });
+    const floor = samples.floor?.map((sample) => sample[name]).filter((value) => value !== undefined) ?? [];
+    if (floor.length > 0) row.floor = { min: Math.min(...floor), median: median(floor), max: Math.max(...floor) };
     if (medians.length === 2 && medians.every((value) => value !== undefined)) row.ratio = medians[0] / medians[1];
     return row;
   });
@@ -28,11 +33,22 @@ export function figure(value) {
   return value >= 10 ? value.toFixed(1) : value.toFixed(2);
 }
 
-export function printTable(title, rows, targets, rounds) {
+/** @param floor the name of the column for what no target can be better than, if there is one */
+export function printTable(title, rows, targets, rounds, floor) {
   const cell = (spread) =>
     spread === undefined ? "-" : `${figure(spread.min)} / ${figure(spread.median)} / ${figure(spread.max)}`;
-  const head = [`${title}, ${rounds} rounds: min / median / max`, ...targets, "ratio"];
-  const lines = rows.map((row) => [row.name, ...targets.map((t) => cell(row[t])), row.ratio?.toFixed(2) ?? ""]);
+  const head = [
+    `${title}, ${rounds} rounds: min / median / max`,
+    ...targets,
+    "ratio",
+    ...(floor === undefined ? [] : [floor]),
+  ];
+  const lines = rows.map((row) => [
+    row.name,
+    ...targets.map((t) => cell(row[t])),
+    row.ratio?.toFixed(2) ?? "",
+    ...(floor === undefined ? [] : [cell(row.floor)]),
+  ]);
   writeTable([head, ...lines]);
 }
 
