@@ -3,7 +3,7 @@
  * Makes mistakes that other implementations of transactions have made, one at a time in a copy of what is built, and looks whether
  * the simulation of transactions finds them (scripts/lib/transaction-mutations.mjs):
  *
- *     node scripts/mutate-transactions.mjs [--only late-end,one-epoch] [--seeds 100] [--minutes 5]
+ *     node scripts/mutate-transactions.mjs [--only late-end,one-epoch] [--seeds 200] [--minutes 5]
  *
  * After a build (`npm run build`). It ends with a table; the exit status is 1 when a mistake was not found in so many seeds, nor in
  * so much time.
@@ -31,7 +31,7 @@ const SIMULATION = "scripts/simulate-transactions.mjs";
 
 const values = programOptions({
   only: { type: "string" },
-  seeds: { type: "string", default: "100" },
+  seeds: { type: "string", default: "200" },
   minutes: { type: "string", default: "5" },
 });
 const names = values.only?.split(",");

@@ -36,6 +36,8 @@ const SHORT_MEMORY = { "producer.id.expiration.ms": "3000", "producer.id.expirat
 /** Of no producer: it is kept to fence the last one with. */
 const EPOCH_OF_NOBODY = 32_767;
 const ANSWER_TIMEOUT_MS = 3000;
+/** The coordinator of groups may be ready long after that of transactions, which has markers refused until then. */
+const GROUP_LOG = "/__consumer_offsets-";
 /** Turns of the event loop in which a request is sent, handled and answered. */
 const TURNS_OF_A_STEP = 12;
 /** What may be late. */
@@ -106,8 +108,11 @@ class TransactionSimulation implements World {
     const timing = new SeededRandom(this.#random.uint32());
     const mostDelayMs = this.chance(2) ? 0 : 1 + this.below(this.chance(3) ? 1000 : 150);
     this.#properties = this.chance(2) ? PROPERTIES : { ...PROPERTIES, ...SHORT_MEMORY };
-    const delayMs = ({ kind }: DiskOperation): number =>
-      kind === "write" && mostDelayMs > 0 ? timing.uint32() % mostDelayMs : 0;
+    const isSlowToLoad = this.chance(3);
+    const delayMs = ({ kind, path }: DiskOperation): number => {
+      const isSlow = kind === "write" || (isSlowToLoad && kind === "read" && path.includes(GROUP_LOG));
+      return isSlow && mostDelayMs > 0 ? timing.uint32() % mostDelayMs : 0;
+    };
     this.#disk = new SimulatedDisk({
       seed: this.#random.uint32(),
       mostTurns: this.below(4),
