@@ -212,6 +212,7 @@ describe("doctor", () => {
 
 const mistakes = [
   { line: "config describe topic ordrs", exitCode: 1, says: /did you mean orders\?/ },
+  { line: "topic create new --config retention.msss=1", exitCode: 1, says: /did you mean retention\.ms\?/ },
   { line: "config set topic orders retention.msss=1", exitCode: 1, says: /did you mean retention\.ms\?/ },
   { line: "config describe topic orders retention.msss", exitCode: 2, says: /did you mean retention\.ms\?/ },
   { line: "config describe tpic orders", exitCode: 2, says: /did you mean topic\?/ },

@@ -22,12 +22,18 @@ test("a directory from before directory ids has the zero id", () => {
 });
 
 const damaged = [
-  { text: "", message: "/data/meta.properties: version is missing" },
+  { text: "", message: "/data/meta.properties is damaged: version is missing" },
   { text: "version=0\nbroker.id=1", message: "/data/meta.properties: version 0 is not the version 1 of a KRaft node" },
-  { text: "version=1\nnode.id=-1\ncluster.id=a", message: "/data/meta.properties: node.id -1 is no node id" },
-  { text: "version=1\nnode.id=99999999999", message: "/data/meta.properties: node.id 99999999999 is no node id" },
-  { text: "version=1\nnode.id=1", message: "/data/meta.properties: cluster.id is missing" },
-  { text: "version=1\nnode.id=1\ncluster.id=a\ndirectory.id=x", message: /directory\.id x is no UUID/ },
+  {
+    text: "version=1\nnode.id=-1\ncluster.id=a",
+    message: "/data/meta.properties is damaged: node.id -1 is no node id",
+  },
+  {
+    text: "version=1\nnode.id=99999999999",
+    message: "/data/meta.properties is damaged: node.id 99999999999 is no node id",
+  },
+  { text: "version=1\nnode.id=1", message: "/data/meta.properties is damaged: cluster.id is missing" },
+  { text: "version=1\nnode.id=1\ncluster.id=a\ndirectory.id=x", message: /is damaged: directory\.id x is no id$/ },
 ];
 for (const { text, message } of damaged) {
   test(`refuses ${JSON.stringify(text)}`, () =>

@@ -43,7 +43,7 @@ export function parseMetaProperties(bytes: Uint8Array, path: string): MetaProper
   const required = (key: string): string => {
     const value = values.get(key);
     if (value === undefined || value === "")
-      throw new InconsistentMetaPropertiesError(path, `${path}: ${key} is missing`);
+      throw new InconsistentMetaPropertiesError(path, `${path} is damaged: ${key} is missing`);
     return value;
   };
   const version = required("version");
@@ -52,7 +52,7 @@ export function parseMetaProperties(bytes: Uint8Array, path: string): MetaProper
   }
   const nodeId = required("node.id");
   if (!/^\d{1,10}$/.test(nodeId) || Number(nodeId) > 0x7fffffff) {
-    throw new InconsistentMetaPropertiesError(path, `${path}: node.id ${nodeId} is no node id`);
+    throw new InconsistentMetaPropertiesError(path, `${path} is damaged: node.id ${nodeId} is no node id`);
   }
   return { clusterId: required("cluster.id"), nodeId: Number(nodeId), directoryId: directoryId(values, path) };
 }
@@ -85,8 +85,8 @@ function directoryId(values: ReadonlyMap<string, string>, path: string): Uuid {
   if (text === undefined) return ZERO_UUID; // written before KIP-858; Kafka gives it an id when it starts
   try {
     return parseUuid(text);
-  } catch (error) {
-    throw new InconsistentMetaPropertiesError(path, `${path}: directory.id ${text} is no UUID: ${String(error)}`);
+  } catch {
+    throw new InconsistentMetaPropertiesError(path, `${path} is damaged: directory.id ${text} is no id`);
   }
 }
 

@@ -29,6 +29,16 @@ for (const [what, name] of [
   });
 }
 
+test("records whose meta.properties is gone are left as they are, and told apart from what is no broker's", async (t) => {
+  const directory = folder(t);
+  mkdirSync(path.join(directory, "__cluster_metadata-0"));
+  mkdirSync(path.join(directory, "orders-0"));
+  await assert.rejects(
+    startBroker({ port: 0, dataDir: directory }),
+    /meta\.properties is gone, .*"orders-0": put the file back/,
+  );
+});
+
 test("what a start that was cut off left behind does not keep the next one out", async (t) => {
   const directory = folder(t);
   mkdirSync(path.join(directory, "__cluster_metadata-0"));

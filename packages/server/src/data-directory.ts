@@ -13,8 +13,15 @@ const OUR_OWN =
  */
 export function refuseForeignDirectory(directory: string): void {
   if (existsSync(path.join(directory, "meta.properties"))) return;
-  const foreign = readdirSync(directory).find((name) => !OUR_OWN.test(name));
+  const names = readdirSync(directory);
+  const foreign = names.find((name) => !OUR_OWN.test(name));
   if (foreign === undefined) return;
+  if (names.includes("__cluster_metadata-0")) {
+    throw new StartError(
+      `${directory}/meta.properties is gone, and records of topics are there, such as ${JSON.stringify(foreign)}: put the file back, ` +
+        "or give another folder as --data-dir",
+    );
+  }
   throw new StartError(
     `${directory} has no meta.properties, so no broker kept its records there, and it holds ${JSON.stringify(foreign)}; ` +
       "give a new or an empty folder as --data-dir",

@@ -11,7 +11,7 @@ export type {
   RecordDecoder,
   SegmentDescription,
 } from "@samsa/log";
-export { brokerConfigNames } from "./broker-config-names.ts";
+export { brokerConfigNames, topicConfigNames } from "./broker-config-names.ts";
 export type { TopicOptions } from "./broker-topics.ts";
 export { ManualClock, manualClock } from "@samsa/io";
 export type { ManualClockOptions } from "@samsa/io";

@@ -1,5 +1,6 @@
 import path from "node:path";
 import process from "node:process";
+import { ErrorCode, KafkaError } from "@samsa/base";
 import type { RunningBroker, StartBrokerOptions } from "@samsa/server";
 import { CommandError, ExitCode, UsageError } from "../exit-code.ts";
 import { tuneGarbageCollection } from "../garbage-collection.ts";
@@ -35,7 +36,10 @@ export async function start(options: StartOptions): Promise<ExitCode> {
   try {
     broker = await startBroker(settings);
   } catch (error) {
-    throw listenFailure(error, settings.host ?? DEFAULT_HOST, settings.port ?? DEFAULT_PORT) ?? error;
+    const host = settings.host ?? DEFAULT_HOST;
+    throw (
+      listenFailure(error, host, settings.port ?? DEFAULT_PORT) ?? dataFailure(error, dataDirectory(settings)) ?? error
+    );
   }
   announce(broker, performance.now() - startedMs);
   return await untilStopped(broker);
@@ -139,6 +143,33 @@ export function listenFailure(error: unknown, host: string, port: number): Comma
     default:
       return undefined;
   }
+}
+
+/** Files that cannot be trusted or are not this broker's; undefined when the error is another. */
+export function dataFailure(error: unknown, dataDir: string): CommandError | undefined {
+  if (!(error instanceof KafkaError)) return undefined;
+  const samsa = invocation();
+  switch (error.code) {
+    case ErrorCode.KAFKA_STORAGE_ERROR:
+    case ErrorCode.CORRUPT_MESSAGE:
+      return new CommandError(ExitCode.KAFKA_ERROR, error.message, [
+        `what is damaged, file by file:  ${samsa} log verify ${dataDir}`,
+        "Then put the files back from a copy, or start with another --data-dir.",
+      ]);
+    case ErrorCode.INCONSISTENT_CLUSTER_ID:
+      return new CommandError(ExitCode.KAFKA_ERROR, error.message, [
+        `whose the directory is:  ${samsa} storage info --data-dir ${dataDir}`,
+      ]);
+    default:
+      return undefined;
+  }
+}
+
+/** As one would type it; the first where there are several. */
+function dataDirectory({ dataDir, properties }: StartBrokerOptions): string {
+  const named = dataDir ?? properties?.["log.dirs"] ?? properties?.["log.dir"];
+  const [first = ""] = (named ?? DEFAULT_DATA_DIR).split(",");
+  return path.relative("", first.trim()) || first;
 }
 
 /** The code of a TransportError, also where it is the cause of another error. A disk's EACCES is not the network's. */

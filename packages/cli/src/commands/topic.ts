@@ -1,10 +1,11 @@
 import process from "node:process";
 import type { Admin, TopicMetadata } from "@samsa/client";
-import { ErrorCode, KafkaError } from "@samsa/base";
+import { ErrorCode, KafkaError, nearestName } from "@samsa/client";
 import type { ConnectOptions } from "../client.ts";
 import { withKafka, withTopicNames } from "../client.ts";
 import { confirm } from "../confirm.ts";
 import { ExitCode } from "../exit-code.ts";
+import { hint } from "../hints.ts";
 import { addPairs } from "../properties.ts";
 import { count } from "../rows.ts";
 import { say } from "../talk.ts";
@@ -34,6 +35,9 @@ export async function createTopics(names: readonly string[], options: CreateOpti
         const partitions = created?.numPartitions ?? -1;
         say(partitions < 0 ? `created topic ${name}` : `created topic ${name} with ${count(partitions, "partition")}`);
       } catch (error) {
+        if (error instanceof KafkaError && error.code === ErrorCode.INVALID_CONFIG) {
+          await hintAtKeys(error, [...configs.keys()]);
+        }
         const exists = error instanceof KafkaError && error.code === ErrorCode.TOPIC_ALREADY_EXISTS;
         if (!exists || options.ifNotExists !== true) throw error;
         say(`topic ${name} is there already`);
@@ -41,6 +45,16 @@ export async function createTopics(names: readonly string[], options: CreateOpti
     }
     return ExitCode.DONE;
   });
+}
+
+/** Of keys that no topic has, the ones that were most likely meant. */
+async function hintAtKeys(error: KafkaError, keys: readonly string[]): Promise<void> {
+  const { topicConfigNames } = await import("@samsa/server"); // only now: it is large
+  const known = topicConfigNames();
+  for (const key of keys) {
+    const nearest = known.includes(key) ? undefined : nearestName(key, known);
+    if (nearest !== undefined) hint(error, `there is no key ${key}; did you mean ${nearest}?`);
+  }
 }
 
 export interface ListOptions extends ConnectOptions {
@@ -82,8 +96,10 @@ export async function describeTopics(names: readonly string[], options: Describe
       names.length === 0
         ? await admin.listTopics()
         : await withTopicNames(admin, names, () => admin.describeTopics(names));
+    let failed = 0;
     for (const [index, topic] of topics.entries()) {
-      const partitions = await describePartitions(admin, topic);
+      const { partitions, errors } = await describePartitions(admin, topic);
+      failed += errors.size;
       if (options.json === true) {
         const { name, topicId, isInternal } = topic;
         process.stdout.write(`${JSON.stringify({ name, topicId, internal: isInternal, partitions })}\n`);
@@ -103,8 +119,9 @@ export async function describeTopics(names: readonly string[], options: Describe
         String(partition.endOffset ?? "-"),
       ]);
       process.stdout.write(table(header, rows));
+      for (const [name, error] of errors) say(`${name}: ${error.codeName}: ${error.message}`);
     }
-    return ExitCode.DONE;
+    return failed === 0 ? ExitCode.DONE : ExitCode.KAFKA_ERROR;
   });
 }
 
@@ -114,24 +131,31 @@ interface DescribedPartition {
   readonly leaderEpoch: number;
   readonly replicas: readonly number[];
   readonly isr: readonly number[];
-  readonly startOffset: number | null; // null without a leader to ask
+  readonly startOffset: number | null; // null without a leader to ask, or when it cannot say
   readonly endOffset: number | null;
 }
 
-async function describePartitions(admin: Admin, topic: TopicMetadata): Promise<readonly DescribedPartition[]> {
+/** One partition that fails, as on a disk that does, hides nothing of the others. */
+async function describePartitions(
+  admin: Admin,
+  topic: TopicMetadata,
+): Promise<{ partitions: readonly DescribedPartition[]; errors: ReadonlyMap<string, KafkaError> }> {
   const led = topic.partitions.filter(({ leaderId }) => leaderId >= 0);
   const queries = (at: "earliest" | "latest") => led.map(({ partition }) => ({ topic: topic.name, partition, at }));
-  const starts = await admin.listOffsets(queries("earliest"));
-  const ends = await admin.listOffsets(queries("latest"));
-  return topic.partitions.map((partition) => ({
+  const [starts, ends] = await Promise.all([
+    admin.listOffsetsOf(queries("earliest")),
+    admin.listOffsetsOf(queries("latest")),
+  ]);
+  const partitions = topic.partitions.map((partition) => ({
     partition: partition.partition,
     leader: partition.leaderId,
     leaderEpoch: partition.leaderEpoch,
     replicas: partition.replicas,
     isr: partition.isr,
-    startOffset: starts.find((one) => one.partition === partition.partition)?.offset ?? null,
-    endOffset: ends.find((one) => one.partition === partition.partition)?.offset ?? null,
+    startOffset: starts.found.get(`${topic.name}-${partition.partition}`)?.offset ?? null,
+    endOffset: ends.found.get(`${topic.name}-${partition.partition}`)?.offset ?? null,
   }));
+  return { partitions, errors: new Map([...starts.errors, ...ends.errors]) };
 }
 
 export interface DeleteOptions extends ConnectOptions {
