@@ -210,6 +210,40 @@ describe("a start after a clean stop", () => {
     assert.deepEqual(valuesOf(await readAll(log, 2, 1)), range(2, 10));
   });
 
+  for (const [what, kept] of [
+    ["empty", 0],
+    ["cut between two entries", 12],
+  ] as const) {
+    for (const offset of [0, 8]) {
+      test(`completes a time index that is ${what}, and finds records by their time: ${file(offset, ".timeindex")}`, async () => {
+        const disk = new MemoryDisk();
+        const config = { segmentBytes: 4 * SIZE, indexIntervalBytes: 1 };
+        const log = await openLog({ disk, config });
+        for (let index = 0; index < 12; index++) {
+          await log.appendAsLeader(batchOf([value(index)], { timestamps: [1000 + index] }), 0).written;
+        }
+        await log.close();
+        const whole = (await readTree(disk, FOLDER)).get(file(offset, ".timeindex"));
+        const damaged = await altered(disk, file(offset, ".timeindex"), (bytes) => bytes.subarray(0, kept));
+        const reports: string[] = [];
+        const again = await openLog({
+          disk: damaged,
+          config,
+          hadCleanShutdown: true,
+          recoveryPoint: 12,
+          report: (_path, message) => reports.push(message),
+        });
+        for (let index = 0; index < 12; index++) {
+          assert.equal((await again.fetchOffsetByTimestamp(1000 + index))?.offset, index);
+        }
+        assert.equal((await again.fetchMaxTimestampOffset())?.offset, 11);
+        await again.close();
+        assert.deepEqual((await readTree(damaged, FOLDER)).get(file(offset, ".timeindex")), whole);
+        assert.match(reports.join(), /^[^,]*\.timeindex: it is short; completed from the log$/);
+      });
+    }
+  }
+
   test("reads the epochs again where their checkpoint is damaged and the segments are scanned", async () => {
     const disk = await altered(await closedLog(), "leader-epoch-checkpoint", () => Uint8Array.of(1, 2, 3));
     const log = await openLog({ disk });

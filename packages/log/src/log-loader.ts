@@ -93,8 +93,9 @@ export async function loadSegments(options: LogLoaderOptions): Promise<LoadedLog
   if (!options.hadCleanShutdown) segments = await recoverSegments(segments, { epochs, producers, snapshots }, options);
 
   let active = segments.at(-1);
-  if (active !== undefined) await activate(active, report);
+  await active?.activate();
   let logEndOffset = active === undefined ? options.logStartOffset : await active.readNextOffset();
+  if (active?.isTimeIndexShort === true) await active.completeTimeIndex();
   if (active !== undefined && logEndOffset < options.recoveryPoint) {
     throw new KafkaStorageError(
       `${directory} ends at offset ${logEndOffset}, but everything below ${options.recoveryPoint} had been synced`,
@@ -160,10 +161,10 @@ function producerSources(
 }
 
 function segmentContext(options: LogLoaderOptions): SegmentContext {
-  const { disk, directory, config, clock, random, indexCache } = options;
+  const { disk, directory, config, clock, random, indexCache, report } = options;
   const mostJitterMs = Math.min(config.segmentJitterMs, maxSegmentMs(config));
   const rollJitterMs = mostJitterMs <= 0 ? 0 : random.uint32() % mostJitterMs;
-  return { disk, directory, config, createdMs: clock.wallMs(), rollJitterMs, indexCache };
+  return { disk, directory, config, createdMs: clock.wallMs(), rollJitterMs, indexCache, report };
 }
 
 async function listLogFiles(disk: Disk, directory: string): Promise<FoundFile[]> {
@@ -314,12 +315,6 @@ async function readEpochs(options: LogLoaderOptions): Promise<LeaderEpochCache> 
     options.report(options.directory, `${error.message}: begun anew`);
   }
   return new LeaderEpochCache(entries);
-}
-
-async function activate(segment: LogSegment, report: LogLoaderOptions["report"]): Promise<void> {
-  const repaired = await segment.loadIndexes();
-  if (repaired !== undefined) report(segment.log.path, repaired);
-  await segment.activate();
 }
 
 /** Scans the segment that holds the recovery point and all after it. */

@@ -29,6 +29,8 @@ export interface SegmentContext {
   /** Taken off `segment.ms`. */
   readonly rollJitterMs: number;
   readonly indexCache: IndexCache;
+  /** Told of an index that was made good. */
+  readonly report?: ((path: string, message: string) => void) | undefined;
   /** An ending of the names of the files, such as `.cleaned`; none for a segment in use. */
   readonly suffix?: string;
 }
@@ -58,10 +60,12 @@ export class LogSegment {
   readonly #rollJitterMs: number;
   #bytesSinceLastIndexEntry = 0;
   #maxTimestamp: TimestampOffset | undefined; // undefined: the time index knows
+  #tailTimestamp = NO_TIMESTAMP; // the largest behind the last entry of the offset index, when that was last read
   #firstTimestamp: number | undefined; // the largest of the first batch
   #createdMs: number;
-  #loading: Promise<string | undefined> | undefined;
+  #loading: Promise<void> | undefined;
   readonly #indexCache: IndexCache;
+  readonly #report: SegmentContext["report"];
   #isActive = false;
 
   /** @param size of the log file; a new segment has 0 and goes on with `begin` and `createFiles` */
@@ -81,6 +85,7 @@ export class LogSegment {
     this.#createdMs = context.createdMs;
     this.#rollJitterMs = context.rollJitterMs;
     this.#indexCache = context.indexCache;
+    this.#report = context.report;
   }
 
   /** The `.log` file. */
@@ -117,17 +122,45 @@ export class LogSegment {
     await this.timeIndex.file.close();
   }
 
-  /**
-   * Reads the indexes unless they are in memory. Those that cannot be right are made anew from the log.
-   * @returns what was found wrong and made good, if anything
-   */
-  async loadIndexes(): Promise<string | undefined> {
+  /** Reads the indexes unless they are in memory. Those that cannot be right are made anew from the log, which is told. */
+  async loadIndexes(): Promise<void> {
     if (this.areIndexesLoaded) {
       this.#indexCache.touch(this);
-      return undefined;
+      return;
     }
     this.#loading ??= this.#loadIndexes().finally(() => (this.#loading = undefined));
-    return this.#loading;
+    await this.#loading;
+  }
+
+  /** After `activate` and `readNextOffset`: no CRC covers a time index, and one that was cut between two entries looks whole. */
+  get isTimeIndexShort(): boolean {
+    return this.#tailTimestamp > (this.#maxTimestamp?.timestamp ?? Infinity);
+  }
+
+  /** Adds what a short time index lacks: without it records are not found by their time, and the segment seems older than it is. */
+  async completeTimeIndex(): Promise<void> {
+    const entries: TimestampOffset[] = [];
+    let max = await this.#withIndexes(() => this.timeIndex.lastEntry);
+    let bytes = 0;
+    for await (const header of this.headers(await this.#lookup(max.offset))) {
+      if (header.maxTimestamp > max.timestamp) max = { timestamp: header.maxTimestamp, offset: header.lastOffset };
+      if (bytes > this.#indexIntervalBytes) {
+        entries.push(max);
+        bytes = 0;
+      }
+      bytes += header.sizeInBytes;
+    }
+    await this.#withIndexes(() => {
+      this.#indexCache.remove(this); // stays in memory until the file has it
+      for (const { timestamp, offset } of entries) {
+        if (!this.timeIndex.isFull) this.timeIndex.maybeAppend(timestamp, offset);
+      }
+      this.timeIndex.maybeAppend(max.timestamp, max.offset);
+    });
+    this.#maxTimestamp = max;
+    await this.timeIndex.flush(true);
+    if (!this.#isActive) this.#indexCache.add(this);
+    this.#report?.(this.log.path, `${this.timeIndex.file.path}: it is short; completed from the log`);
   }
 
   /** Called by the IndexCache: gives the memory of the indexes back. */
@@ -144,8 +177,7 @@ export class LogSegment {
   async activate(): Promise<void> {
     this.#isActive = true;
     this.#indexCache.remove(this);
-    const last = await this.#withIndexes(() => this.timeIndex.lastEntry);
-    this.#maxTimestamp ??= last;
+    this.#maxTimestamp = await this.#lastTimeEntry();
     if (this.#firstTimestamp === undefined && this.writtenSize > 0) {
       this.#firstTimestamp = (await this.records.headerAt(0)).maxTimestamp;
     }
@@ -261,7 +293,12 @@ export class LogSegment {
 
   /** The largest timestamp, with the last offset of its batch. */
   async readMaxTimestamp(): Promise<TimestampOffset> {
-    this.#maxTimestamp ??= await this.#withIndexes(() => this.timeIndex.lastEntry);
+    if (this.#maxTimestamp === undefined) {
+      const last = await this.#lastTimeEntry();
+      await this.readNextOffset();
+      if (this.#tailTimestamp > last.timestamp) await this.completeTimeIndex();
+      this.#maxTimestamp ??= last;
+    }
     return this.#maxTimestamp;
   }
 
@@ -294,9 +331,12 @@ export class LogSegment {
   /** The offset after the last batch; the base offset when there is none. Reads from the last index entry on. */
   async readNextOffset(): Promise<number> {
     let nextOffset = this.baseOffset;
+    let tailTimestamp = NO_TIMESTAMP;
     for await (const header of this.headers(await this.#lookup(Number.MAX_SAFE_INTEGER))) {
       nextOffset = header.lastOffset + 1;
+      tailTimestamp = Math.max(tailTimestamp, header.maxTimestamp);
     }
+    this.#tailTimestamp = tailTimestamp;
     return nextOffset;
   }
 
@@ -402,6 +442,11 @@ export class LogSegment {
     return 0;
   }
 
+  async #lastTimeEntry(): Promise<TimestampOffset> {
+    const last = await this.#withIndexes(() => this.timeIndex.lastEntry);
+    return this.#maxTimestamp ?? last;
+  }
+
   /** Another reader's need of memory may unload the indexes between their loading and their use: then once more. */
   async #withIndexes<T>(use: () => T): Promise<T> {
     do await this.loadIndexes();
@@ -409,7 +454,7 @@ export class LogSegment {
     return use();
   }
 
-  async #loadIndexes(): Promise<string | undefined> {
+  async #loadIndexes(): Promise<void> {
     const offsetProblem = await this.offsetIndex.load();
     const timeProblem = await this.timeIndex.load();
     let problem: string | undefined;
@@ -422,10 +467,9 @@ export class LogSegment {
       const stopped = await recoverSegment(this, false);
       if (stopped !== undefined) throw this.corruptAt(stopped.position, stopped.message);
       await this.flushIndexes(true); // the recovery point may lie above: no scan would find them torn
-      problem += "; made anew from the log";
+      this.#report?.(this.log.path, `${problem}; made anew from the log`);
     }
     if (!this.#isActive) this.#indexCache.add(this);
-    return problem;
   }
 }
 

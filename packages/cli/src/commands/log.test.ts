@@ -115,6 +115,23 @@ describe("samsa log, over a directory that a broker left", () => {
     assert.equal((summary as { summary: { isSound: boolean } }).summary.isSound, false);
   });
 
+  test("verify tells of a checkpoint that a complete stop had left, and of damage to that of the metadata", async () => {
+    const directory = path.join(folder, "samsa-data");
+    const cases = [
+      ["recovery-point-offset-checkpoint", "", /it is missing or empty after a complete stop/],
+      ["__cluster_metadata-0/recovery-point-offset-checkpoint", "0\n9\n", /9 entries are announced, 0 are there/],
+    ] as const;
+    for (const [name, content, says] of cases) {
+      const file = path.join(directory, name);
+      const whole = readFileSync(file);
+      writeFileSync(file, content);
+      const { exitCode, stdout } = await samsa(folder, "log", "verify");
+      writeFileSync(file, whole);
+      assert.equal(exitCode, 1);
+      assert.match(stdout, new RegExp(`^repairable: ${name}: ${says.source}\n$`));
+    }
+  });
+
   const mistakes = [
     { args: ["segments", "nowhere/"], says: /nowhere\/: no such folder\n.*is the name right/ },
     {

@@ -121,6 +121,26 @@ describe("damage is told with its place", () => {
     );
   });
 
+  test("logs that are gone or empty, where their indexes tell that they were not", async () => {
+    const names = (await (await kafkaDataDirectory()).list("/data/plain-0")).map(({ name }) => name);
+    const logs = names.filter((name) => name.endsWith(".log")).toSorted();
+    assert.ok(logs.length > 1);
+    const damageWithout = async (lose: (disk: MemoryDisk) => Promise<void>): Promise<string> => {
+      const disk = await kafkaDataDirectory();
+      await lose(disk);
+      const damage = (await verify(disk, "plain-0")).filter(({ severity }) => severity === "damage");
+      return damage.map(({ file, message }) => `${file}: ${message}`).join("\n");
+    };
+    const all = await damageWithout(async (disk) => {
+      for (const name of logs) await disk.remove(`/data/plain-0/${name}`);
+    });
+    assert.match(all, /plain-0: there is no log in this folder, with its records below offset 1400/);
+    const first = await damageWithout((disk) => disk.remove(`/data/plain-0/${logs[0]}`));
+    assert.match(first, /^plain-0\/0{20}\.index: the index of a log that was synced and is gone/);
+    const emptied = await damageWithout((disk) => writeFile(disk, `/data/plain-0/${logs[0]}`, new Uint8Array(0)));
+    assert.match(emptied, /^plain-0\/0{20}\.log: it is empty, was synced, and its indexes are not$/);
+  });
+
   test("an aborted transaction that its index does not have", async () => {
     const disk = await kafkaDataDirectory("producers");
     await disk.remove("/data/transactions-0/00000000000000000114.txnindex");

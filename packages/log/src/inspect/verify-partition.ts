@@ -10,7 +10,10 @@ import {
   LOG_SUFFIX,
   logFileName,
   parseLogFileName,
+  OFFSET_INDEX_SUFFIX,
   PRODUCER_SNAPSHOT_SUFFIX,
+  TIME_INDEX_SUFFIX,
+  TXN_INDEX_SUFFIX,
 } from "../log-file-names.ts";
 import { PartitionMetadataFile } from "../partition-metadata-file.ts";
 import { decodeProducerSnapshot } from "../producer-snapshot-file.ts";
@@ -69,6 +72,7 @@ export async function verifyPartition(options: VerifyPartitionOptions): Promise<
   const logStartOffset = Math.max(first, checkpointed.logStartOffset ?? 0);
   for (const [index, { offset: baseOffset }] of logs.entries()) {
     if (baseOffset > walk.nextOffset) walk.hasGaps = true;
+    if (index < logs.length - 1) await checkEmpty(options, baseOffset);
     await verifySegment({
       disk,
       directory,
@@ -91,7 +95,13 @@ export async function verifyPartition(options: VerifyPartitionOptions): Promise<
   return { logStartOffset, logEndOffset, segments: logs.length, batches, records, bytes };
 }
 
-async function listFiles({ disk, directory, folder, report }: VerifyPartitionOptions): Promise<readonly LogFileName[]> {
+async function listFiles({
+  disk,
+  directory,
+  folder,
+  checkpointed,
+  report,
+}: VerifyPartitionOptions): Promise<readonly LogFileName[]> {
   const found: LogFileName[] = [];
   for (const { name, isDirectory } of await disk.list(directory)) {
     const parsed = isDirectory ? undefined : parseLogFileName(name);
@@ -111,14 +121,35 @@ async function listFiles({ disk, directory, folder, report }: VerifyPartitionOpt
   );
   for (const { offset, suffix, state } of found) {
     if (suffix === PRODUCER_SNAPSHOT_SUFFIX || state !== "" || bases.has(offset)) continue;
+    // The last of several is missed by where the log ends.
+    const isFollowed = bases.size === 0 || [...bases].some((base) => base > offset);
+    const isLost = isFollowed && suffix !== TXN_INDEX_SUFFIX && offset < (checkpointed.recoveryPoint ?? 0);
     report({
-      severity: "repairable",
+      severity: isLost ? "damage" : "repairable",
       file: `${folder}/${logFileName(offset, suffix)}`,
-      message: "an index without its log",
+      message: isLost ? "the index of a log that was synced and is gone" : "an index without its log",
     });
   }
-  if (bases.size === 0) report({ severity: "note", file: folder, message: "there is no log in this folder" });
+  if (bases.size === 0) {
+    const { recoveryPoint = 0 } = checkpointed;
+    const isLost = recoveryPoint > 0;
+    const message = `there is no log in this folder${isLost ? `, with its records below offset ${recoveryPoint}` : ""}`;
+    report({ severity: isLost ? "damage" : "note", file: folder, message });
+  }
   return found;
+}
+
+/** Compaction takes the indexes of a segment along; an empty one that has them has lost its records. */
+async function checkEmpty(
+  { disk, directory, folder, checkpointed, report }: VerifyPartitionOptions,
+  offset: number,
+): Promise<void> {
+  const sizeOf = async (suffix: string): Promise<number> =>
+    (await disk.fileSize(`${directory}/${logFileName(offset, suffix)}`)) ?? 0;
+  if (offset >= (checkpointed.recoveryPoint ?? 0) || (await sizeOf(LOG_SUFFIX)) > 0) return;
+  if ((await sizeOf(OFFSET_INDEX_SUFFIX)) === 0 && (await sizeOf(TIME_INDEX_SUFFIX)) === 0) return;
+  const file = `${folder}/${logFileName(offset, LOG_SUFFIX)}`;
+  report({ severity: "damage", file, offset, message: "it is empty, was synced, and its indexes are not" });
 }
 
 const LEFT_OVER = {

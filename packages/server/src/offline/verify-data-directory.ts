@@ -1,7 +1,7 @@
 import path from "node:path";
 import { KafkaError } from "@samsa/base";
 import { ReadOnlyDisk } from "@samsa/io";
-import type { Finding, PartitionVerified, Report } from "@samsa/log";
+import type { CheckpointedPartition, Finding, PartitionVerified, Report } from "@samsa/log";
 import {
   CLEANER_OFFSET_CHECKPOINT,
   CleanShutdownFile,
@@ -44,6 +44,7 @@ export interface VerifySummary {
   readonly inUseBy: string | undefined;
 }
 
+const METADATA_FOLDER = `${CLUSTER_METADATA_TOPIC_NAME}-0`;
 const MARKERS = /^(?:\.lock|\.kafka_cleanshutdown|meta\.properties|bootstrap\.checkpoint|.*\.tmp|lost\+found)$/;
 const CHECKPOINTS = new Set([
   CLEANER_OFFSET_CHECKPOINT,
@@ -60,7 +61,7 @@ export async function verifyDataDirectory(directory: string, options: VerifyOpti
   const counts = { damage: 0, repairable: 0, note: 0 };
   const report: Report = (finding) => {
     counts[finding.severity]++;
-    options.report(finding);
+    options.report({ ...finding, message: withoutPath(finding) });
   };
   const { dataDirectory, folders } = await partitionFolders(directory);
   const isWhole = dataDirectory === path.resolve(directory);
@@ -70,7 +71,7 @@ export async function verifyDataDirectory(directory: string, options: VerifyOpti
   const offsets = await CheckpointedOffsets.read(disk, ".", isWhole ? report : quiet);
   // A directory without checkpoints, such as a copy of one partition, makes no promise of a complete stop.
   const wasClean = inUseBy === undefined && (await new CleanShutdownFile(disk, ".").exists());
-  if (isWhole) await verifyTop(disk, folders, offsets, report);
+  if (isWhole) await verifyTop(disk, folders, offsets, wasClean, report);
 
   const total = { segments: 0, batches: 0, records: 0, bytes: 0 };
   for (const [index, folder] of folders.entries()) {
@@ -82,12 +83,13 @@ export async function verifyDataDirectory(directory: string, options: VerifyOpti
     let bytes = 0;
     let batches = 0;
     const isMetadata = name?.topic === CLUSTER_METADATA_TOPIC_NAME;
+    const checkpointed = isMetadata ? await metadataOffsets(disk, folder, report) : offsets.of(folder);
     const verified: PartitionVerified = await verifyPartition({
       disk,
       directory: folder,
       folder,
-      checkpointed: offsets.of(folder),
-      wasClean,
+      checkpointed,
+      wasClean: wasClean && !isMetadata, // which is scanned at every start
       report,
       onProgress: (moreBytes, moreBatches) => {
         bytes += moreBytes;
@@ -111,11 +113,25 @@ export async function verifyDataDirectory(directory: string, options: VerifyOpti
   return { partitions: folders.length, ...total, damage, repairable, notes, inUseBy };
 }
 
+/** The metadata log has a checkpoint of its own (docs/decisions/0010). */
+async function metadataOffsets(disk: ReadOnlyDisk, folder: string, report: Report): Promise<CheckpointedPartition> {
+  const inFolder: Report = (finding) => report({ ...finding, file: `${folder}/${finding.file}` });
+  const noted = await readCheckpoint(disk, folder, RECOVERY_POINT_CHECKPOINT, inFolder);
+  return { recoveryPoint: noted.get(folder)?.offset, highWatermark: undefined, logStartOffset: undefined };
+}
+
+/** What was thrown begins with the path, as the finding does. */
+function withoutPath({ file, message }: Finding): string {
+  const start = [`./${file}: `, `${file}: `, `${file} is damaged: `].find((one) => message.startsWith(one));
+  return message.slice(start?.length ?? 0);
+}
+
 /** The files beside the folders of the partitions. */
 async function verifyTop(
   disk: ReadOnlyDisk,
   folders: readonly string[],
   offsets: CheckpointedOffsets,
+  wasClean: boolean,
   report: Report,
 ): Promise<void> {
   const entries = await disk.list(".");
@@ -140,6 +156,18 @@ async function verifyTop(
     }
   }
   if (names.has("bootstrap.checkpoint")) await verifySnapshot(disk, "bootstrap.checkpoint", report);
+  const partitions = folders.filter((folder) => parseLogDirName(folder)?.state === "current");
+  if (wasClean && partitions.some((folder) => folder !== METADATA_FOLDER)) {
+    for (const file of [RECOVERY_POINT_CHECKPOINT, REPLICATION_OFFSET_CHECKPOINT]) {
+      if (((await disk.fileSize(file)) ?? 0) > 0) continue;
+      report({ severity: "repairable", file, message: "it is missing or empty after a complete stop" });
+    }
+  }
+  if (partitions.length > 0 && !partitions.includes(METADATA_FOLDER)) {
+    const message =
+      "no metadata log is here: it is in another of log.dirs, or lost, and the topics are known by it alone";
+    report({ severity: "note", file: METADATA_FOLDER, message });
+  }
   const cleaned = await readCheckpoint(disk, ".", CLEANER_OFFSET_CHECKPOINT, report);
   const present = new Set(folders);
   for (const folder of new Set([...offsets.folders, ...cleaned.keys()])) {
