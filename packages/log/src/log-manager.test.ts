@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { parseUuid } from "@samsa/base";
+import { parseUuid, ZERO_UUID } from "@samsa/base";
 import type { Disk } from "@samsa/base";
 import { MemoryDisk } from "@samsa/io";
 import { KafkaStorageError } from "./errors.ts";
@@ -193,6 +193,28 @@ describe("a data directory", () => {
     assert.equal(second.get("a", 0), undefined);
     assert.match((await folders(disk)).join(" "), /^a-0\.[0-9a-f]{32}-stray b-0$/);
   });
+});
+
+describe("a folder that names no topic", () => {
+  for (const [what, hasRecords] of [
+    ["with records is offline: they may be of the topic of that name, or of one before it", true],
+    ["without records is set aside, as it was never finished", false],
+  ] as const) {
+    test(what, async () => {
+      const disk = new MemoryDisk();
+      const first = await open(disk);
+      const log = await first.getOrCreate(tp("a"), TOPIC_ID);
+      if (hasRecords) await log.appendAsLeader(batchOf(["x"]), 0).written;
+      await first.close();
+      await disk.remove("/data/a-0/partition.metadata");
+      const second = await open(disk, {
+        isStray: (_partition, topicId) => topicId !== TOPIC_ID && topicId !== ZERO_UUID,
+      });
+      assert.match((await folders(disk)).join(), hasRecords ? /^a-0$/ : /^a-0\.[0-9a-f]{32}-stray$/);
+      assert.deepEqual([...second.offlineLogs().keys()], hasRecords ? ["a-0"] : []);
+      if (hasRecords) await assert.rejects(second.getOrCreate(tp("a"), TOPIC_ID), /partition\.metadata: it is missing/);
+    });
+  }
 });
 
 describe("a log of a data directory", () => {

@@ -2,13 +2,14 @@ import type { Clock, DirectoryEntry, Disk, Random, Timer, Uuid } from "@samsa/ba
 import { DiskError, ZERO_UUID } from "@samsa/base";
 import { validateTopicName } from "@samsa/protocol";
 import { CleanShutdownFile, NO_BROKER_EPOCH } from "./clean-shutdown-file.ts";
-import { KafkaStorageError } from "./errors.ts";
+import { CorruptFileError, KafkaStorageError } from "./errors.ts";
 import { IndexCache } from "./index-cache.ts";
 import { LogCleaner } from "./log-cleaner.ts";
 import { DEFAULT_LOG_CLEANER_CONFIG } from "./log-cleaner-config.ts";
 import type { LogCleanerConfig } from "./log-cleaner-config.ts";
 import type { LogConfig } from "./log-config.ts";
 import { defaultLogConfig } from "./log-config.ts";
+import { LOG_SUFFIX, parseLogFileName } from "./log-file-names.ts";
 import { loadSegments } from "./log-loader.ts";
 import { OffsetCheckpoints } from "./offset-checkpoints.ts";
 import { PartitionMetadataFile } from "./partition-metadata-file.ts";
@@ -93,7 +94,10 @@ export interface LogManagerOptions {
   /** The configuration of a topic's logs; the default configuration when left out. */
   readonly configFor?: (topic: string) => LogConfig;
   readonly caches?: LogCaches;
-  /** Whether a folder found belongs to no partition of ours any more: it is set aside as `-stray`. */
+  /**
+   * Whether a folder found belongs to no partition of ours any more: it is set aside as `-stray`. Of one that names no topic id
+   * (ZERO_UUID) the name counts.
+   */
   readonly isStray?: (topicPartition: TopicPartition, topicId: Uuid) => boolean;
   /** So many logs are loaded at a time (`num.recovery.threads.per.data.dir`). */
   readonly numRecoveryThreads?: number;
@@ -581,13 +585,26 @@ export class LogManager {
   async #setAsideStray(topicPartition: TopicPartition, path: string): Promise<boolean> {
     const { disk, random, isStray } = this.#options;
     if (isStray === undefined) return false;
-    const topicId = (await new PartitionMetadataFile(disk, path).read()) ?? ZERO_UUID;
-    if (!isStray(topicPartition, topicId)) return false;
+    const file = new PartitionMetadataFile(disk, path);
+    const topicId = (await file.read()) ?? ZERO_UUID;
+    if (!isStray(topicPartition, topicId)) {
+      if (topicId !== ZERO_UUID) return false;
+      // Kafka sets it aside, because the file comes before the first record. Where there are records, it is lost.
+      if (await this.#hasRecords(path))
+        throw new CorruptFileError(file.path, "it is missing, and nothing else tells of which topic the records are");
+    }
     const newPath = `${this.directory}/${logStrayDirName(topicPartition, random)}`;
     await disk.rename(path, newPath);
     await disk.syncDirectory(this.directory);
     this.#report(path, `belongs to no partition of this broker: set aside as ${newPath}`);
     return true;
+  }
+
+  async #hasRecords(path: string): Promise<boolean> {
+    const { disk } = this.#options;
+    const logs = (await disk.list(path)).filter(({ name }) => parseLogFileName(name)?.suffix === LOG_SUFFIX);
+    const sizes = await Promise.all(logs.map(({ name }) => disk.fileSize(`${path}/${name}`)));
+    return sizes.some((size = 0) => size > 0);
   }
 
   #removeFolder(path: string): void {

@@ -1,10 +1,10 @@
 import type { Clock, Random, Uuid } from "@samsa/base";
-import { ErrorCode, KafkaError, randomUuid } from "@samsa/base";
+import { ErrorCode, KafkaError, randomUuid, ZERO_UUID } from "@samsa/base";
 import type { BrokerLoggers, BrokerMetrics, ClientMetricsReceiver, RequestProbe } from "@samsa/broker";
 import { Broker, LoggerName, MetadataCache } from "@samsa/broker";
 import { prepareDataDirectories, QuorumController, raftConfigOf, SingleVoterQuorum } from "@samsa/controller";
 import { descriptorLimit } from "@samsa/io";
-import type { LogProblem } from "@samsa/log";
+import type { LogProblem, TopicPartition } from "@samsa/log";
 import { KafkaStorageError, LogDirs, OpenFiles, PooledDisk } from "@samsa/log";
 import type { BrokerConfig, Endpoint } from "@samsa/metadata";
 import { EffectiveBrokerConfig, SUPPORTED_FEATURES } from "@samsa/metadata";
@@ -92,7 +92,8 @@ export async function startNode(options: NodeOptions, stack: CloseStack): Promis
     assignDirectory: (assignment) => reporter.assign(assignment),
     onBrokerConfigChanged: () => reporter.directoriesCordoned(cordonedDirectories(replicas)),
     openLogs: async (image, configFor, isCordoned) => {
-      const isStray = (_partition: unknown, topicId: Uuid) => !image.topics.byId.has(topicId);
+      const isStray = ({ topic }: TopicPartition, topicId: Uuid) =>
+        topicId === ZERO_UUID ? !image.topics.byName.has(topic) : !image.topics.byId.has(topicId);
       const broker = new EffectiveBrokerConfig(image.configs, config);
       return await LogDirs.open({
         onProblem: tellProblem,

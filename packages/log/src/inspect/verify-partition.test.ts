@@ -121,7 +121,7 @@ describe("damage is told with its place", () => {
     );
   });
 
-  test("logs that are gone or empty, where their indexes tell that they were not", async () => {
+  test("logs that are gone or empty, where their indexes tell that they were not, and records of no topic", async () => {
     const names = (await (await kafkaDataDirectory()).list("/data/plain-0")).map(({ name }) => name);
     const logs = names.filter((name) => name.endsWith(".log")).toSorted();
     assert.ok(logs.length > 1);
@@ -138,6 +138,8 @@ describe("damage is told with its place", () => {
     const first = await damageWithout((disk) => disk.remove(`/data/plain-0/${logs[0]}`));
     assert.match(first, /^plain-0\/0{20}\.index: the index of a log that was synced and is gone/);
     const emptied = await damageWithout((disk) => writeFile(disk, `/data/plain-0/${logs[0]}`, new Uint8Array(0)));
+    const nameless = await damageWithout((disk) => disk.remove("/data/plain-0/partition.metadata"));
+    assert.match(nameless, /^plain-0\/partition\.metadata: it is missing, and nothing else tells of which topic/);
     assert.match(emptied, /^plain-0\/0{20}\.log: it is empty, was synced, and its indexes are not$/);
   });
 

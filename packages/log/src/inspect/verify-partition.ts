@@ -58,7 +58,6 @@ export async function verifyPartition(options: VerifyPartitionOptions): Promise<
   const logs = files.filter(({ suffix, state }) => suffix === LOG_SUFFIX && state === "");
   const first = logs[0]?.offset ?? 0;
   const epochs = await readEpochs(options);
-  await checkTopicId(options);
   const walk: WalkState = {
     nextOffset: first,
     leaderEpoch: -1,
@@ -92,6 +91,7 @@ export async function verifyPartition(options: VerifyPartitionOptions): Promise<
   checkOffsets(options, { logEndOffset, epochs, hasLogs: logs.length > 0 && !walk.isUncertain });
   await checkSnapshots(options, files, walk.isUncertain ? Infinity : logEndOffset);
   const { batches, records, bytes } = walk;
+  await checkTopicId(options, bytes > 0);
   return { logStartOffset, logEndOffset, segments: logs.length, batches, records, bytes };
 }
 
@@ -179,12 +179,20 @@ async function readEpochs(options: VerifyPartitionOptions): Promise<readonly Epo
   }
 }
 
-async function checkTopicId({ disk, directory, folder, report }: VerifyPartitionOptions): Promise<void> {
+/** The metadata log has the id that such logs always have. */
+async function checkTopicId(
+  { disk, directory, folder, report }: VerifyPartitionOptions,
+  hasRecords: boolean,
+): Promise<void> {
   const file = `${folder}/partition.metadata`;
   try {
     const topicId = await new PartitionMetadataFile(disk, directory).read();
-    if (topicId === undefined)
-      report({ severity: "note", file, message: "it is missing: the folder names no topic id" });
+    if (topicId !== undefined) return;
+    const isLost = hasRecords && !folder.startsWith("__cluster_metadata-");
+    const message = isLost
+      ? "it is missing, and nothing else tells of which topic the records are"
+      : "it is missing: the folder names no topic id";
+    report({ severity: isLost ? "damage" : "note", file, message });
   } catch (error) {
     if (!(error instanceof CorruptFileError)) throw error;
     report({ severity: "damage", file, message: error.message });
