@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { StartError } from "./server-error.ts";
@@ -16,9 +16,10 @@ const lockedHere = new Set<string>(); // by this process
 export function lockDataDirectory(directory: string): () => void {
   const file = path.join(directory, LOCK_FILE);
   try {
-    mkdirSync(directory, { recursive: true });
+    makeDirectory(path.resolve(directory));
   } catch (cause) {
-    const why = (cause as NodeJS.ErrnoException).code === "EEXIST" ? "it is a file" : String(cause);
+    const { code } = cause as NodeJS.ErrnoException;
+    const why = code === "EEXIST" || code === "ENOTDIR" ? "there is a file in its place" : messageOf(cause);
     throw new StartError(`${directory} is no data directory: ${why}; give another --data-dir`, { cause });
   }
   const holder = holderOf(file);
@@ -31,6 +32,18 @@ export function lockDataDirectory(directory: string): () => void {
     lockedHere.delete(file);
     rmSync(file, { force: true });
   };
+}
+
+/** Step by step: where a folder that is there takes no other, as /proc does, mkdir of Node tries for ever when it is recursive. */
+function makeDirectory(directory: string): void {
+  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  const parent = path.dirname(directory);
+  if (parent !== directory) makeDirectory(parent);
+  mkdirSync(directory);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Who runs a broker on the data directory, as far as this machine can tell; undefined for nobody. */

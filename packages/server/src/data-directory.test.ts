@@ -49,7 +49,21 @@ test("what a start that was cut off left behind does not keep the next one out",
 test("a file is no data directory", async (t) => {
   const file = path.join(folder(t), "file");
   writeFileSync(file, "");
-  await assert.rejects(startBroker({ port: 0, dataDir: file }), /it is a file; give another --data-dir/);
+  await assert.rejects(
+    startBroker({ port: 0, dataDir: file }),
+    /there is a file in its place; give another --data-dir/,
+  );
+});
+
+test("a folder that cannot be made is told, and not tried for ever", async (t) => {
+  const file = path.join(folder(t), "file");
+  writeFileSync(file, "");
+  await assert.rejects(startBroker({ port: 0, dataDir: path.join(file, "x", "y") }), /there is a file in its place/);
+  const impossible = path.join(process.platform === "linux" ? "/proc" : file, "samsa", "data");
+  await assert.rejects(
+    startBroker({ port: 0, dataDir: impossible }),
+    /is no data directory: .*; give another --data-dir/,
+  );
 });
 
 test("a configuration key that Kafka does not know is told of, as it may be a slip", async () => {
