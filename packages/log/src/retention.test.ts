@@ -215,16 +215,18 @@ describe("old segments", () => {
       config: { retentionMs: 0 },
     });
     again.updateHighWatermark(1);
-    let goOn = (): void => undefined;
+    const waiting: (() => void)[] = [];
     watched.before = (call) =>
-      call.startsWith("read") && call.includes(".log ") ? new Promise<void>((resolve) => (goOn = resolve)) : undefined;
+      call.startsWith("read") && call.includes(".log ")
+        ? new Promise<void>((resolve) => waiting.push(resolve))
+        : undefined;
     const reading = again.read(0, 1 << 20);
     await turn();
     const deleting = again.deleteOldSegments();
     await turn();
     assert.ok(!watched.calls.some((call) => call.startsWith("rename") && call.includes(".deleted")));
     watched.before = () => undefined;
-    goOn();
+    for (const goOn of waiting) goOn();
     assert.equal((await reading).nextOffset, 1);
     assert.equal(await deleting, 1);
     assert.throws(() => again.read(0, 1), { name: "OffsetOutOfRangeError" });
