@@ -1,5 +1,5 @@
 import type { Clock, KafkaError, Random, Transport } from "@samsa/base";
-import { canonicalAddresses, SystemClock, SystemRandom, TcpTransport } from "@samsa/io";
+import { canonicalAddresses, emitWarning, SystemClock, SystemRandom, TcpTransport } from "@samsa/io";
 import type { TlsClientOptions } from "@samsa/io";
 import { Admin } from "./admin/admin.ts";
 import { parseBootstrapServers } from "./cluster/bootstrap-servers.ts";
@@ -14,6 +14,7 @@ import type { ExactlyOnceOptions } from "./exactly-once.ts";
 import { checkExactlyOnceOptions, ExactlyOnce } from "./exactly-once.ts";
 import { HoldingClock } from "./holding-clock.ts";
 import type { OpenTelemetryApi } from "./observability/open-telemetry.ts";
+import { warner } from "./observability/warnings.ts";
 import type { OptionRule } from "./options.ts";
 import { aFunction, anything, boolean, having, milliseconds, oneOf, resolveOptions, text, whole } from "./options.ts";
 import type { ProducerOptions } from "./producer/producer-options.ts";
@@ -73,7 +74,10 @@ export interface KafkaOptions {
   readonly metadataMaxAgeMs?: number;
   /** Bytes of one answer of a broker. Ours; default 256 MiB. */
   readonly maxResponseBytes?: number;
-  /** Told of failures that are tried again by themselves, and so reach no caller. */
+  /**
+   * Told of failures that are tried again by themselves, and so reach no caller, or reach one late; of handlers that block the event
+   * loop too. Default: those that somebody has to mend become warnings of Node's (`process.emitWarning`), each kind once a minute.
+   */
   readonly onRetry?: (error: KafkaError) => void;
   /**
    * `@opentelemetry/api` itself: records take the headers of the active trace along, and `run` hands each record to its handler in the
@@ -184,7 +188,7 @@ export class Kafka {
       retryBackoffMaxMs: 1000,
       metadataMaxAgeMs: 300_000,
       maxResponseBytes: 268_435_456,
-      onRetry: () => {},
+      onRetry: warner(new SystemClock(), emitWarning),
       openTelemetry: undefined,
       enableMetricsPush: false,
       transport: undefined,

@@ -1,6 +1,8 @@
 export { canonicalAddresses } from "./canonical-addresses.ts";
 export type { ConnectionOptions } from "./connection-options.ts";
 export { descriptorLimit } from "./descriptor-limit.ts";
+export { emitWarning } from "./emit-warning.ts";
+export type { WarningOptions } from "./emit-warning.ts";
 export { EventLoopDelay } from "./event-loop-delay.ts";
 export type { EventLoopDelays } from "./event-loop-delay.ts";
 export { listenHttp } from "./http-listener.ts";

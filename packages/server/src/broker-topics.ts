@@ -1,4 +1,4 @@
-import { KafkaError } from "@samsa/base";
+import { ErrorCode, KafkaError } from "@samsa/base";
 import type { QuorumController } from "@samsa/controller";
 import { isInternalTopic } from "@samsa/metadata";
 import {
@@ -27,7 +27,13 @@ export class BrokerTopics {
   }
 
   /** @throws KafkaError in Kafka's words */
-  async create(name: string, { partitions = -1, configs = {} }: TopicOptions = {}): Promise<void> {
+  async create(name: string, options: TopicOptions = {}): Promise<void> {
+    const unknown = Object.keys(options).find((option) => option !== "partitions" && option !== "configs");
+    if (unknown !== undefined) {
+      const have = "there are partitions and configs";
+      throw new KafkaError(ErrorCode.INVALID_REQUEST, `broker.createTopic: there is no option ${unknown}; ${have}`);
+    }
+    const { partitions = -1, configs = {} } = options;
     const topic = createCreateTopicsRequestCreatableTopic({
       name,
       numPartitions: partitions,

@@ -19,6 +19,10 @@ test("after all topics are deleted, one of the same name begins anew", async () 
   await test.broker.deleteAllTopics();
   assert.deepEqual(test.broker.topics(), []);
   await test.broker.deleteAllTopics(); // nothing is left, and that is no error
+  await assert.rejects(
+    test.broker.createTopic("orders", { numPartitions: 3 } as never),
+    /no option numPartitions; there are partitions and configs/u,
+  );
   await test.broker.createTopic("orders");
   assert.deepEqual(recordsOf(await fetch(test.client, { topic: "orders" })), []);
 });

@@ -33,6 +33,8 @@ export interface ClusterOptions extends Omit<ConnectionsOptions, "signal"> {
   readonly metadataRecoveryStrategy: "rebootstrap" | "none";
   /** … or have given no metadata for so long (KIP-1102). */
   readonly metadataRecoveryRebootstrapTriggerMs: number;
+  /** Told of each failure to find a first broker. */
+  readonly onRetry: (error: KafkaError) => void;
   /** Other names of a bootstrap server, where its own is only an alias; undefined where it is used as it is. */
   readonly resolveBootstrap?: ((address: Address) => Promise<readonly Address[]>) | undefined;
 }
@@ -102,7 +104,7 @@ export class Cluster {
     const limits = { timeoutMs: bootstrapTimeoutMs, timeoutOption: "bootstrapTimeoutMs" };
     const backoff = { backoffMs: retryBackoffMs, backoffMaxMs: retryBackoffMaxMs };
     try {
-      const found = await retrying(this.retries, { what: "bootstrap", ...limits, ...backoff }, () => this.#tryAll());
+      const found = await retrying(this.retries, { what: "bootstrap", ...limits, ...backoff }, () => this.#tryFirst());
       this.#hasBootstrapped = true;
       return found;
     } catch (error) {
@@ -253,6 +255,16 @@ export class Cluster {
     this.#bootstrapServers = undefined; // names may lead elsewhere by now
     this.#connections.close((key) => key.startsWith(GENERAL));
     return true;
+  }
+
+  /** A minute is long for who has only misspelt the port: each failure is told, though the last reaches the caller. */
+  async #tryFirst(): Promise<BrokerConnection> {
+    try {
+      return await this.#tryAll();
+    } catch (error) {
+      if (error instanceof NoBrokerReachableError) this.options.onRetry(error);
+      throw error;
+    }
   }
 
   /** Every address once. */

@@ -38,6 +38,7 @@ export async function testBed(
         transport,
         clock,
         random: new SeededRandom(42),
+        onRetry: () => {},
         ...options,
       }),
   };

@@ -1,4 +1,5 @@
 import type { KafkaError } from "@samsa/base";
+import { ErrorCode } from "@samsa/base";
 import type { Cluster } from "../../cluster/cluster.ts";
 import type { TopicMetadata } from "../../cluster/topic-metadata.ts";
 import type { AssignorTopic } from "../assignors/partition-assignor.ts";
@@ -15,7 +16,8 @@ export class SubscribedTopics {
   readonly #cluster: Cluster;
   readonly #wanted: readonly string[] | RegExp;
   readonly #options: SubscribedTopicsOptions;
-  #told = new Set<string>(); // topics whose errors were told of
+  readonly #told = new Set<string>(); // topics whose errors were told of
+  readonly #made = new Set<string>(); // topics that asking for them may just have made
   topics: readonly string[];
   /** Whether a topic that is named does not exist: it is looked for more often then. */
   isIncomplete = false;
@@ -48,6 +50,11 @@ export class SubscribedTopics {
   /** That it does not exist may change; that we may not read it deserves a word, once. */
   #tell(topic: string, error: KafkaError): void {
     if (this.#told.has(topic)) return;
+    const mayBeMade = this.#options.allowAutoCreateTopics && error.code === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
+    if (mayBeMade && !this.#made.has(topic)) {
+      this.#made.add(topic); // Kafka answers so to the request that makes it
+      return;
+    }
     this.#told.add(topic);
     this.#options.onRetry(error);
   }
