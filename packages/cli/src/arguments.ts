@@ -10,6 +10,17 @@ export function collect(value: string, previous: readonly string[] = []): readon
   return [...previous, value];
 }
 
+/** For an option that may be repeated and is one of some names, in whatever case: another would find nothing, and not say why. */
+export function collectNames(
+  names: readonly string[],
+): (value: string, previous?: readonly string[]) => readonly string[] {
+  return (value, previous = []) => {
+    const name = names.find((one) => one.toLowerCase() === value.toLowerCase());
+    if (name === undefined) throw new InvalidArgumentError(`There are ${names.join(", ")}.`);
+    return [...previous, name];
+  };
+}
+
 /** For an option that is a count. */
 export function wholeNumber(text: string): number {
   if (!/^\d{1,15}$/u.test(text)) throw new InvalidArgumentError("A whole number is wanted.");

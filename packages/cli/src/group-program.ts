@@ -1,8 +1,22 @@
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
-import { collect, examples, wholeNumber } from "./arguments.ts";
+import { collect, collectNames, examples, wholeNumber } from "./arguments.ts";
 import { connecting, jsonOption } from "./connecting.ts";
 import type { ExitCode } from "./exit-code.ts";
+
+/** Of groups of all types, as Kafka's coordinators call them. */
+const STATES = [
+  "Assigning",
+  "CompletingRebalance",
+  "Dead",
+  "Empty",
+  "NotReady",
+  "PreparingRebalance",
+  "Reconciling",
+  "Stable",
+  "Unknown",
+];
+const TYPES = ["classic", "consumer", "share", "streams"];
 
 type Done = (exitCode: ExitCode) => void;
 
@@ -26,8 +40,12 @@ export function addGroup(program: Command, done: Done): void {
   jsonOption(connecting(group.command("list")))
     .alias("ls")
     .description("list groups of every type, a line each")
-    .option("-s, --state <name>", "only this state, e.g. Stable or Empty; may be repeated", collect)
-    .option("-t, --type <name>", "only this type: classic, consumer, share, streams; may be repeated", collect)
+    .option("-s, --state <name>", "only this state, e.g. Stable or Empty; may be repeated", collectNames(STATES))
+    .option(
+      "-t, --type <name>",
+      "only this type: classic, consumer, share, streams; may be repeated",
+      collectNames(TYPES),
+    )
     .option("--names", "names alone")
     .addHelpText("after", examples(["samsa group list", "samsa group list --state Empty --names"]))
     .action(async (options) => {

@@ -134,6 +134,9 @@ const refused = [
   "group reset-offsets nobody --to-earliest",
   "group reset-offsets nobody --topic orders --shift-by 1",
   "group watch billing --interval 0",
+  "group list --state Stabl",
+  "group list --type clasic",
+  "txn list --state Onging",
 ];
 test("what cannot be meant is refused", async () => {
   for (const line of refused) assert.equal((await samsa.run(line)).exitCode, 2, line);

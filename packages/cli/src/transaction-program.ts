@@ -1,7 +1,19 @@
 import type { Command } from "commander";
-import { collect, examples, wholeNumber } from "./arguments.ts";
+import { collect, collectNames, examples, wholeNumber } from "./arguments.ts";
 import { connecting, jsonOption } from "./connecting.ts";
 import type { ExitCode } from "./exit-code.ts";
+
+/** As Kafka's coordinators call them (KIP-664). */
+const STATES = [
+  "Empty",
+  "Ongoing",
+  "PrepareCommit",
+  "PrepareAbort",
+  "CompleteCommit",
+  "CompleteAbort",
+  "PrepareEpochFence",
+  "Dead",
+];
 
 type Done = (exitCode: ExitCode) => void;
 
@@ -44,7 +56,7 @@ export function addTransaction(program: Command, done: Done): void {
   jsonOption(connecting(transaction.command("list")))
     .alias("ls")
     .description("list transactional ids and how their transactions stand")
-    .option("-s, --state <name>", "only this state, e.g. Ongoing; may be repeated", collect)
+    .option("-s, --state <name>", "only this state, e.g. Ongoing; may be repeated", collectNames(STATES))
     .option("--producer-id <id>", "only this producer; may be repeated", collect)
     .option("--older-than <ms>", "only what has been open for so many milliseconds", wholeNumber)
     .option("--pattern <regex>", "only transactional ids that match")

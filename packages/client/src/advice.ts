@@ -57,6 +57,27 @@ const ADVICE: ReadonlyMap<number, string> = new Map<ErrorCode, string>([
     ErrorCode.PRODUCER_FENCED,
     "Give each producer that runs at the same time a transactionalId of its own, or raise transactionTimeoutMs; close this one.",
   ],
+  [
+    ErrorCode.INVALID_PRODUCER_EPOCH,
+    "Abort the transaction; the abort tells whether another producer has taken the transactionalId.",
+  ],
+  [ErrorCode.INVALID_GROUP_ID, "A group has a name that is not empty (groupId)."],
+  [ErrorCode.GROUP_ID_NOT_FOUND, "Check the name, or list the groups."],
+  [ErrorCode.NON_EMPTY_GROUP, "Stop the members of the group first."],
+  [ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC, "Stop the members that read the topic first."],
+  [
+    ErrorCode.UNKNOWN_MEMBER_ID,
+    "The group has gone on without this member: let handlers finish within maxPollIntervalMs, and processes within the session.",
+  ],
+  [
+    ErrorCode.ILLEGAL_GENERATION,
+    "The partitions may be another member's by now: what was not committed is read again there.",
+  ],
+  [ErrorCode.FENCED_INSTANCE_ID, "Give each member that runs at the same time a groupInstanceId of its own."],
+  [
+    ErrorCode.TRANSACTIONAL_ID_NOT_FOUND,
+    "Check the name, or list the transactions: ids that are long unused are forgotten.",
+  ],
   [ErrorCode.TRANSACTION_ABORTABLE, "Abort the transaction and begin it again."],
   [ErrorCode.INVALID_TXN_STATE, "Begin a transaction before, and end it once."],
   [ErrorCode.INVALID_TRANSACTION_TIMEOUT, "transactionTimeoutMs is at most the broker's transaction.max.timeout.ms."],

@@ -4,7 +4,7 @@ import { RECORD_BATCH_OVERHEAD, recordSizeUpperBound } from "@samsa/protocol";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { TopicMetadata } from "../cluster/topic-metadata.ts";
 import { BrokerError, ClosedError, ConfigurationError, RecordTooLargeError, TimeLimitError } from "../errors.ts";
-import { checkList, checkNames } from "../options.ts";
+import { aFunction, checkList, checkNames } from "../options.ts";
 import type { OpenTelemetryApi } from "../observability/open-telemetry.ts";
 import { withTrace } from "../observability/open-telemetry.ts";
 import type { Serializer } from "../serialisers/serialiser.ts";
@@ -266,6 +266,8 @@ export class Producer<K = Data, V = Data> {
    *   other errors that are fatal for the producer; TimeLimitError when it is not known whether it was committed
    */
   async transaction<T>(work: (transaction: Transaction<K, V>) => Promise<T> | T): Promise<T> {
+    const wanted = aFunction(work);
+    if (wanted !== undefined) throw new ConfigurationError(`producer.transaction: wanted is ${wanted}`);
     const transaction = await this.beginTransaction();
     let result: T;
     try {

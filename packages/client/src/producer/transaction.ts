@@ -3,6 +3,8 @@ import type { ProducerTransactions } from "./producer-transactions.ts";
 import type { Data, DeliveryCallback, ProducerRecord, RecordMetadata } from "./record.ts";
 import type { ConsumerGroupMetadata } from "../consumer/group/member.ts";
 import type { OffsetToCommit } from "../consumer/group/offset-requests.ts";
+import { checkOffsets } from "../consumer/check-calls.ts";
+import { ConfigurationError } from "../errors.ts";
 import { TransactionStateError } from "./transaction-errors.ts";
 
 /** A consumer, as a transaction sees it: who has read, and up to where. */
@@ -71,7 +73,13 @@ export class Transaction<K = Data, V = Data> {
       await this.#transactions.commitOffsets(from.consumedOffsets(), from.groupMetadata());
       return;
     }
-    const metadata = typeof group === "string" || group === undefined ? groupAlone(group ?? "") : group;
+    checkOffsets("transaction.commitOffsets", from);
+    if (group === undefined || group === "") {
+      throw new ConfigurationError(
+        "transaction.commitOffsets: name the group whose offsets they are, as the second argument",
+      );
+    }
+    const metadata = typeof group === "string" ? groupAlone(group) : group;
     await this.#transactions.commitOffsets(from, metadata);
   }
 

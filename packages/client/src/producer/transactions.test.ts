@@ -391,6 +391,21 @@ test("what does not go with transactions is refused at once", async () => {
   await assert.rejects(kafka.producer().beginTransaction(), ConfigurationError);
 });
 
+test("offsets of no group, or that are none, are refused before they are sent", async () => {
+  const bed = await bedWithTopic();
+  await using kafka = bed.kafka();
+  const producer = kafka.producer({ transactionalId });
+  const tx = await bed.run(producer.beginTransaction());
+  const offset = { topic: "t", partition: 0, offset: 4 };
+  await assert.rejects(tx.commitOffsets([offset], ""), /name the group whose offsets they are/);
+  await assert.rejects(
+    tx.commitOffsets([{ ...offset, offset: "4" as never }], "g"),
+    /offset is "4"; wanted is a whole number/,
+  );
+  await bed.run(tx.abort());
+  await assert.rejects(bed.run(producer.transaction({} as never)), /producer.transaction: wanted is a function/);
+});
+
 test("a producer whose name is not for it is of no use", async () => {
   const bed = await bedWithTopic();
   await using kafka = bed.kafka();
