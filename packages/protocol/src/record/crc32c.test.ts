@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { crc32c, nativeCrc32c, pureCrc32c } from "./crc32c.ts";
 import type { Crc32cImplementation } from "./crc32c.ts";
+import { foldedCrc32c } from "./folded-crc32c.ts";
 
 const implementations: [string, Crc32cImplementation][] = [
   ["the tables", pureCrc32c],
@@ -10,6 +11,10 @@ const implementations: [string, Crc32cImplementation][] = [
 ];
 const native = nativeCrc32c();
 if (native !== undefined) implementations.push(["the native one", native]);
+
+const folded = foldedCrc32c(pureCrc32c);
+assert.ok(folded !== undefined);
+implementations.push(["folding", folded]);
 
 // RFC 3720, appendix B.4
 const vectors = [
@@ -43,6 +48,52 @@ test("a range is the whole array when nothing is said", () => {
   const bytes = new TextEncoder().encode("The Castle");
   assert.equal(crc32c(bytes), bitByBit(bytes, 0, bytes.length));
   assert.equal(crc32c(bytes, 4), bitByBit(bytes, 4, bytes.length));
+});
+
+describe("folding is what the tables say", () => {
+  const bytes = Uint8Array.from({ length: 150_000 }, (_, index) => (index * index * 31 + (index >> 3)) & 0xff);
+  const WINDOW = 5312;
+
+  for (const length of [
+    WINDOW - 1,
+    WINDOW,
+    WINDOW + 63,
+    WINDOW + 64,
+    WINDOW + 65,
+    WINDOW + 32 * 1024,
+    65_536,
+    150_000,
+  ]) {
+    test(`of ${length} bytes`, () => assert.equal(folded(bytes, 0, length), pureCrc32c(bytes, 0, length)));
+  }
+
+  test("of any range, one after the other", () => {
+    fc.assert(
+      fc.property(fc.nat({ max: 150_000 }), fc.nat({ max: 150_000 }), (a, b) => {
+        const [start, end] = [Math.min(a, b), Math.max(a, b)];
+        assert.equal(folded(bytes, start, end), pureCrc32c(bytes, start, end));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("and every bit counts, wherever it is", () => {
+    const length = 48 * 1024;
+    const right = crc32c(bytes, 0, length);
+    for (let bit = 0; bit < length * 8; bit += 811) {
+      const at = bit >> 3;
+      bytes[at] = (bytes[at] ?? 0) ^ (1 << (bit & 7));
+      assert.notEqual(crc32c(bytes, 0, length), right);
+      bytes[at] = (bytes[at] ?? 0) ^ (1 << (bit & 7));
+    }
+    assert.equal(crc32c(bytes, 0, length), right);
+  });
+
+  test("in memory that is shared", () => {
+    const shared = new Uint8Array(new SharedArrayBuffer(100_000));
+    shared.set(bytes.subarray(0, shared.length));
+    assert.equal(folded(shared, 5, 99_000), pureCrc32c(bytes, 5, 99_000));
+  });
 });
 
 function bitByBit(bytes: Uint8Array, start: number, end: number): number {
