@@ -26,7 +26,7 @@ const INITIAL_BYTES = 4; // are inverted: the register of a CRC begins as ones
 
 /**
  * CRC-32C of large pieces at twice the speed of the native code (0.1 and 0.08 ns a byte for 64 and 256 KiB, against 0.17), the
- * copy into its own memory included; docs/decisions/0030.
+ * copy into its own memory included; docs/decisions/0031.
  *
  * @param finish does the rest, of six kilobytes at most, and all that is too short
  * @returns undefined where WebAssembly with vectors is not to be had
