@@ -18,18 +18,18 @@ for (const { source, why } of opening) {
 
 /** @param {readonly string[]} args */
 function run(...args) {
-  return spawnSync(process.execPath, [join(ROOT, "compat/kill-loop.mjs"), ...args], { encoding: "utf8" });
+  return spawnSync(process.execPath, [join(ROOT, "scripts/simulate-log.mjs"), ...args], { encoding: "utf8" });
 }
 
 test("a program that is asked for help does nothing else", () => {
   const { status, stdout } = run("--help");
   assert.equal(status, 0);
-  assert.match(stdout, /^A thousand kills: [^]* node compat\/kill-loop\.mjs \[--kills 1000\]/);
+  assert.match(stdout, /^Random scripts against the log [^]* node scripts\/simulate-log\.mjs --seeds 5000/);
 });
 
 test("an option that nobody knows ends a program in one line", () => {
-  const { status, stdout, stderr } = run("--kils", "3");
+  const { status, stdout, stderr } = run("--sede", "3");
   assert.equal(status, 2);
   assert.equal(stdout, "");
-  assert.equal(stderr, "kill-loop: Unknown option '--kils'; --help says what there is\n");
+  assert.equal(stderr, "simulate-log: Unknown option '--sede'; --help says what there is\n");
 });
