@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { examples } from "./arguments.ts";
-import { connecting, jsonOption } from "./connecting.ts";
+import { connecting, jsonOption, OUTCOME, OUTCOMES } from "./connecting.ts";
 import type { ExitCode } from "./exit-code.ts";
 
 type Done = (exitCode: ExitCode) => void;
@@ -24,7 +24,7 @@ export function addCluster(program: Command, done: Done): void {
       done(await describeCluster(options));
     });
 
-  connecting(cluster.command("id"))
+  jsonOption(connecting(cluster.command("id")), "a JSON object")
     .description("print the id of the cluster")
     .addHelpText("after", examples(["samsa cluster id"]))
     .action(async (options) => {
@@ -32,7 +32,7 @@ export function addCluster(program: Command, done: Done): void {
       done(await clusterId(options));
     });
 
-  connecting(cluster.command("unregister <id>"))
+  jsonOption(connecting(cluster.command("unregister <id>")), OUTCOME)
     .description("take a broker that is gone for good out of the cluster")
     .addHelpText("after", examples(["samsa cluster unregister 3"]))
     .action(async (id: string, options) => {
@@ -66,7 +66,7 @@ function addFeatures(cluster: Command, done: Done): void {
       done(await listFeatures(options));
     });
 
-  connecting(features.command("upgrade <feature=level...>"))
+  jsonOption(connecting(features.command("upgrade <feature=level...>")), OUTCOMES)
     .description("raise the level of features")
     .option("--dry-run", "only ask whether it could be done")
     .addHelpText("after", examples(["samsa cluster features upgrade group.version=1 share.version=2"]))
@@ -75,7 +75,7 @@ function addFeatures(cluster: Command, done: Done): void {
       done(await changeFeatures(pairs, "upgrade", options));
     });
 
-  connecting(features.command("downgrade <feature=level...>"))
+  jsonOption(connecting(features.command("downgrade <feature=level...>")), OUTCOMES)
     .description("lower the level of features; 0 turns one off")
     .option("--unsafe", "even where metadata are lost by it")
     .option("--dry-run", "only ask whether it could be done")
@@ -114,7 +114,7 @@ function addQuorum(cluster: Command, done: Done): void {
       done(await quorumReplication(options));
     });
 
-  connecting(quorum.command("remove-voter <id> <directory-id>"))
+  jsonOption(connecting(quorum.command("remove-voter <id> <directory-id>")), OUTCOME)
     .description("take a controller out of the quorum (KIP-853)")
     .addHelpText("after", examples(["samsa cluster quorum remove-voter 3 yXuSCB3RQZiCrmwPV9KZpA"]))
     .action(async (id: string, directoryId: string, options) => {

@@ -20,6 +20,7 @@ describe("completion in bash", () => {
     { line: ["samsa", "to"], offers: ["topic"] },
     { line: ["samsa", "topic", "cr"], offers: ["create"] },
     { line: ["samsa", "topic", "create", "orders", "--part"], offers: ["--partitions"] },
+    { line: ["samsa", "topic", "create", "orders", "--j"], offers: ["--json"] },
     { line: ["samsa", "produce", "t", "-z", "z"], offers: ["zstd"] },
     { line: ["samsa", "produce", "t", "--acks", ""], offers: ["0", "1", "all"] },
     { line: ["samsa", "log", "dump", "--cluster"], offers: ["--cluster-metadata-decoder"] },

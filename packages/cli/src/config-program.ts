@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { Argument, Option } from "commander";
 import { collect, examples } from "./arguments.ts";
-import { connecting, jsonOption } from "./connecting.ts";
+import { connecting, jsonOption, OUTCOME } from "./connecting.ts";
 import type { ExitCode } from "./exit-code.ts";
 
 type Done = (exitCode: ExitCode) => void;
@@ -65,7 +65,7 @@ export function addConfig(program: Command, done: Done): void {
       done(await describeConfig(type, name, keys, options));
     });
 
-  connecting(config.command("set"))
+  jsonOption(connecting(config.command("set")), OUTCOME)
     .description("set keys and leave the others as they are")
     .addArgument(typeArgument())
     .argument("<name>", 'which one; for brokers an id or "default"')
@@ -87,7 +87,7 @@ export function addConfig(program: Command, done: Done): void {
       done(await setConfig(type, name, pairs, options));
     });
 
-  connecting(config.command("unset"))
+  jsonOption(connecting(config.command("unset")), OUTCOME)
     .description("go back to what holds without these keys")
     .addArgument(typeArgument())
     .argument("<name>", 'which one; for brokers an id or "default"')

@@ -17,7 +17,11 @@ export function connecting(command: Command, property = CLIENT_PROPERTY): Comman
     .option("--command-config <file>", "a file of such keys, as Kafka's tools take it; -X and options go before it");
 }
 
-/** Whether objects, a line each, are wanted rather than a table. */
+/** What `--json` says of a command that does something: to one thing, or to all that are named. */
+export const OUTCOME = "what was done, and an error, as a JSON object";
+export const OUTCOMES = "what was done to each, and its error, as a JSON array";
+
+/** Whether objects, a line each, are wanted rather than a table. A command that acts answers with one value. */
 export function jsonOption(command: Command, about = "a JSON object a line"): Command {
   return command.option("--json", about);
 }

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
 import { collect, collectNames, examples, wholeNumber } from "./arguments.ts";
-import { connecting, jsonOption } from "./connecting.ts";
+import { connecting, jsonOption, OUTCOMES } from "./connecting.ts";
 import type { ExitCode } from "./exit-code.ts";
 
 /** Of groups of all types, as Kafka's coordinators call them. */
@@ -122,7 +122,7 @@ export function addGroup(program: Command, done: Done): void {
       done(await resetOffsets(groups, options));
     });
 
-  connecting(group.command("delete-offsets <group>"))
+  jsonOption(connecting(group.command("delete-offsets <group>")), OUTCOMES)
     .description("forget what a group has committed of topics that none of its members reads")
     .requiredOption("-t, --topic <topic[:partitions]>", "of this, as in orders or orders:0,2; may be repeated", collect)
     .addHelpText("after", examples(["samsa group delete-offsets billing --topic orders"]))
@@ -131,7 +131,7 @@ export function addGroup(program: Command, done: Done): void {
       done(await deleteOffsets(name, options));
     });
 
-  connecting(group.command("delete <group...>"))
+  jsonOption(connecting(group.command("delete <group...>")), OUTCOMES)
     .alias("rm")
     .description("delete groups without members, with all they have committed; asks first on a terminal")
     .option("-y, --yes", "do not ask")

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { examples } from "./arguments.ts";
-import { connecting, jsonOption } from "./connecting.ts";
+import { connecting, jsonOption, OUTCOME } from "./connecting.ts";
 import type { ExitCode } from "./exit-code.ts";
 
 type Done = (exitCode: ExitCode) => void;
@@ -46,7 +46,7 @@ export function addQuota(program: Command, done: Done): void {
       done(await listQuotas(options));
     });
 
-  entity(connecting(quota.command("set <quota=value...>")))
+  jsonOption(entity(connecting(quota.command("set <quota=value...>"))), OUTCOME)
     .description("set limits and leave the others as they are")
     .option("--dry-run", "only ask whether it could be done")
     .addHelpText(
@@ -64,7 +64,7 @@ export function addQuota(program: Command, done: Done): void {
       done(await setQuotas(pairs, options));
     });
 
-  entity(connecting(quota.command("unset [quota...]")))
+  jsonOption(entity(connecting(quota.command("unset [quota...]"))), OUTCOME)
     .description("take limits away; all of the one named when no quota is")
     .option("--dry-run", "only ask whether it could be done")
     .addHelpText(

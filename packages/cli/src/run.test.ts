@@ -54,6 +54,39 @@ for (const [line, command] of commandsOf(
   });
 }
 
+/** Those whose output no JSON could be. All others have `--json`. */
+const WITHOUT_JSON: Readonly<Record<string, string>> = {
+  "samsa start": "runs until it is stopped; its log is JSON where no terminal is",
+  "samsa produce": "takes records, and its answer is the exit code",
+  "samsa completion": "its output is a script for a shell",
+};
+
+for (const [line, command] of commandsOf(
+  samsaProgram(() => {}),
+  "samsa",
+)) {
+  if (command.commands.length > 0) continue;
+  const why = WITHOUT_JSON[line];
+  test(`${line} takes ${why === undefined ? "--json" : `no --json: ${why}`}`, () => {
+    const shown = command.createHelp().visibleOptions(command);
+    assert.equal(
+      shown.some(({ long }) => long === "--json"),
+      why === undefined,
+    );
+  });
+}
+
+test("what has no --json is a command", () => {
+  const lines = Array.from(
+    commandsOf(
+      samsaProgram(() => {}),
+      "samsa",
+    ),
+    ([line]) => line,
+  );
+  for (const line of Object.keys(WITHOUT_JSON)) assert.ok(lines.includes(line), line);
+});
+
 test("--version is data", async () => {
   const { exitCode, stdout } = await samsa("--version");
   assert.equal(exitCode, 0);

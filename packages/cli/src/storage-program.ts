@@ -66,9 +66,10 @@ export function addStorage(program: Command, done: Done): void {
   storage
     .command("random-uuid")
     .description("print a random id, as clusters and directories have")
+    .option("--json", "a JSON object")
     .addHelpText("after", examples(["samsa storage random-uuid"]))
-    .action(async () => {
+    .action(async (options) => {
       const { randomUuidCommand } = await import("./commands/storage.ts");
-      done(randomUuidCommand());
+      done(randomUuidCommand(options));
     });
 }

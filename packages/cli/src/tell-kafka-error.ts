@@ -30,7 +30,7 @@ export function tellKafkaError(error: KafkaError): ExitCode {
   return ExitCode.KAFKA_ERROR;
 }
 
-function isUnreachable(error: KafkaError): boolean {
+export function isUnreachable(error: KafkaError): boolean {
   if (error instanceof NoBrokerReachableError || error.name === "ConnectionError") return true;
   return error instanceof TimeLimitError && error.cause instanceof KafkaError && isUnreachable(error.cause);
 }

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { collect, examples, wholeNumber } from "./arguments.ts";
-import { connecting, jsonOption } from "./connecting.ts";
+import { connecting, jsonOption, OUTCOME, OUTCOMES } from "./connecting.ts";
 import type { ExitCode } from "./exit-code.ts";
 
 type Done = (exitCode: ExitCode) => void;
@@ -16,7 +16,7 @@ export function addTopic(program: Command, done: Done): void {
       examples(["samsa topic create orders --partitions 3", "samsa topic list", "samsa topic describe orders"]),
     );
 
-  connecting(topic.command("create <name...>"))
+  jsonOption(connecting(topic.command("create <name...>")), OUTCOMES)
     .description("create topics")
     .option("-p, --partitions <count>", "partitions of each (default: the broker's num.partitions)", wholeNumber)
     .option("-r, --replication-factor <count>", "replicas of each partition (default: the broker's)", wholeNumber)
@@ -32,6 +32,7 @@ export function addTopic(program: Command, done: Done): void {
         "samsa topic create orders --partitions 3",
         "samsa topic create users -c cleanup.policy=compact",
         "samsa topic create a b c --if-not-exists",
+        "samsa topic create orders --json | jq -r '.[].topicId'",
       ]),
     )
     .action(async (names: string[], options) => {
@@ -39,29 +40,27 @@ export function addTopic(program: Command, done: Done): void {
       done(await createTopics(names, options));
     });
 
-  connecting(topic.command("list"))
+  jsonOption(connecting(topic.command("list")))
     .alias("ls")
     .description("list topics, a line each")
     .option("--internal", "Kafka's own topics too")
     .option("--names", "names alone")
-    .option("--json", "a JSON object a line")
     .addHelpText("after", examples(["samsa topic list", "samsa topic list --names | xargs -n1 samsa topic describe"]))
     .action(async (options) => {
       const { listTopics } = await import("./commands/topic.ts");
       done(await listTopics(options));
     });
 
-  connecting(topic.command("describe [name...]"))
+  jsonOption(connecting(topic.command("describe [name...]")), "a JSON object a topic, a line each")
     .alias("desc")
     .description("show partitions, leaders, replicas and offsets; of all topics when none is named")
-    .option("--json", "a JSON object a topic, a line each")
     .addHelpText("after", examples(["samsa topic describe orders", "samsa topic describe --json"]))
     .action(async (names: string[], options) => {
       const { describeTopics } = await import("./commands/topic.ts");
       done(await describeTopics(names, options));
     });
 
-  connecting(topic.command("delete <name...>"))
+  jsonOption(connecting(topic.command("delete <name...>")), OUTCOMES)
     .alias("rm")
     .description("delete topics with all their records; asks first on a terminal")
     .option("--if-exists", "be content when there is no such topic")
@@ -72,7 +71,7 @@ export function addTopic(program: Command, done: Done): void {
       done(await deleteTopics(names, options));
     });
 
-  connecting(topic.command("partitions <name> <count>"))
+  jsonOption(connecting(topic.command("partitions <name> <count>")), OUTCOME)
     .description("make a topic larger: so many partitions in all; records with keys then go elsewhere than before")
     .option("--dry-run", "only ask whether it could be done")
     .addHelpText("after", examples(["samsa topic partitions orders 6"]))
@@ -81,7 +80,7 @@ export function addTopic(program: Command, done: Done): void {
       done(await enlargeTopic(name, count, options));
     });
 
-  connecting(topic.command("truncate <topic[:partition]...>"))
+  jsonOption(connecting(topic.command("truncate <topic[:partition]...>")), OUTCOMES)
     .description("forget the oldest records of partitions; asks first on a terminal")
     .option("-o, --before <offset>", "forget what stands before this offset (default: all there is)", wholeNumber)
     .option("-y, --yes", "do not ask")
@@ -94,7 +93,10 @@ export function addTopic(program: Command, done: Done): void {
       done(await truncateTopics(names, options));
     });
 
-  jsonOption(connecting(topic.command("reassign [topic[:partition]...]")))
+  jsonOption(
+    connecting(topic.command("reassign [topic[:partition]...]")),
+    "a JSON object a line; a JSON array of what was done",
+  )
     .description("move partitions to other brokers; without --replicas or --cancel, show what is on its way")
     .option("-r, --replicas <ids>", "the brokers that shall have them, the preferred leader first, e.g. 1,2,3")
     .option("--cancel", "take back what is on its way")

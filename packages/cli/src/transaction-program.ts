@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { collect, collectNames, examples, wholeNumber } from "./arguments.ts";
-import { connecting, jsonOption } from "./connecting.ts";
+import { connecting, jsonOption, OUTCOME, OUTCOMES } from "./connecting.ts";
 import type { ExitCode } from "./exit-code.ts";
 
 /** As Kafka's coordinators call them (KIP-664). */
@@ -91,7 +91,7 @@ export function addTransaction(program: Command, done: Done): void {
       done(await findHanging(topics, options));
     });
 
-  connecting(transaction.command("abort <topic> <partition>"))
+  jsonOption(connecting(transaction.command("abort <topic> <partition>")), OUTCOME)
     .description("abort the transaction that a partition holds open from an offset on")
     .requiredOption(
       "-o, --start-offset <offset>",
@@ -104,7 +104,7 @@ export function addTransaction(program: Command, done: Done): void {
       done(await abortTransaction(topic, partition, options));
     });
 
-  connecting(transaction.command("fence <transactional-id...>"))
+  jsonOption(connecting(transaction.command("fence <transactional-id...>")), OUTCOMES)
     .description("lock out whoever uses these transactional ids now, and end what they have open")
     .addHelpText("after", examples(["samsa txn fence payments-1"]))
     .action(async (ids: string[], options) => {

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { Option } from "commander";
 import { examples, wholeNumber } from "./arguments.ts";
-import { connecting, jsonOption } from "./connecting.ts";
+import { connecting, jsonOption, OUTCOME } from "./connecting.ts";
 import type { ExitCode } from "./exit-code.ts";
 
 type Done = (exitCode: ExitCode) => void;
@@ -23,7 +23,7 @@ export function addUser(program: Command, done: Done): void {
       done(await listUsers(names, options));
     });
 
-  connecting(user.command("set <name>"))
+  jsonOption(connecting(user.command("set <name>")), OUTCOME)
     .description("give a user a password; it is asked for, or read from stdin, and does not leave this machine")
     .addOption(mechanism())
     .option("--password <password>", "the password; others on this machine may see it")
@@ -41,7 +41,7 @@ export function addUser(program: Command, done: Done): void {
       done(await setUser(name, options));
     });
 
-  connecting(user.command("delete <name>"))
+  jsonOption(connecting(user.command("delete <name>")), OUTCOME)
     .alias("rm")
     .description("take a user's passwords away; of all mechanisms unless one is named")
     .addOption(mechanism().default(undefined))

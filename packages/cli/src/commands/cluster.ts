@@ -5,8 +5,9 @@ import { nearestName } from "@samsa/client";
 import type { ConnectOptions } from "../client.ts";
 import { withKafka } from "../client.ts";
 import { ExitCode, UsageError } from "../exit-code.ts";
+import type { Deed, Whole } from "../outcomes.ts";
+import { actOnAll, actOnOne } from "../outcomes.ts";
 import { printFacts, printRows } from "../rows.ts";
-import { say } from "../talk.ts";
 import { clusterOf } from "./broker.ts";
 
 interface JsonOptions extends ConnectOptions {
@@ -53,20 +54,22 @@ export async function describeCluster(options: JsonOptions): Promise<ExitCode> {
   });
 }
 
-export async function clusterId(options: ConnectOptions): Promise<ExitCode> {
+export async function clusterId(options: JsonOptions): Promise<ExitCode> {
   return await withKafka(options, async (kafka) => {
     const { clusterId: id } = await kafka.admin().describeCluster();
-    process.stdout.write(`${id ?? ""}\n`);
+    process.stdout.write(`${options.json === true ? JSON.stringify({ clusterId: id ?? null }) : (id ?? "")}\n`);
     return ExitCode.DONE;
   });
 }
 
-export async function unregisterBroker(id: string, options: ConnectOptions): Promise<ExitCode> {
-  const brokerId = idOf(id, "a broker");
+export async function unregisterBroker(id: string, options: JsonOptions): Promise<ExitCode> {
+  const nodeId = idOf(id, "a broker");
   return await withKafka(options, async (kafka) => {
-    await kafka.admin().unregisterBroker(brokerId);
-    say(`unregistered broker ${brokerId}`);
-    return ExitCode.DONE;
+    const work = async (): Promise<Deed> => {
+      await kafka.admin().unregisterBroker(nodeId);
+      return { said: `unregistered broker ${nodeId}` };
+    };
+    return await actOnOne({ nodeId }, work, options);
   });
 }
 
@@ -99,7 +102,7 @@ export async function listFeatures(options: JsonOptions): Promise<ExitCode> {
 export async function changeFeatures(
   pairs: readonly string[],
   upgradeType: NonNullable<FeatureUpdate["upgradeType"]>,
-  options: ConnectOptions & { readonly dryRun?: boolean },
+  options: JsonOptions & { readonly dryRun?: boolean },
 ): Promise<ExitCode> {
   const updates = pairs.map((pair) => {
     const [, feature = "", level = ""] = /^([^=\s]+)=(\d{1,5})$/u.exec(pair) ?? [];
@@ -116,9 +119,17 @@ export async function changeFeatures(
         nearest === undefined ? `there are ${[...supported.keys()].join(", ")}` : `did you mean ${nearest}?`;
       throw new UsageError(`there is no feature ${feature}; ${suggestion}`);
     }
-    await admin.updateFeatures(updates, { validateOnly: options.dryRun === true });
-    for (const pair of pairs) say(`${options.dryRun === true ? "could be set" : "set"}: ${pair}`);
-    return ExitCode.DONE;
+    const dryRun = options.dryRun === true;
+    const whole: Whole<(typeof updates)[number], true> = {
+      items: updates,
+      nameOf: ({ feature }) => feature,
+      factsOf: ({ feature, maxVersionLevel }) => ({ feature, level: maxVersionLevel, dryRun }),
+      work: () => admin.updateFeatures(updates, { validateOnly: dryRun }),
+      deed: ({ feature, maxVersionLevel }) => ({
+        said: `${dryRun ? "could be set" : "set"}: ${feature}=${maxVersionLevel}`,
+      }),
+    };
+    return await actOnAll(whole, options);
   });
 }
 
@@ -200,13 +211,15 @@ export async function quorumReplication(options: JsonOptions): Promise<ExitCode>
   });
 }
 
-export async function removeVoter(id: string, directoryId: string, options: ConnectOptions): Promise<ExitCode> {
+export async function removeVoter(id: string, directoryId: string, options: JsonOptions): Promise<ExitCode> {
   const voterId = idOf(id, "a voter");
   const voterDirectoryId = uuidOf(directoryId);
   return await withKafka(options, async (kafka) => {
-    await kafka.admin().removeRaftVoter({ voterId, voterDirectoryId });
-    say(`removed voter ${voterId}`);
-    return ExitCode.DONE;
+    const work = async (): Promise<Deed> => {
+      await kafka.admin().removeRaftVoter({ voterId, voterDirectoryId });
+      return { said: `removed voter ${voterId}` };
+    };
+    return await actOnOne({ replicaId: voterId, directoryId: voterDirectoryId }, work, options);
   });
 }
 

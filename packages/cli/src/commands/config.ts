@@ -5,6 +5,8 @@ import { withKafka, withTopicNames } from "../client.ts";
 import { CONFIG_TYPES } from "../config-program.ts";
 import { ExitCode, UsageError } from "../exit-code.ts";
 import { hint } from "../hints.ts";
+import type { Deed } from "../outcomes.ts";
+import { actOnOne } from "../outcomes.ts";
 import { addPairs } from "../properties.ts";
 import { printRows } from "../rows.ts";
 import { say } from "../talk.ts";
@@ -49,8 +51,14 @@ function wireType(type: Type): ConfigResource["type"] {
   }
 }
 
-function shown({ type, name }: ConfigResource): string {
-  return `${type.replace("_", "-")} ${type === "broker" && name === "" ? "default" : name}`;
+function shown(resource: ConfigResource): string {
+  const { type, name } = plainNames(resource);
+  return `${type} ${name}`;
+}
+
+/** As the command line has them. */
+function plainNames({ type, name }: ConfigResource): { readonly type: string; readonly name: string } {
+  return { type: type.replace("_", "-"), name: type === "broker" && name === "" ? "default" : name };
 }
 
 export async function listConfigs(type: string | undefined, options: JsonOptions): Promise<ExitCode> {
@@ -58,10 +66,7 @@ export async function listConfigs(type: string | undefined, options: JsonOptions
   return await withKafka(options, async (kafka) => {
     const resources = await kafka.admin().listConfigResources(types);
     const rows = resources
-      .map(({ type: kind, name }) => ({
-        type: kind.replace("_", "-"),
-        name: kind === "broker" && name === "" ? "default" : name,
-      }))
+      .map((resource) => plainNames(resource))
       .toSorted((a, b) => (`${a.type} ${a.name}` < `${b.type} ${b.name}` ? -1 : 1));
     printRows(rows, { TYPE: (row) => row.type, NAME: (row) => row.name }, options);
     return ExitCode.DONE;
@@ -159,7 +164,7 @@ function unknownKey(key: string, entries: readonly ConfigEntry[]): string {
   return `there is no key ${key}${nearest === undefined ? "" : `; did you mean ${nearest}?`}`;
 }
 
-export interface SetConfigOptions extends ConnectOptions {
+export interface SetConfigOptions extends JsonOptions {
   readonly append?: readonly string[];
   readonly subtract?: readonly string[];
   readonly dryRun?: boolean;
@@ -176,8 +181,7 @@ export async function setConfig(
   const subtract = pairsOf(options.subtract ?? [], "--subtract");
   const keys = [set, append, subtract].flatMap((some) => Object.keys(some));
   if (keys.length === 0) throw new UsageError("what is to be set? samsa config set TYPE NAME KEY=VALUE");
-  await alter({ ...resourceOf(type, name), set, append, subtract }, keys, "set", options);
-  return ExitCode.DONE;
+  return await alter({ ...resourceOf(type, name), set, append, subtract }, keys, "set", options);
 }
 
 export async function unsetConfig(
@@ -186,8 +190,7 @@ export async function unsetConfig(
   keys: readonly string[],
   options: SetConfigOptions,
 ): Promise<ExitCode> {
-  await alter({ ...resourceOf(type, name), delete: keys }, keys, "unset", options);
-  return ExitCode.DONE;
+  return await alter({ ...resourceOf(type, name), delete: keys }, keys, "unset", options);
 }
 
 function pairsOf(pairs: readonly string[], option: string): Readonly<Record<string, string>> {
@@ -201,14 +204,13 @@ async function alter(
   keys: readonly string[],
   verb: string,
   options: SetConfigOptions,
-): Promise<void> {
-  await withKafka(options, async (kafka) => {
-    const admin = kafka.admin();
+): Promise<ExitCode> {
+  const dryRun = options.dryRun === true;
+  const facts = { ...plainNames(alteration), configs: changesOf(alteration), dryRun };
+  const work = (admin: Admin) => async (): Promise<Deed> => {
     const names = alteration.type === "topic" ? [alteration.name] : [];
     try {
-      await withTopicNames(admin, names, () =>
-        admin.incrementalAlterConfigs([alteration], { validateOnly: options.dryRun === true }),
-      );
+      await withTopicNames(admin, names, () => admin.incrementalAlterConfigs([alteration], { validateOnly: dryRun }));
     } catch (error) {
       if (error instanceof KafkaError && error.code === ErrorCode.INVALID_CONFIG) {
         const entries = await entriesOf(admin, alteration).catch(() => []);
@@ -217,6 +219,15 @@ async function alter(
       }
       throw error;
     }
-    say(`${options.dryRun === true ? "could be " : ""}${verb} for ${shown(alteration)}: ${keys.join(", ")}`);
-  });
+    return { said: `${dryRun ? "could be " : ""}${verb} for ${shown(alteration)}: ${keys.join(", ")}` };
+  };
+  return await withKafka(options, (kafka) => actOnOne(facts, work(kafka.admin()), options));
+}
+
+/** Under the names that `config describe` gives to keys and values; a value that is unset is null. */
+function changesOf({ set = {}, append = {}, subtract = {}, delete: unset = [] }: ConfigAlteration): readonly object[] {
+  const changes = Object.entries({ set, append, subtract }).flatMap(([operation, pairs]) =>
+    Object.entries(pairs).map(([name, value]) => ({ name, operation, value })),
+  );
+  return [...changes, ...unset.map((name) => ({ name, operation: "unset", value: null }))];
 }

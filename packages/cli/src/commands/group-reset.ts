@@ -5,6 +5,8 @@ import { ErrorCode } from "@samsa/client";
 import type { ConnectOptions } from "../client.ts";
 import { withKafka, withTopicNames } from "../client.ts";
 import { CommandError, ExitCode, UsageError } from "../exit-code.ts";
+import type { Whole } from "../outcomes.ts";
+import { actOnAll, refusable, tellRefused } from "../outcomes.ts";
 import type { FileLine, PlannedOffset, ResetTarget, ResetTargetOptions, TopicScope } from "../reset-plan.ts";
 import { plannedOffset, resetLines, resetTarget, topicScope } from "../reset-plan.ts";
 import { count, printRows } from "../rows.ts";
@@ -161,15 +163,27 @@ async function partitionsIn(admin: Admin, scopes: readonly TopicScope[]): Promis
 
 export interface DeleteOffsetsOptions extends ConnectOptions {
   readonly topic: readonly string[];
+  readonly json?: boolean;
 }
 
 export async function deleteOffsets(groupId: string, options: DeleteOffsetsOptions): Promise<ExitCode> {
   const scopes = options.topic.map(topicScope);
   return await withKafka(options, async (kafka) => {
     const admin = kafka.admin();
-    const partitions = await partitionsIn(admin, scopes);
-    await admin.deleteGroupOffsets(groupId, partitions);
-    say(`group ${groupId}: forgot ${count(partitions.length, "partition")}`);
-    return ExitCode.DONE;
+    const partitions = await refusable(() => partitionsIn(admin, scopes));
+    if (partitions instanceof Error) {
+      const facts = scopes.flatMap(({ topic, partitions: some = [null] }) =>
+        some.map((partition) => ({ groupId, topic, partition })),
+      );
+      return await tellRefused(facts, partitions, options);
+    }
+    const whole: Whole<TopicPartition, true> = {
+      items: partitions,
+      nameOf: ({ topic, partition }) => `${topic}-${partition}`,
+      factsOf: ({ topic, partition }) => ({ groupId, topic, partition }),
+      work: () => admin.deleteGroupOffsets(groupId, partitions),
+      deed: ({ topic, partition }) => ({ said: `group ${groupId}: forgot ${topic}-${partition}` }),
+    };
+    return await actOnAll(whole, options);
   });
 }

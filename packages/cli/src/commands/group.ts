@@ -3,6 +3,8 @@ import type { ConnectOptions } from "../client.ts";
 import { withKafka } from "../client.ts";
 import { confirm } from "../confirm.ts";
 import { ExitCode } from "../exit-code.ts";
+import type { Deed } from "../outcomes.ts";
+import { actOnEach } from "../outcomes.ts";
 import { count, printFacts, printRows } from "../rows.ts";
 import { say } from "../talk.ts";
 import type { GroupView } from "./group-view.ts";
@@ -190,15 +192,17 @@ function lagByTopic({ groupId, partitions }: GroupView): readonly TopicLag[] {
   });
 }
 
-export interface DeleteGroupsOptions extends ConnectOptions {
+export interface DeleteGroupsOptions extends GroupOptions {
   readonly yes?: boolean;
 }
 
 export async function deleteGroups(names: readonly string[], options: DeleteGroupsOptions): Promise<ExitCode> {
   await confirm(`Delete ${names.join(", ")} and all they have committed?`, "nothing was deleted", options);
   return await withKafka(options, async (kafka) => {
-    await kafka.admin().deleteGroups(names);
-    for (const name of names) say(`deleted group ${name}`);
-    return ExitCode.DONE;
+    const work = async (groupId: string): Promise<Deed> => {
+      await kafka.admin().deleteGroups([groupId]);
+      return { said: `deleted group ${groupId}` };
+    };
+    return await actOnEach(names, (groupId) => ({ groupId }), work, options);
   });
 }

@@ -3,6 +3,8 @@ import { nearestName } from "@samsa/client";
 import type { ConnectOptions } from "../client.ts";
 import { withKafka } from "../client.ts";
 import { ExitCode, UsageError } from "../exit-code.ts";
+import type { Deed } from "../outcomes.ts";
+import { actOnOne } from "../outcomes.ts";
 import { addPairs } from "../properties.ts";
 import { printRows } from "../rows.ts";
 import { say } from "../talk.ts";
@@ -59,8 +61,8 @@ export async function unsetQuotas(names: readonly string[], options: QuotaOption
   const there = await withKafka(options, (kafka) => kafka.admin().describeClientQuotas({ entity, strict: true }));
   const all = there.flatMap(({ quotas }) => Object.keys(quotas));
   if (all.length > 0) return await alter(entity, new Map(all.map((name) => [name, null])), "unset", options);
-  say(`${shown(entity)} has no quotas`);
-  return ExitCode.DONE;
+  const nothing = async (): Promise<Deed> => ({ said: `${shown(entity)} has no quotas` });
+  return await actOnOne({ entity, quotas: {}, dryRun: options.dryRun === true }, nothing, options);
 }
 
 async function alter(
@@ -70,10 +72,13 @@ async function alter(
   options: QuotaOptions,
 ): Promise<ExitCode> {
   return await withKafka(options, async (kafka) => {
-    const validateOnly = options.dryRun === true;
-    await kafka.admin().alterClientQuotas([{ entity, quotas: Object.fromEntries(quotas) }], { validateOnly });
-    say(`${validateOnly ? "could be " : ""}${verb} for ${shown(entity)}: ${[...quotas.keys()].join(", ")}`);
-    return ExitCode.DONE;
+    const dryRun = options.dryRun === true;
+    const facts = { entity, quotas: Object.fromEntries(quotas), dryRun };
+    const work = async (): Promise<Deed> => {
+      await kafka.admin().alterClientQuotas([facts], { validateOnly: dryRun });
+      return { said: `${dryRun ? "could be " : ""}${verb} for ${shown(entity)}: ${[...quotas.keys()].join(", ")}` };
+    };
+    return await actOnOne(facts, work, options);
   });
 }
 

@@ -109,6 +109,8 @@ describe("samsa storage", () => {
     const ids = [samsa("random-uuid").stdout, samsa("random-uuid").stdout];
     for (const id of ids) assert.match(id, /^[A-Za-z0-9_][A-Za-z0-9_-]{21}\n$/);
     assert.notEqual(ids[0], ids[1]);
+    const { uuid } = JSON.parse(samsa("random-uuid", "--json").stdout) as { uuid: string };
+    assert.match(`${uuid}\n`, /^[A-Za-z0-9_][A-Za-z0-9_-]{21}\n$/);
   });
 
   const mistakes = [

@@ -78,8 +78,9 @@ export async function infoCommand(options: WhereOptions): Promise<ExitCode> {
   return problems.length === 0 ? ExitCode.DONE : ExitCode.KAFKA_ERROR;
 }
 
-export function randomUuidCommand(): ExitCode {
-  process.stdout.write(`${randomClusterId()}\n`);
+export function randomUuidCommand(options: { readonly json?: boolean }): ExitCode {
+  const uuid = randomClusterId();
+  process.stdout.write(`${options.json === true ? jsonText({ uuid }) : uuid}\n`);
   return ExitCode.DONE;
 }
 

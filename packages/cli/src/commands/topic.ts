@@ -1,11 +1,13 @@
 import process from "node:process";
-import type { Admin, TopicMetadata } from "@samsa/client";
+import type { Admin, CreatedTopic, TopicMetadata } from "@samsa/client";
 import { ErrorCode, KafkaError, nearestName } from "@samsa/client";
 import type { ConnectOptions } from "../client.ts";
 import { withKafka, withTopicNames } from "../client.ts";
 import { confirm } from "../confirm.ts";
 import { ExitCode } from "../exit-code.ts";
 import { hint } from "../hints.ts";
+import type { Deed } from "../outcomes.ts";
+import { actOnEach } from "../outcomes.ts";
 import { addPairs } from "../properties.ts";
 import { count } from "../rows.ts";
 import { say } from "../talk.ts";
@@ -16,6 +18,7 @@ export interface CreateOptions extends ConnectOptions {
   readonly replicationFactor?: number;
   readonly config?: readonly string[];
   readonly ifNotExists?: boolean;
+  readonly json?: boolean;
 }
 
 export async function createTopics(names: readonly string[], options: CreateOptions): Promise<ExitCode> {
@@ -23,7 +26,7 @@ export async function createTopics(names: readonly string[], options: CreateOpti
   addPairs(configs, options.config ?? [], "--config");
   return await withKafka(options, async (kafka) => {
     const admin = kafka.admin();
-    for (const name of names) {
+    const create = async (name: string): Promise<Deed> => {
       const topic = {
         name,
         configs: Object.fromEntries(configs),
@@ -32,19 +35,36 @@ export async function createTopics(names: readonly string[], options: CreateOpti
       };
       try {
         const [created] = await admin.createTopics([topic]);
-        const partitions = created?.numPartitions ?? -1;
-        say(partitions < 0 ? `created topic ${name}` : `created topic ${name} with ${count(partitions, "partition")}`);
+        return deedOf(name, created, topic.configs);
       } catch (error) {
         if (error instanceof KafkaError && error.code === ErrorCode.INVALID_CONFIG) {
           await hintAtKeys(error, [...configs.keys()]);
         }
         const exists = error instanceof KafkaError && error.code === ErrorCode.TOPIC_ALREADY_EXISTS;
         if (!exists || options.ifNotExists !== true) throw error;
-        say(`topic ${name} is there already`);
+        return { said: `topic ${name} is there already` };
       }
-    }
-    return ExitCode.DONE;
+    };
+    return await actOnEach(names, (name) => ({ name, ...NOT_CREATED }), create, options);
   });
+}
+
+const NOT_CREATED = { created: false, topicId: null, partitions: null, replicationFactor: null, configs: null };
+
+/** @param configs those that were asked for; the others are the broker's */
+function deedOf(name: string, created: CreatedTopic | undefined, configs: Readonly<Record<string, string>>): Deed {
+  const told = (number = -1): number | null => (number < 0 ? null : number);
+  const partitions = told(created?.numPartitions);
+  return {
+    said: `created topic ${name}${partitions === null ? "" : ` with ${count(partitions, "partition")}`}`,
+    facts: {
+      created: true,
+      topicId: created?.topicId ?? null,
+      partitions,
+      replicationFactor: told(created?.replicationFactor),
+      configs,
+    },
+  };
 }
 
 /** Of keys that no topic has, the ones that were most likely meant. */
@@ -161,22 +181,23 @@ async function describePartitions(
 export interface DeleteOptions extends ConnectOptions {
   readonly ifExists?: boolean;
   readonly yes?: boolean;
+  readonly json?: boolean;
 }
 
 export async function deleteTopics(names: readonly string[], options: DeleteOptions): Promise<ExitCode> {
   await confirm(`Delete ${names.join(", ")} and all records in it?`, "nothing was deleted", options);
   return await withKafka(options, async (kafka) => {
     const admin = kafka.admin();
-    for (const name of names) {
+    const remove = async (name: string): Promise<Deed> => {
       try {
         await withTopicNames(admin, [name], () => admin.deleteTopics([name]));
-        say(`deleted topic ${name}`);
+        return { said: `deleted topic ${name}`, facts: { deleted: true } };
       } catch (error) {
         const isGone = error instanceof KafkaError && error.code === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
         if (!isGone || options.ifExists !== true) throw error;
-        say(`there is no topic ${name}`);
+        return { said: `there is no topic ${name}` };
       }
-    }
-    return ExitCode.DONE;
+    };
+    return await actOnEach(names, (name) => ({ name, deleted: false }), remove, options);
   });
 }

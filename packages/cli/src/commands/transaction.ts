@@ -2,6 +2,8 @@ import type { Admin, ProducerState, TopicPartition } from "@samsa/client";
 import type { ConnectOptions } from "../client.ts";
 import { withKafka, withTopicNames } from "../client.ts";
 import { CommandError, ExitCode, UsageError } from "../exit-code.ts";
+import type { Deed, Whole } from "../outcomes.ts";
+import { actOnAll, actOnOne } from "../outcomes.ts";
 import { printRows } from "../rows.ts";
 import { say } from "../talk.ts";
 
@@ -157,11 +159,10 @@ async function withoutCoordinator(
 export async function abortTransaction(
   topic: string,
   partitionText: string,
-  options: ConnectOptions & { readonly startOffset: number },
+  options: JsonOptions & { readonly startOffset: number },
 ): Promise<ExitCode> {
   const partition = partitionOf(partitionText);
-  return await withKafka(options, async (kafka) => {
-    const admin = kafka.admin();
+  const work = async (admin: Admin): Promise<Deed> => {
     const states = await withTopicNames(admin, [topic], () => producersOf(admin, [{ topic, partition }]));
     const open = states.find((state) => state.currentTransactionStartOffset === options.startOffset);
     if (open === undefined) {
@@ -180,19 +181,29 @@ export async function abortTransaction(
       // A transaction without a marker before it has none, and 0 is the first there is.
       coordinatorEpoch: coordinatorEpoch ?? 0,
     });
-    say(`aborted the transaction of producer ${producerId} in ${topic}-${partition}`);
-    return ExitCode.DONE;
-  });
+    return {
+      said: `aborted the transaction of producer ${producerId} in ${topic}-${partition}`,
+      facts: { producerId, producerEpoch },
+    };
+  };
+  const currentTransactionStartOffset = options.startOffset;
+  const facts = { topic, partition, currentTransactionStartOffset, producerId: null, producerEpoch: null };
+  return await withKafka(options, (kafka) => actOnOne(facts, () => work(kafka.admin()), options));
 }
 
-export async function fence(ids: readonly string[], options: ConnectOptions): Promise<ExitCode> {
+export async function fence(ids: readonly string[], options: JsonOptions): Promise<ExitCode> {
   return await withKafka(options, async (kafka) => {
-    const results = await kafka.admin().fenceProducers(ids);
-    for (const [id, { producerId, producerEpoch }] of results.found) {
-      say(`fenced ${id}: producer ${producerId} has epoch ${producerEpoch} now`);
-    }
-    results.all();
-    return ExitCode.DONE;
+    const whole: Whole<string, { readonly producerId: number; readonly producerEpoch: number }> = {
+      items: ids,
+      nameOf: (id) => id,
+      factsOf: (transactionalId) => ({ transactionalId, producerId: null, producerEpoch: null }),
+      work: () => kafka.admin().fenceProducers(ids),
+      deed: (id, done) => ({
+        said: `fenced ${id}: producer ${done?.producerId} has epoch ${done?.producerEpoch} now`,
+        facts: { producerId: done?.producerId, producerEpoch: done?.producerEpoch },
+      }),
+    };
+    return await actOnAll(whole, options);
   });
 }
 

@@ -4,6 +4,8 @@ import type { ScramMechanism } from "@samsa/client";
 import type { ConnectOptions } from "../client.ts";
 import { withKafka } from "../client.ts";
 import { CommandError, ExitCode, UsageError } from "../exit-code.ts";
+import type { Deed } from "../outcomes.ts";
+import { actOnOne } from "../outcomes.ts";
 import { printRows } from "../rows.ts";
 import { isTerminal, say } from "../talk.ts";
 
@@ -33,32 +35,36 @@ export async function listUsers(names: readonly string[], options: UserOptions):
   });
 }
 
+/** Kafka's, and the fewest that it takes. */
+const DEFAULT_ITERATIONS = 4096;
+
 export async function setUser(name: string, options: UserOptions): Promise<ExitCode> {
-  const { mechanism = "SCRAM-SHA-512", iterations } = options;
+  const { mechanism = "SCRAM-SHA-512", iterations = DEFAULT_ITERATIONS } = options;
   const password = options.password ?? (await readPassword(name));
   if (password === "") throw new UsageError("the password is empty");
   return await withKafka(options, async (kafka) => {
-    await kafka
-      .admin()
-      .alterUserScramCredentials([
-        { user: name, mechanism, password, ...(iterations === undefined ? {} : { iterations }) },
-      ]);
-    say(`set the password of ${name} for ${mechanism}`);
-    return ExitCode.DONE;
+    const work = async (): Promise<Deed> => {
+      await kafka.admin().alterUserScramCredentials([{ user: name, mechanism, password, iterations }]);
+      return { said: `set the password of ${name} for ${mechanism}` };
+    };
+    return await actOnOne({ name, credentials: [{ mechanism, iterations }] }, work, options);
   });
 }
 
 export async function deleteUser(name: string, options: UserOptions): Promise<ExitCode> {
   return await withKafka(options, async (kafka) => {
     const admin = kafka.admin();
-    const found = (await admin.describeUserScramCredentials([name])).get(name) ?? [];
-    const mechanisms =
-      options.mechanism === undefined
-        ? found.map(({ mechanism }) => mechanism).filter((mechanism) => mechanism !== "unknown")
-        : [options.mechanism];
-    await admin.alterUserScramCredentials(mechanisms.map((mechanism) => ({ user: name, mechanism, delete: true })));
-    say(`deleted the password of ${name} for ${mechanisms.join(", ")}`);
-    return ExitCode.DONE;
+    const work = async (): Promise<Deed> => {
+      const found = (await admin.describeUserScramCredentials([name])).get(name) ?? [];
+      const mechanisms =
+        options.mechanism === undefined
+          ? found.map(({ mechanism }) => mechanism).filter((mechanism) => mechanism !== "unknown")
+          : [options.mechanism];
+      await admin.alterUserScramCredentials(mechanisms.map((mechanism) => ({ user: name, mechanism, delete: true })));
+      const credentials = found.filter(({ mechanism }) => mechanisms.some((one) => one === mechanism));
+      return { said: `deleted the password of ${name} for ${mechanisms.join(", ")}`, facts: { credentials } };
+    };
+    return await actOnOne({ name, credentials: null }, work, options);
   });
 }
 
