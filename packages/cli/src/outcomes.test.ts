@@ -2,10 +2,13 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import process from "node:process";
 import { after, before, describe, test } from "node:test";
-import { Kafka } from "@samsa/client";
+import { Kafka, NoBrokerReachableError } from "@samsa/client";
 import type { RunningBroker } from "@samsa/server";
 import { startBroker } from "@samsa/server";
+import type { Deed } from "./outcomes.ts";
+import { actOnEach } from "./outcomes.ts";
 import { Samsa } from "./testing/samsa.ts";
 
 const folder = mkdtempSync(path.join(tmpdir(), "samsa-outcomes-"));
@@ -231,6 +234,30 @@ test("where nothing was asked of a broker, stdout is empty: a mistake in the lin
     const outcome = await samsa.run(`${line} --json`);
     assert.deepEqual([outcome.exitCode, outcome.stdout], [exitCode, ""], line);
   }
+});
+
+test("who is lost on the way is asked no more, and what was done before is told", async (t) => {
+  const lost = new NoBrokerReachableError(["127.0.0.1:1"], [], true);
+  const asked: string[] = [];
+  const work = (item: string): Promise<Deed> => {
+    asked.push(item);
+    return item === "a" ? Promise.resolve({ said: "did a" }) : Promise.reject(lost);
+  };
+  let stdout = "";
+  const write = t.mock.method(process.stdout, "write", (text: string) => (stdout += text) !== "");
+  t.mock.method(process.stderr, "write", () => true);
+  const exitCode = await actOnEach(["a", "b", "c"], (name) => ({ name }), work, { json: true });
+  write.mock.restore();
+  const objects = JSON.parse(stdout) as { name: string; error: unknown }[];
+  assert.deepEqual(
+    objects.map(({ name, error }) => [name, error === null]),
+    [
+      ["a", true],
+      ["b", false],
+      ["c", false],
+    ],
+  );
+  assert.deepEqual([asked, exitCode], [["a", "b"], 3]);
 });
 
 test("for people several that are refused are told each, and what was done as well", async () => {
