@@ -16,6 +16,9 @@ import org.apache.kafka.common.utils.Exit;
  * For each line it prints the status of its exit and what it wrote, to both outputs, in Base64.
  */
 public class Tools {
+    /** Within which what one command of a file has changed is known to the parts of a broker that the next one asks. */
+    static final long PUBLISHED_MS = 250;
+
     static class Exited extends RuntimeException {
         final int status;
 
@@ -60,6 +63,7 @@ public class Tools {
             System.setErr(err);
             out.println(status + " " + Base64.getEncoder().encodeToString(written.toByteArray()));
             out.flush();
+            if (!files[0].equals("-")) Thread.sleep(PUBLISHED_MS);
         }
     }
 
