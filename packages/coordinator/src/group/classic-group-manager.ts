@@ -8,7 +8,7 @@ import type { LeaveGroupResponseMemberResponse } from "@samsa/protocol/messages/
 import type { SyncGroupRequest } from "@samsa/protocol/messages/sync-group-request";
 import type { SyncGroupResponse } from "@samsa/protocol/messages/sync-group-response";
 import type { Reply, Step } from "../runtime/coordinator-shard.ts";
-import { ClassicGroup } from "./classic-group.ts";
+import { ClassicGroup, NOT_YET_REBALANCED_MS } from "./classic-group.ts";
 import type { MemberProtocol } from "./classic-group-member.ts";
 import { ClassicGroupMember } from "./classic-group-member.ts";
 import type { ClassicGroupRebalance } from "./classic-group-rebalance.ts";
@@ -68,7 +68,8 @@ export class ClassicGroupManager {
     for (const group of this.#groups.values()) {
       if (group.type !== "classic") continue;
       for (const member of group.members) this.#rebalance.expectHeartbeat(step, group, member, member.sessionTimeoutMs);
-      if (group.size > this.#config.maxSize) this.#rebalance.prepareRebalance(step, group);
+      const mustRebalance = group.size > this.#config.maxSize || group.stateTimestampMs === NOT_YET_REBALANCED_MS;
+      if (group.size > 0 && mustRebalance) this.#rebalance.prepareRebalance(step, group);
     }
   }
 

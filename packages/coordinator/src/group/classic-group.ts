@@ -26,6 +26,12 @@ const NEXT_STATES = {
 /** The protocol type of consumers: their subscriptions can be read. */
 const CONSUMER_PROTOCOL_TYPE = "consumer";
 
+/**
+ * When a group changed its state, if nobody knows: it is on disk as the members of a consumer group left it, and they have yet to be
+ * called together under the classic protocol. (Groups that Kafka wrote before 2.1 have no time either; one more rebalance does no harm.)
+ */
+export const NOT_YET_REBALANCED_MS = -1;
+
 /** The members of one group, its generation and state. It decides nothing and sends nothing. */
 export class ClassicGroup {
   readonly type = "classic";
@@ -37,7 +43,7 @@ export class ClassicGroup {
   readonly pendingSyncMembers = new Set<string>();
   #state: ClassicGroupState = "Empty";
   #previousState: ClassicGroupState = "Dead";
-  stateTimestampMs: number; // -1 when unknown
+  stateTimestampMs: number; // or NOT_YET_REBALANCED_MS
   generationId = 0;
   protocolType: string | undefined;
   protocolName: string | undefined;

@@ -83,6 +83,19 @@ test("when the last member of the consumer protocol leaves, the others go on as 
   assert.equal((await harness.coordinator.describeGroup("g")).members.length, 2);
 });
 
+test("the others are called together although the coordinator dies before any of them has heard of it", async () => {
+  const { harness, leader, other } = await classicGroup();
+  const { memberEpoch } = await harness.consumerHeartbeat({ memberId: "new", memberEpoch: 0 });
+  await rejoin(harness, leader);
+  await rejoin(harness, other);
+  await harness.consumerHeartbeat({ memberId: "new", memberEpoch: -1 });
+  await harness.crash();
+  assert.equal((await harness.coordinator.describeGroup("g")).state, "PreparingRebalance");
+  assert.equal(await codeOf(harness.heartbeat(leader, memberEpoch)), ErrorCode.REBALANCE_IN_PROGRESS);
+  const joins = [leader, other].map((memberId) => harness.join({ memberId }));
+  assert.equal((await Promise.all(joins))[0]?.errorCode, ErrorCode.NONE);
+});
+
 test("a member of the classic protocol that does not join again in time is out", async () => {
   const { harness, leader, generationId } = await classicGroup();
   let { memberEpoch } = await harness.consumerHeartbeat({ memberId: "new", memberEpoch: 0 });

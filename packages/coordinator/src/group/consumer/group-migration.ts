@@ -3,7 +3,7 @@ import { ConsumerProtocolAssignment } from "@samsa/protocol/messages/consumer-pr
 import type { ConsumerProtocolSubscription } from "@samsa/protocol/messages/consumer-protocol-subscription";
 import { ConsumerProtocolSubscription as Subscription } from "@samsa/protocol/messages/consumer-protocol-subscription";
 import type { Step, WriteOutcome } from "../../runtime/coordinator-shard.ts";
-import { ClassicGroup } from "../classic-group.ts";
+import { ClassicGroup, NOT_YET_REBALANCED_MS } from "../classic-group.ts";
 import { ClassicGroupMember } from "../classic-group-member.ts";
 import type { ClassicGroupRebalance } from "../classic-group-rebalance.ts";
 import type { GroupConfig } from "../group-config.ts";
@@ -99,7 +99,7 @@ export class GroupMigration {
   ): void {
     const { groups, rebalance, timers } = this.#options;
     const { groupId } = group;
-    const classic = this.#classicGroupOf(step, group, leaving);
+    const classic = this.#classicGroupOf(group, leaving);
     for (const memberId of group.members.keys()) timers.cancelAll(step, group, memberId);
     step.append([...groupTombstones(group), classic.toRecord()], {
       ...outcome,
@@ -147,9 +147,9 @@ export class GroupMigration {
     });
   }
 
-  #classicGroupOf(step: GroupStep, group: ConsumerGroup, leaving: readonly ConsumerGroupMember[]): ClassicGroup {
+  #classicGroupOf(group: ConsumerGroup, leaving: readonly ConsumerGroupMember[]): ClassicGroup {
     const { groupId, groupEpoch, members } = group;
-    const draft = new ClassicGroup(groupId, step.nowMs);
+    const draft = new ClassicGroup(groupId, NOT_YET_REBALANCED_MS);
     draft.protocolType = CONSUMER_PROTOCOL_TYPE;
     draft.generationId = groupEpoch;
     for (const member of members.values()) {
