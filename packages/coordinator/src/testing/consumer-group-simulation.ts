@@ -54,6 +54,7 @@ interface Client {
   epoch: number; // 0 for who is to join; the generation of a classic one
   phase: "out" | "joined" | "in"; // joined: a classic one that has yet to sync
   assignments: Readonly<Record<string, string>>; // that a classic leader has made
+  assignedPartitions: number | undefined; // how many a classic leader knew of then
   readonly held: Set<number>;
   readonly toRevoke: Set<number>;
   mustSayAll: boolean;
@@ -183,6 +184,7 @@ class ConsumerGroupSimulation {
       epoch: 0,
       phase: "out",
       assignments: {},
+      assignedPartitions: undefined,
       held: new Set(),
       toRevoke: new Set(),
       mustSayAll: false,
@@ -253,6 +255,9 @@ class ConsumerGroupSimulation {
     if (client.protocol === "consumer") return this.#heartbeat(client);
     if (client.phase === "out") return this.#join(client);
     if (client.phase === "joined") return this.#sync(client);
+    // The coordinator does not watch the topics of a classic group: its leader does.
+    const { assignedPartitions = this.#partitions } = client;
+    if (assignedPartitions < this.#partitions) return this.#join(client);
     const { memberId, epoch, instanceId } = client;
     this.#ask(client, this.#harness.heartbeat(memberId, epoch, instanceId), () => undefined);
   }
@@ -300,7 +305,9 @@ class ConsumerGroupSimulation {
       client.epoch = answer.generationId;
       client.phase = "joined";
       const ids = answer.members.map((member) => member.memberId);
-      client.assignments = answer.skipAssignment ? {} : this.#assign(ids);
+      const isAssigning = answer.leader === answer.memberId && !answer.skipAssignment;
+      client.assignments = isAssigning ? this.#assign(ids) : {};
+      client.assignedPartitions = isAssigning ? this.#partitions : undefined;
     });
   }
 
