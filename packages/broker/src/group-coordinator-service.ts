@@ -1,15 +1,14 @@
 import type { Clock, Random } from "@samsa/base";
-import type { CoordinatorLog } from "@samsa/coordinator";
 import { GroupCoordinator } from "@samsa/coordinator";
 import type { BrokerConfig, MetadataDelta, MetadataImage } from "@samsa/metadata";
 import { GROUP_METADATA_TOPIC_NAME } from "@samsa/metadata";
 import { compressionTypeOf } from "@samsa/protocol";
-import type { Partition, ReplicaManager } from "@samsa/replication";
+import type { ReplicaManager } from "@samsa/replication";
+import { leadPartitions } from "./coordinator-leadership.ts";
 import { groupConfigOf } from "./group-config.ts";
 import { changedTopics, GroupTopicsView } from "./group-topics-view.ts";
 import type { Logger } from "./logger.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
-import { whenCommitted } from "./when-committed.ts";
 
 export interface GroupCoordinatorServiceOptions {
   readonly nodeId: number;
@@ -60,39 +59,13 @@ export class GroupCoordinatorService {
   }
 
   #follow(image: MetadataImage): void {
-    const { nodeId, replicas } = this.#options;
-    const partitions = image.topics.byName.get(GROUP_METADATA_TOPIC_NAME)?.partitions;
-    this.coordinator.setPartitionCount(partitions?.size ?? 0);
-    for (const index of this.coordinator.partitions) {
-      if (partitions?.get(index)?.leader !== nodeId) this.coordinator.unload(index);
-    }
-    for (const [index, { leader, leaderEpoch }] of partitions ?? []) {
-      if (leader !== nodeId) continue;
-      const find = (): Partition => replicas.partition(GROUP_METADATA_TOPIC_NAME, index);
-      const loadBufferBytes = this.#options.config.number("offsets.load.buffer.size");
-      this.coordinator.load(index, leaderEpoch, coordinatorLog(find, leaderEpoch, loadBufferBytes));
-    }
+    const { nodeId, replicas, config } = this.#options;
+    const loadBufferBytes = config.number("offsets.load.buffer.size");
+    leadPartitions(this.coordinator, image, {
+      topicName: GROUP_METADATA_TOPIC_NAME,
+      nodeId,
+      replicas,
+      loadBufferBytes,
+    });
   }
-}
-
-export function coordinatorLog(find: () => Partition, leaderEpoch: number, loadBufferBytes: number): CoordinatorLog {
-  return {
-    async load(onRecords) {
-      const { log } = find();
-      let offset = log.logStartOffset;
-      const endOffset = log.logEndOffset; // nobody else writes to it
-      while (offset < endOffset) {
-        const { records, nextOffset } = await log.read(offset, loadBufferBytes, { upToOffset: endOffset });
-        if (nextOffset <= offset) break; // compaction has left nothing up to the end
-        for (const batches of records) onRecords(batches);
-        offset = nextOffset;
-      }
-    },
-    append(batch, transaction) {
-      const partition = find();
-      partition.checkLeader(leaderEpoch);
-      const { info, written } = partition.appendRecordsToLeader(batch, "coordinator", transaction);
-      return whenCommitted(partition, info.lastOffset, written);
-    },
-  };
 }

@@ -3,8 +3,8 @@ import type { TransactionConfig } from "@samsa/coordinator";
 import { topicPartitions, TransactionCoordinator } from "@samsa/coordinator";
 import type { BrokerConfig, MetadataImage } from "@samsa/metadata";
 import { TRANSACTION_STATE_TOPIC_NAME } from "@samsa/metadata";
-import type { Partition, ReplicaManager } from "@samsa/replication";
-import { coordinatorLog } from "./group-coordinator-service.ts";
+import type { ReplicaManager } from "@samsa/replication";
+import { leadPartitions } from "./coordinator-leadership.ts";
 import type { Logger } from "./logger.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
 import type { ProducerIdManager } from "./producer-id-manager.ts";
@@ -85,17 +85,9 @@ export class TransactionCoordinatorService implements TransactionPort {
   #follow(image: MetadataImage): void {
     if (this.#isClosed) return;
     const { nodeId, replicas, config } = this.#options;
-    const partitions = image.topics.byName.get(TRANSACTION_STATE_TOPIC_NAME)?.partitions;
-    this.coordinator.setPartitionCount(partitions?.size ?? 0);
-    for (const index of this.coordinator.partitions) {
-      if (partitions?.get(index)?.leader !== nodeId) this.coordinator.unload(index);
-    }
-    for (const [index, { leader, leaderEpoch }] of partitions ?? []) {
-      if (leader !== nodeId) continue;
-      const find = (): Partition => replicas.partition(TRANSACTION_STATE_TOPIC_NAME, index);
-      const loadBufferBytes = config.number("transaction.state.log.load.buffer.size");
-      this.coordinator.load(index, leaderEpoch, coordinatorLog(find, leaderEpoch, loadBufferBytes));
-    }
+    const topicName = TRANSACTION_STATE_TOPIC_NAME;
+    const loadBufferBytes = config.number("transaction.state.log.load.buffer.size");
+    leadPartitions(this.coordinator, image, { topicName, nodeId, replicas, loadBufferBytes });
   }
 }
 

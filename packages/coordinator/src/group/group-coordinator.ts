@@ -1,5 +1,5 @@
 import type { Clock, Random } from "@samsa/base";
-import { assert, ErrorCode, errorCodeOf, KafkaError } from "@samsa/base";
+import { ErrorCode, errorCodeOf, KafkaError } from "@samsa/base";
 import type { CompressionType } from "@samsa/protocol";
 import type { ConsumerGroupHeartbeatRequest } from "@samsa/protocol/messages/consumer-group-heartbeat-request";
 import type { ConsumerGroupHeartbeatResponse } from "@samsa/protocol/messages/consumer-group-heartbeat-response";
@@ -10,10 +10,8 @@ import type { LeaveGroupRequestMemberIdentity } from "@samsa/protocol/messages/l
 import type { LeaveGroupResponseMemberResponse } from "@samsa/protocol/messages/leave-group-response";
 import type { SyncGroupRequest } from "@samsa/protocol/messages/sync-group-request";
 import type { SyncGroupResponse } from "@samsa/protocol/messages/sync-group-response";
-import { CoordinatorRuntime } from "../runtime/coordinator-runtime.ts";
-import type { Command } from "../runtime/coordinator-runtime.ts";
-import type { CoordinatorLog, TransactionMarker } from "../runtime/coordinator-shard.ts";
-import { partitionForKey } from "../runtime/partition-for-key.ts";
+import { Coordinator } from "../runtime/coordinator.ts";
+import type { TransactionMarker } from "../runtime/coordinator-shard.ts";
 import type { ClassicGroupState } from "./classic-group.ts";
 import type { JoinContext } from "./classic-group-manager.ts";
 import type { ConsumerGroupState } from "./consumer/consumer-group.ts";
@@ -71,91 +69,62 @@ const NO_BYTES = new Uint8Array(0);
  * whoever leads that partition coordinates the group. All methods reject with a KafkaError that is the answer, among them
  * NOT_COORDINATOR and COORDINATOR_LOAD_IN_PROGRESS.
  */
-export class GroupCoordinator {
-  readonly #runtime: CoordinatorRuntime<GroupRecord, GroupCoordinatorShard>;
+export class GroupCoordinator extends Coordinator<GroupRecord, GroupCoordinatorShard> {
   readonly #config: GroupConfig;
   readonly #topics: () => GroupTopics;
-  #partitionCount = 0;
 
   constructor(options: GroupCoordinatorOptions) {
     const { config, compressionType, clock, random, onProblem, topics = () => NO_TOPICS } = options;
-    this.#config = config;
-    this.#topics = topics;
-    this.#runtime = new CoordinatorRuntime({
+    super({
+      topicName: "__consumer_offsets",
+      withoutTopic: ErrorCode.COORDINATOR_NOT_AVAILABLE,
       clock,
       serde: GROUP_RECORD_SERDE,
       newShard: () => new GroupCoordinatorShard({ config, random, topics }),
       compressionType,
       onProblem,
     });
-  }
-
-  /** The topic is there, with so many partitions; 0 when it is not. */
-  setPartitionCount(count: number): void {
-    this.#partitionCount = count;
-  }
-
-  /** The partition of `__consumer_offsets` that a group belongs to. */
-  partitionFor(groupId: string): number {
-    assert(this.#partitionCount > 0, "a group has a partition when the topic is there");
-    return partitionForKey(groupId, this.#partitionCount);
-  }
-
-  /** This broker leads the partition now. */
-  load(partition: number, leaderEpoch: number, log: CoordinatorLog): void {
-    this.#runtime.load(partition, leaderEpoch, log);
-  }
-
-  /** It does so no more: whoever waits is told. */
-  unload(partition: number): void {
-    this.#runtime.unload(partition);
-  }
-
-  get partitions(): readonly number[] {
-    return this.#runtime.partitions;
-  }
-
-  close(): void {
-    this.#runtime.close();
+    this.#config = config;
+    this.#topics = topics;
   }
 
   onTopicsDeleted(topics: ReadonlySet<string>): void {
-    this.#runtime.forEach((step, shard) => shard.onTopicsDeleted(step, topics));
+    this.forEach((step, shard) => shard.onTopicsDeleted(step, topics));
   }
 
   onTopicsChanged(change: GroupTopicsChange): void {
-    this.#runtime.forEach((_step, shard) => shard.onTopicsChanged(change));
+    this.forEach((_step, shard) => shard.onTopicsChanged(change));
   }
 
   consumerGroupHeartbeat(
     request: ConsumerGroupHeartbeatRequest,
     context: JoinContext,
   ): Promise<ConsumerGroupHeartbeatResponse> {
-    return this.#schedule(request.groupId, (step, { consumer }, reply) =>
+    return this.schedule(request.groupId, (step, { consumer }, reply) =>
       consumer.heartbeat(step, request, context, reply),
     );
   }
 
   /** Rejects with GROUP_ID_NOT_FOUND, too. */
   describeConsumerGroup(groupId: string): Promise<DescribedConsumerGroup> {
-    return this.#schedule(groupId, (step, { groups }, reply) =>
+    return this.schedule(groupId, (step, { groups }, reply) =>
       step.reply(reply, describeConsumerGroup(groups, groupId, this.#topics(), this.#config)),
     );
   }
 
   joinGroup(request: JoinGroupRequest, context: JoinContext): Promise<JoinGroupResponse> {
-    return this.#schedule(request.groupId, (step, { classic }, reply) =>
+    return this.schedule(request.groupId, (step, { classic }, reply) =>
       classic.joinGroup(step, request, context, reply),
     );
   }
 
   syncGroup(request: SyncGroupRequest): Promise<SyncGroupResponse> {
-    return this.#schedule(request.groupId, (step, { classic }, reply) => classic.syncGroup(step, request, reply));
+    return this.schedule(request.groupId, (step, { classic }, reply) => classic.syncGroup(step, request, reply));
   }
 
   async heartbeat(request: HeartbeatRequest): Promise<void> {
     try {
-      await this.#schedule<void>(request.groupId, (step, { classic }, reply) => {
+      await this.schedule<void>(request.groupId, (step, { classic }, reply) => {
         classic.heartbeat(step, request);
         step.reply(reply, undefined);
       });
@@ -169,19 +138,17 @@ export class GroupCoordinator {
     groupId: string,
     members: readonly LeaveGroupRequestMemberIdentity[],
   ): Promise<readonly LeaveGroupResponseMemberResponse[]> {
-    return this.#schedule(groupId, (step, { classic }, reply) => classic.leaveGroup(step, groupId, members, reply));
+    return this.schedule(groupId, (step, { classic }, reply) => classic.leaveGroup(step, groupId, members, reply));
   }
 
   /** @returns a code for each offset, in order */
   commitOffsets(commit: OffsetCommit): Promise<readonly ErrorCode[]> {
-    return this.#schedule(commit.groupId, (step, shard, reply) => shard.commitOffsets(step, commit, reply));
+    return this.schedule(commit.groupId, (step, shard, reply) => shard.commitOffsets(step, commit, reply));
   }
 
   /** For when the transaction commits; @returns a code for each offset, in order */
   commitTransactionalOffsets(commit: TransactionalOffsetCommit): Promise<readonly ErrorCode[]> {
-    return this.#schedule(commit.groupId, (step, shard, reply) =>
-      shard.commitTransactionalOffsets(step, commit, reply),
-    );
+    return this.schedule(commit.groupId, (step, shard, reply) => shard.commitTransactionalOffsets(step, commit, reply));
   }
 
   /**
@@ -189,7 +156,7 @@ export class GroupCoordinator {
    * Rejects with what the log says of the marker, too.
    */
   completeTransaction(partition: number, marker: TransactionMarker): Promise<void> {
-    return this.#runtime.schedule<void>(partition, (step, _shard, reply) =>
+    return this.scheduleOn<void>(partition, (step, _shard, reply) =>
       step.endTransaction(marker, {
         onCommitted: (later) => later.reply(reply, undefined),
         onFailed: (later, error) => later.fail(reply, error),
@@ -201,7 +168,7 @@ export class GroupCoordinator {
    * What the group has committed, of which nothing can be lost any more, and whether an open transaction may change it.
    */
   fetchOffsets(groupId: string, memberId: string | null = null, memberEpoch = -1): Promise<FetchedOffsets> {
-    return this.#schedule(groupId, (step, shard, reply) => {
+    return this.schedule(groupId, (step, shard, reply) => {
       const offsets = shard.fetchOffsets(groupId, memberId, memberEpoch);
       // As of now, like the offsets: a marker may come before the answer leaves.
       const pending = new Map<string, Set<number>>();
@@ -217,38 +184,21 @@ export class GroupCoordinator {
   deleteOffsets(groupId: string, partitions: readonly TopicPartitionName[]): Promise<readonly ErrorCode[]> {
     // Unlike all that is done with the group without a name, as in Kafka.
     if (groupId === "") return Promise.reject(new KafkaError(ErrorCode.INVALID_GROUP_ID));
-    return this.#schedule(groupId, (step, shard, reply) => shard.deleteOffsets(step, groupId, partitions, reply));
+    return this.schedule(groupId, (step, shard, reply) => shard.deleteOffsets(step, groupId, partitions, reply));
   }
 
   deleteGroup(groupId: string): Promise<void> {
-    return this.#schedule(groupId, (step, shard, reply) => shard.deleteGroup(step, groupId, reply));
+    return this.schedule(groupId, (step, shard, reply) => shard.deleteGroup(step, groupId, reply));
   }
 
   /** Rejects with GROUP_ID_NOT_FOUND, too. */
   describeGroup(groupId: string): Promise<DescribedGroup> {
-    return this.#schedule(groupId, (step, shard, reply) => step.reply(reply, describe(shard, groupId)));
+    return this.schedule(groupId, (step, shard, reply) => step.reply(reply, describe(shard, groupId)));
   }
 
   /** The groups of all partitions led here. */
-  async listGroups(): Promise<readonly ListedGroup[]> {
-    const lists = this.partitions.map((partition) =>
-      this.#runtime
-        .schedule<readonly ListedGroup[]>(partition, (step, { groups }, reply) =>
-          step.reply(reply, [...groups.values()].map(listed)),
-        )
-        .catch((error: unknown) => {
-          if (errorCodeOf(error) === ErrorCode.NOT_COORDINATOR) return [];
-          throw error;
-        }),
-    );
-    return (await Promise.all(lists)).flat();
-  }
-
-  #schedule<T>(groupId: string, command: Command<GroupRecord, GroupCoordinatorShard, T>): Promise<T> {
-    if (this.#partitionCount === 0) {
-      return Promise.reject(new KafkaError(ErrorCode.COORDINATOR_NOT_AVAILABLE, "there is no __consumer_offsets yet"));
-    }
-    return this.#runtime.schedule(this.partitionFor(groupId), command);
+  listGroups(): Promise<readonly ListedGroup[]> {
+    return this.collect(({ groups }) => [...groups.values()].map(listed));
   }
 }
 

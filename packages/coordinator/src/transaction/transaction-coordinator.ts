@@ -1,9 +1,6 @@
 import type { Clock } from "@samsa/base";
-import { assert, ErrorCode, KafkaError } from "@samsa/base";
-import type { Command } from "../runtime/coordinator-runtime.ts";
-import { CoordinatorRuntime } from "../runtime/coordinator-runtime.ts";
-import type { CoordinatorLog } from "../runtime/coordinator-shard.ts";
-import { partitionForKey } from "../runtime/partition-for-key.ts";
+import { ErrorCode } from "@samsa/base";
+import { Coordinator } from "../runtime/coordinator.ts";
 import type { TopicPartitions } from "./topic-partitions.ts";
 import type { TransactionConfig } from "./transaction-config.ts";
 import type { TransactionAnswer } from "./transaction-coordinator-shard.ts";
@@ -36,12 +33,11 @@ export type PartitionErrors = (topic: string, partition: number) => ErrorCode;
  * hashes to, and whoever leads that partition coordinates its transactions. All methods reject with a KafkaError that is the
  * answer when the coordinator is elsewhere, or not ready: NOT_COORDINATOR and COORDINATOR_LOAD_IN_PROGRESS.
  */
-export class TransactionCoordinator {
-  readonly #runtime: CoordinatorRuntime<TransactionRecord, TransactionCoordinatorShard>;
-  #partitionCount = 0;
-
+export class TransactionCoordinator extends Coordinator<TransactionRecord, TransactionCoordinatorShard> {
   constructor({ config, ports, clock, onProblem }: TransactionCoordinatorOptions) {
-    this.#runtime = new CoordinatorRuntime({
+    super({
+      topicName: "__transaction_state",
+      withoutTopic: ErrorCode.NOT_COORDINATOR,
       clock,
       serde: transactionRecordSerde(() => ports.transactionVersion()),
       newShard: (leaderEpoch) => new TransactionCoordinatorShard(config, ports, leaderEpoch),
@@ -50,45 +46,16 @@ export class TransactionCoordinator {
     });
   }
 
-  /** The topic is there, with so many partitions; 0 when it is not. */
-  setPartitionCount(count: number): void {
-    this.#partitionCount = count;
-  }
-
-  /** The partition of `__transaction_state` that a transactional id belongs to. */
-  partitionFor(transactionalId: string): number {
-    assert(this.#partitionCount > 0, "a transactional id has a partition when the topic is there");
-    return partitionForKey(transactionalId, this.#partitionCount);
-  }
-
-  /** This broker leads the partition now; the leader epoch is that of the coordinator in the markers. */
-  load(partition: number, leaderEpoch: number, log: CoordinatorLog): void {
-    this.#runtime.load(partition, leaderEpoch, log);
-  }
-
-  /** It does so no more: whoever waits is told, and markers that are on their way are somebody else's. */
-  unload(partition: number): void {
-    this.#runtime.unload(partition);
-  }
-
-  get partitions(): readonly number[] {
-    return this.#runtime.partitions;
-  }
-
-  close(): void {
-    this.#runtime.close();
-  }
-
   /** A producer begins (KIP-98), or goes on after an error (KIP-360). */
   initProducerId(transactionalId: string, request: InitProducerId): Promise<TransactionAnswer> {
-    return this.#schedule(transactionalId, (step, shard, reply) =>
+    return this.schedule(transactionalId, (step, shard, reply) =>
       shard.initProducerId(step, transactionalId, request, reply),
     );
   }
 
   /** @returns one error for all partitions */
   async addPartitions(transactionalId: string, request: AddPartitions): Promise<ErrorCode> {
-    const { errorCode } = await this.#schedule<TransactionAnswer>(transactionalId, (step, shard, reply) =>
+    const { errorCode } = await this.schedule<TransactionAnswer>(transactionalId, (step, shard, reply) =>
       shard.addPartitions(step, transactionalId, request, reply),
     );
     return errorCode;
@@ -99,7 +66,7 @@ export class TransactionCoordinator {
    * among them.
    */
   verifyPartitions(transactionalId: string, producer: ProducerIdAndEpoch): Promise<PartitionErrors> {
-    return this.#schedule(transactionalId, (step, { transactions }, reply) => {
+    return this.schedule(transactionalId, (step, { transactions }, reply) => {
       const current = transactions.get(transactionalId);
       const errorCode = verifyProducer(current, producer);
       const partitions: TopicPartitions | undefined = current?.partitions;
@@ -112,41 +79,20 @@ export class TransactionCoordinator {
 
   /** The end is decided when this is answered; the markers follow. */
   endTxn(transactionalId: string, request: EndTxn): Promise<TransactionAnswer> {
-    return this.#schedule(transactionalId, (step, shard, reply) => shard.endTxn(step, transactionalId, request, reply));
+    return this.schedule(transactionalId, (step, shard, reply) => shard.endTxn(step, transactionalId, request, reply));
   }
 
   /** Undefined for an id that is not known. */
   describeTransaction(transactionalId: string): Promise<TransactionMetadata | undefined> {
-    return this.#schedule(transactionalId, (step, { transactions }, reply) =>
+    return this.schedule(transactionalId, (step, { transactions }, reply) =>
       step.reply(reply, transactions.get(transactionalId)),
     );
   }
 
   /** The transactional ids of all partitions led here. Rejects with COORDINATOR_LOAD_IN_PROGRESS while one is loaded. */
-  async listTransactions(): Promise<readonly DescribedTransaction[]> {
-    const lists = this.partitions.map((partition) =>
-      this.#runtime
-        .schedule<readonly DescribedTransaction[]>(partition, (step, { transactions }, reply) =>
-          step.reply(
-            reply,
-            Array.from(transactions, ([transactionalId, metadata]) => ({ transactionalId, ...metadata })),
-          ),
-        )
-        .catch((error: unknown) => {
-          if (error instanceof KafkaError && error.code === ErrorCode.NOT_COORDINATOR) return [];
-          throw error;
-        }),
+  listTransactions(): Promise<readonly DescribedTransaction[]> {
+    return this.collect(({ transactions }) =>
+      Array.from(transactions, ([transactionalId, metadata]) => ({ transactionalId, ...metadata })),
     );
-    return (await Promise.all(lists)).flat();
-  }
-
-  #schedule<T>(
-    transactionalId: string,
-    command: Command<TransactionRecord, TransactionCoordinatorShard, T>,
-  ): Promise<T> {
-    if (this.#partitionCount === 0) {
-      return Promise.reject(new KafkaError(ErrorCode.NOT_COORDINATOR, "there is no __transaction_state yet"));
-    }
-    return this.#runtime.schedule(this.partitionFor(transactionalId), command);
   }
 }
