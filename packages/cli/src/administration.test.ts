@@ -1,39 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import path from "node:path";
-import { after, before, describe, test } from "node:test";
-import type { RunningBroker } from "@samsa/server";
-import { startBroker } from "@samsa/server";
-import { Samsa } from "./testing/samsa.ts";
+import { describe, test } from "node:test";
+import { samsaWithBroker } from "./testing/samsa-with-broker.ts";
 
-const folder = mkdtempSync(path.join(tmpdir(), "samsa-administration-"));
-let broker: RunningBroker;
-let samsa: Samsa;
-
-before(async () => {
-  broker = await startBroker({ port: 0, dataDir: "memory" });
-  samsa = new Samsa(folder, { SAMSA_BOOTSTRAP_SERVER: broker.bootstrapServers });
-  await done("topic create orders -p 2 -c retention.ms=60000");
-});
-
-after(async () => {
-  samsa.close();
-  await broker.close();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-/** What a command that must end well wrote. */
-async function done(line: string, ...words: readonly string[]): Promise<string> {
-  const { exitCode, stdout, stderr } = await samsa.run(line, ...words);
-  assert.equal(exitCode, 0, `${line}: ${stderr}`);
-  return stdout;
-}
-
-async function objects(line: string): Promise<Record<string, unknown>[]> {
-  const lines = (await done(`${line} --json`)).trimEnd().split("\n");
-  return lines.filter((one) => one !== "").map((one) => JSON.parse(one) as Record<string, unknown>);
-}
+const { broker, samsa, folder, done, objects } = await samsaWithBroker();
+await done("topic create orders -p 2 -c retention.ms=60000");
 
 describe("configuration", () => {
   test("what is set is shown, what is not only when all is wanted", async () => {

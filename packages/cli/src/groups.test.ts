@@ -1,21 +1,14 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import path from "node:path";
-import { after, before, test } from "node:test";
+import { before, test } from "node:test";
 import { Kafka } from "@samsa/client";
-import type { RunningBroker } from "@samsa/server";
-import { startBroker } from "@samsa/server";
-import { Samsa } from "./testing/samsa.ts";
+import { samsaWithBroker } from "./testing/samsa-with-broker.ts";
 
-const folder = mkdtempSync(path.join(tmpdir(), "samsa-groups-"));
-let broker: RunningBroker;
-let samsa: Samsa;
+const GROUPS_AT_ONCE = { "group.initial.rebalance.delay.ms": "0", "offsets.topic.num.partitions": "1" };
+const { broker, samsa, folder, done, objects } = await samsaWithBroker(GROUPS_AT_ONCE);
 
 before(async () => {
-  const properties = { "group.initial.rebalance.delay.ms": "0", "offsets.topic.num.partitions": "1" };
-  broker = await startBroker({ port: 0, dataDir: "memory", properties });
-  samsa = new Samsa(folder, { SAMSA_BOOTSTRAP_SERVER: broker.bootstrapServers });
   await using kafka = new Kafka({ bootstrapServers: broker.bootstrapServers });
   await kafka.admin().createTopics([{ name: "orders", numPartitions: 2 }]);
   const producer = kafka.producer();
@@ -24,24 +17,6 @@ before(async () => {
   );
   await Promise.all(sends);
 });
-
-after(async () => {
-  samsa.close();
-  await broker.close();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-/** What a command that must end well wrote. */
-async function done(line: string, ...words: readonly string[]): Promise<string> {
-  const { exitCode, stdout, stderr } = await samsa.run(line, ...words);
-  assert.equal(exitCode, 0, `${line}: ${stderr}`);
-  return stdout;
-}
-
-async function objects(line: string): Promise<Record<string, unknown>[]> {
-  const lines = (await done(`${line} --json`)).trimEnd().split("\n");
-  return lines.filter((one) => one !== "").map((one) => JSON.parse(one) as Record<string, unknown>);
-}
 
 async function committed(group: string): Promise<unknown[]> {
   return (await objects(`group lag ${group} --partitions`)).map((row) => row["committed"]);

@@ -1,34 +1,18 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { Kafka, NoBrokerReachableError } from "@samsa/client";
-import type { RunningBroker } from "@samsa/server";
-import { startBroker } from "@samsa/server";
 import type { Deed } from "./outcomes.ts";
 import { actOnEach } from "./outcomes.ts";
-import { Samsa } from "./testing/samsa.ts";
+import { samsaWithBroker } from "./testing/samsa-with-broker.ts";
 
-const folder = mkdtempSync(path.join(tmpdir(), "samsa-outcomes-"));
-let broker: RunningBroker;
-let samsa: Samsa;
-
-before(async () => {
-  const properties = { "group.initial.rebalance.delay.ms": "0", "offsets.topic.num.partitions": "1" };
-  broker = await startBroker({ port: 0, dataDir: "memory", properties });
-  samsa = new Samsa(folder, { SAMSA_BOOTSTRAP_SERVER: broker.bootstrapServers });
-  writeFileSync(path.join(folder, "lines"), "a\nb\nc\n");
-  assert.equal((await samsa.run("topic create orders -p 2")).exitCode, 0);
-  assert.equal((await samsa.run("produce orders -p 1 -f lines")).exitCode, 0);
-});
-
-after(async () => {
-  samsa.close();
-  await broker.close();
-  rmSync(folder, { recursive: true, force: true });
-});
+const GROUPS_AT_ONCE = { "group.initial.rebalance.delay.ms": "0", "offsets.topic.num.partitions": "1" };
+const { broker, samsa, folder, done } = await samsaWithBroker(GROUPS_AT_ONCE);
+writeFileSync(path.join(folder, "lines"), "a\nb\nc\n");
+await done("topic create orders -p 2");
+await done("produce orders -p 1 -f lines");
 
 /** The one value on stdout; its errors are asserted by their code names, or by their messages where they have none. */
 async function value(line: string, exitCode = 0): Promise<unknown> {
