@@ -2,10 +2,9 @@ import assert from "node:assert/strict";
 import type { Uuid } from "@samsa/base";
 import { KafkaError, uuidFromBytes } from "@samsa/base";
 import type { CompressionType } from "@samsa/protocol";
-import { endTransactionMarker, RecordBatchBuilder, recordBatches } from "@samsa/protocol";
+import { endTransactionMarker, RecordBatchBuilder } from "@samsa/protocol";
 import type { DiskOperation } from "@samsa/simulation";
 import { SeededRandom, SimulatedDisk, VirtualClock } from "@samsa/simulation";
-import { OffsetOutOfRangeError } from "../errors.ts";
 import { IndexCache } from "../index-cache.ts";
 import type { LogConfig } from "../log-config.ts";
 import { defaultLogConfig } from "../log-config.ts";
@@ -14,43 +13,18 @@ import { LogManager } from "../log-manager.ts";
 import { ReadAheadBudget } from "../read-ahead.ts";
 import { TailCacheBudget } from "../tail-cache.ts";
 import type { UnifiedLog } from "../unified-log.ts";
-import { ModelLog } from "./model-log.ts";
-import type { ModelBatch, ModelRecord } from "./model-log.ts";
+import { checkOffsets, checkReads } from "./log-checks.ts";
+import type { Producer } from "./log-subject.ts";
+import { LogSubject } from "./log-subject.ts";
+import type { ModelBatch, ModelLog, ModelRecord } from "./model-log.ts";
 import { settles } from "./settles.ts";
 
 const DATA = "/data";
 const KEYS = ["a", "b", "c", "d", "e", "f", "g"];
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 /** The disk has stopped: what was under way is over. */
 class Crashed extends Error {}
-
-interface Producer {
-  readonly id: number;
-  epoch: number;
-  nextSequence: number;
-  isInTransaction: boolean;
-  readonly isTransactional: boolean;
-}
-
-/** One log of the run: what it is to be, and the one that is tested. */
-interface Subject {
-  readonly topic: string;
-  readonly config: LogConfig;
-  topicId: Uuid;
-  model: ModelLog;
-  producers: Producer[];
-  leaderEpoch: number;
-  /** As the checkpoint may have it at least: a log start offset is not safe before. */
-  checkpointedStart: number;
-  /** While something is under way that may move the start: how far. */
-  startMayReach: number;
-  /** While a truncation is under way: where the log may end. */
-  truncatingTo: { readonly offset: number; readonly isWhole: boolean } | undefined;
-  /** That truncation was broken off: nothing counts until it is done. */
-  mustEmptyAt?: number | undefined;
-}
 
 /** How often a run came by a place: one that never does tests less than it says. */
 export type Tally = Map<string, number>;
@@ -80,7 +54,7 @@ export class LogSimulation {
   readonly #clock = new VirtualClock();
   readonly #tally: Tally;
   readonly #caches: LogCaches;
-  readonly #subjects: Subject[];
+  readonly #subjects: LogSubject[];
   readonly #isFsync: boolean;
   readonly #stepsBetweenCrashes: number;
   #disk: SimulatedDisk;
@@ -122,8 +96,8 @@ export class LogSimulation {
       deleteRetentionMs: this.#pick([0, 500]),
     };
     this.#subjects = [
-      this.#newSubject("kept", defaultLogConfig(kept)),
-      this.#newSubject("compacted", defaultLogConfig({ ...compacted, cleanupPolicy: ["compact"] })),
+      new LogSubject("kept", defaultLogConfig(kept), this.#newTopicId()),
+      new LogSubject("compacted", defaultLogConfig({ ...compacted, cleanupPolicy: ["compact"] }), this.#newTopicId()),
     ];
     this.#disk = new SimulatedDisk({ seed: this.#random.uint32(), mostTurns: this.#pick([0, 2, 7]) });
     this.#disk.put(`${DATA}/meta.properties`, new Uint8Array(0)); // the folder is there: who formats it makes it last
@@ -240,7 +214,7 @@ export class LogSimulation {
     }
   }
 
-  async #append(subject: Subject, log: UnifiedLog): Promise<void> {
+  async #append(subject: LogSubject, log: UnifiedLog): Promise<void> {
     const writes: Promise<void>[] = [];
     for (let count = 1 + (this.#random.uint32() % 5); count > 0; count--) {
       this.#clock.advance(2);
@@ -263,7 +237,7 @@ export class LogSimulation {
     if (!this.#chance(4)) await Promise.all(writes);
   }
 
-  async #acknowledge(subject: Subject, written: Promise<void>, endOffset: number): Promise<void> {
+  async #acknowledge(subject: LogSubject, written: Promise<void>, endOffset: number): Promise<void> {
     const { model } = subject;
     await written;
     if (model !== subject.model || endOffset > model.endOffset) return; // deleted or truncated meanwhile
@@ -272,10 +246,10 @@ export class LogSimulation {
   }
 
   /** A batch that a producer has sent before is not appended again, whatever has happened in between. */
-  async #retry(subject: Subject, log: UnifiedLog): Promise<void> {
+  async #retry(subject: LogSubject, log: UnifiedLog): Promise<void> {
     for (const batches of subject.model.producers().values()) {
       const last = batches.at(-1);
-      if (last === undefined || !this.#isKnown(subject, last) || last.lastOffset < log.logStartOffset) continue;
+      if (last === undefined || !subject.isKnown(last) || last.lastOffset < log.logStartOffset) continue;
       const { info, written } = log.appendAsLeader(last.bytes.slice(), subject.leaderEpoch);
       assert.deepEqual(
         [info.isDuplicate, info.firstOffset, info.lastOffset],
@@ -289,7 +263,7 @@ export class LogSimulation {
   }
 
   /** After a restart fewer than five are known; one that is not is refused. */
-  #retryOlder(subject: Subject, log: UnifiedLog, batch: ModelBatch): void {
+  #retryOlder(subject: LogSubject, log: UnifiedLog, batch: ModelBatch): void {
     try {
       const { info } = log.appendAsLeader(batch.bytes.slice(), subject.leaderEpoch);
       assert.deepEqual([info.isDuplicate, info.firstOffset], [true, batch.baseOffset]);
@@ -299,7 +273,7 @@ export class LogSimulation {
     }
   }
 
-  async #endTransaction(subject: Subject, log: UnifiedLog): Promise<void> {
+  async #endTransaction(subject: LogSubject, log: UnifiedLog): Promise<void> {
     const open = subject.producers.filter(({ isInTransaction }) => isInTransaction);
     const producer = open.length === 0 ? undefined : this.#pick(open);
     if (producer === undefined) return;
@@ -334,7 +308,7 @@ export class LogSimulation {
     if (this.#chance(2)) await acknowledged;
   }
 
-  async #findByTime(subject: Subject, log: UnifiedLog): Promise<void> {
+  async #findByTime(subject: LogSubject, log: UnifiedLog): Promise<void> {
     const { model } = subject;
     if (model.cleanedEnd > 0) return;
     const target = this.#clock.wallMs() - (this.#random.uint32() % 60);
@@ -354,7 +328,7 @@ export class LogSimulation {
     for (const [index, subject] of this.#subjects.entries()) subject.checkpointedStart = starts[index] ?? 0;
   }
 
-  #deleteRecords(subject: Subject, log: UnifiedLog): void {
+  #deleteRecords(subject: LogSubject, log: UnifiedLog): void {
     const { logStartOffset, highWatermark } = log;
     const offset = logStartOffset + (this.#random.uint32() % (highWatermark - logStartOffset + 1));
     log.maybeIncrementLogStartOffset(offset);
@@ -402,7 +376,7 @@ export class LogSimulation {
   }
 
   /** As a follower does: to the end of a batch, and never into what was compacted. */
-  async #truncate(subject: Subject, log: UnifiedLog): Promise<void> {
+  async #truncate(subject: LogSubject, log: UnifiedLog): Promise<void> {
     const { model } = subject;
     const least = Math.max(model.stableEnd, log.logStartOffset);
     const ends = model.batches.map(({ lastOffset }) => lastOffset + 1).filter((end) => end >= least);
@@ -410,11 +384,11 @@ export class LogSimulation {
     subject.truncatingTo = { offset, isWhole: false };
     await this.#managerNow().truncateTo(log.topicPartition, offset);
     subject.truncatingTo = undefined;
-    this.#cut(subject, offset);
+    subject.cut(offset);
     log.maybeAssignEpochStartOffset(++subject.leaderEpoch, log.logEndOffset);
   }
 
-  async #truncateFully(subject: Subject): Promise<void> {
+  async #truncateFully(subject: LogSubject): Promise<void> {
     if (!this.#chance(6)) return; // more often, and there would be little to look at
     const { model } = subject;
     const offset = this.#pick([model.startOffset, model.endOffset, model.endOffset + 10]);
@@ -423,7 +397,7 @@ export class LogSimulation {
     subject.startMayReach = offset;
     await this.#managerNow().truncateFullyAndStartAt(log.topicPartition, offset);
     subject.truncatingTo = undefined;
-    this.#beginAt(subject, offset);
+    subject.beginAt(offset);
     log.maybeAssignEpochStartOffset(++subject.leaderEpoch, log.logEndOffset);
   }
 
@@ -442,10 +416,10 @@ export class LogSimulation {
     this.#adoptStarts();
   }
 
-  async #deleteTopic(subject: Subject): Promise<void> {
+  async #deleteTopic(subject: LogSubject): Promise<void> {
     if (!this.#chance(6)) return;
     const { topicPartition } = this.#logOf(subject);
-    this.#renew(subject);
+    subject.renew(this.#newTopicId());
     await this.#managerNow().delete(topicPartition);
     await this.#open(subject);
   }
@@ -471,7 +445,7 @@ export class LogSimulation {
     for (const subject of this.#subjects) await this.#checkAll(subject);
   }
 
-  #offsetsOf(subject: Subject): unknown {
+  #offsetsOf(subject: LogSubject): unknown {
     const { logStartOffset, logEndOffset, highWatermark, lastStableOffset } = this.#logOf(subject);
     return { logStartOffset, logEndOffset, highWatermark, lastStableOffset };
   }
@@ -537,25 +511,25 @@ export class LogSimulation {
   }
 
   /** Without syncs, a loss of power may damage what was below the high watermark: that is said, and not made shorter. */
-  #mayBeOffline({ model }: Subject, error: Error): boolean {
+  #mayBeOffline({ model }: LogSubject, error: Error): boolean {
     if (this.#isFsync || this.#power === "kept" || model.flushedEnd === model.endOffset) return false;
     const bound = /offset (\d+) is to be there, below the high watermark (\d+)/.exec(error.message);
     return bound !== null && Number(bound[1]) >= model.flushedEnd;
   }
 
   /** What an operator does: removes the folder, and has the topic made again. */
-  async #startAnew(subject: Subject): Promise<void> {
+  async #startAnew(subject: LogSubject): Promise<void> {
     this.#disk = this.#disk.crash({ power: "kept" });
     for (const path of this.#disk.files().keys()) {
       if (path.startsWith(`${DATA}/${subject.topic}-0/`)) this.#disk.put(path, undefined);
     }
-    this.#renew(subject);
+    subject.renew(this.#newTopicId());
     await this.#openAll();
   }
 
-  async #open(subject: Subject): Promise<void> {
+  async #open(subject: LogSubject): Promise<void> {
     const log = await this.#managerNow().getOrCreate({ topic: subject.topic, partition: 0 }, subject.topicId);
-    if (this.#wasCrash) this.#adopt(subject, log);
+    if (this.#wasCrash && subject.adopt(log, this.#power) === "tail lost") this.#count("tail lost");
     if (subject.mustEmptyAt !== undefined) {
       // A follower finds that it is still to be done.
       const offset = subject.mustEmptyAt;
@@ -564,7 +538,7 @@ export class LogSimulation {
       await this.#managerNow().truncateFullyAndStartAt(log.topicPartition, offset);
       subject.truncatingTo = undefined;
       subject.mustEmptyAt = undefined;
-      this.#beginAt(subject, offset);
+      subject.beginAt(offset);
     }
     assert.equal(log.logEndOffset, subject.model.endOffset, "the log ends where the model does");
     assert.ok(log.highWatermark <= log.logEndOffset && log.highWatermark >= log.logStartOffset);
@@ -573,76 +547,10 @@ export class LogSimulation {
     log.onWritten = advance;
     log.maybeAssignEpochStartOffset(++subject.leaderEpoch, log.logEndOffset);
     advance();
-    subject.producers = subject.producers.filter((producer) => this.#resume(subject, producer));
+    subject.producers = subject.producers.filter((producer) => subject.resume(producer));
   }
 
-  /** After a crash the model learns what is left, which must be enough and may not be more. */
-  #adopt(subject: Subject, log: UnifiedLog): void {
-    const { model, truncatingTo } = subject;
-    const { logStartOffset, logEndOffset } = log;
-    let safeEnd = this.#power === "kept" ? model.acknowledgedEnd : model.flushedEnd;
-    subject.truncatingTo = undefined;
-    if (truncatingTo?.isWhole === true) {
-      if (logStartOffset === truncatingTo.offset && logEndOffset === truncatingTo.offset) {
-        this.#beginAt(subject, truncatingTo.offset);
-        return;
-      }
-      subject.mustEmptyAt = truncatingTo.offset;
-      safeEnd = 0;
-    } else if (truncatingTo !== undefined) safeEnd = Math.min(safeEnd, truncatingTo.offset);
-    const isBegunAnew = logStartOffset === logEndOffset;
-    assert.ok(logEndOffset >= safeEnd, `it ends at ${logEndOffset}, where ${safeEnd} was safe`);
-    if (logEndOffset > model.endOffset || !(model.batchEnds.includes(logEndOffset) || isBegunAnew)) {
-      assert.fail(`it ends at ${logEndOffset}, which is no end of a batch up to ${model.endOffset}`);
-    }
-    assert.ok(
-      logStartOffset <= Math.max(model.startOffset, subject.startMayReach),
-      `it starts at ${logStartOffset}, where ${model.startOffset} was the last that was said`,
-    );
-    assert.ok(
-      logStartOffset >= Math.min(subject.checkpointedStart, logEndOffset) || truncatingTo !== undefined,
-      `it starts at ${logStartOffset}, where ${subject.checkpointedStart} was noted`,
-    );
-    if (logEndOffset < model.endOffset) this.#count("tail lost");
-    this.#cut(subject, logEndOffset);
-    if (isBegunAnew && model.endOffset !== logEndOffset) this.#beginAt(subject, logEndOffset);
-    model.startOffset = Math.max(logStartOffset, subject.startMayReach); // what lies below may be forgotten already
-    model.startOffset = logStartOffset;
-    subject.startMayReach = logStartOffset;
-    model.acknowledgedEnd = model.endOffset;
-  }
-
-  #cut(subject: Subject, offset: number): void {
-    subject.model.cutTo(offset);
-    subject.checkpointedStart = Math.min(subject.checkpointedStart, offset);
-    subject.producers = subject.producers.filter((producer) => this.#resume(subject, producer));
-  }
-
-  #beginAt(subject: Subject, offset: number): void {
-    subject.model.beginAt(offset);
-    subject.checkpointedStart = 0;
-    subject.startMayReach = offset;
-    subject.producers = [];
-  }
-
-  /** Sets a producer to what the log knows of it; false when the log may have forgotten it. */
-  #resume(subject: Subject, producer: Producer): boolean {
-    const last = subject.model.producers().get(producer.id)?.at(-1);
-    if (last === undefined || !this.#isKnown(subject, last)) return false;
-    producer.epoch = last.producerEpoch;
-    producer.nextSequence = last.baseSequence + last.records.length;
-    const transactions = subject.model.transactions();
-    producer.isInTransaction = transactions.some(
-      (one) => one.producerId === producer.id && one.lastOffset === undefined,
-    );
-    return true;
-  }
-
-  #isKnown(subject: Subject, last: ModelBatch): boolean {
-    return last.lastOffset >= subject.model.startOffset;
-  }
-
-  async #checkAll(subject: Subject): Promise<void> {
+  async #checkAll(subject: LogSubject): Promise<void> {
     const log = this.#logOf(subject);
     const { model } = subject;
     assert.equal(log.logEndOffset, model.endOffset);
@@ -656,112 +564,12 @@ export class LogSimulation {
     }
   }
 
-  /** What a reader finds is what the model has, and read_committed readers see what was committed. */
-  async #checkReads(subject: Subject, log: UnifiedLog, maxBytes: number): Promise<void> {
+  async #checkReads(subject: LogSubject, log: UnifiedLog, maxBytes: number): Promise<void> {
     const { model } = subject;
     const { highWatermark, logStartOffset } = log;
-    assert.ok(highWatermark <= log.logEndOffset && highWatermark >= logStartOffset);
-    const lastStableOffset = model.lastStableOffset(highWatermark);
-    this.#checkLastStableOffset(subject, log, lastStableOffset);
+    checkOffsets(log, model);
     const from = logStartOffset + (this.#chance(2) ? 0 : this.#random.uint32() % (highWatermark - logStartOffset + 1));
-    await this.#checkRead(subject, log, from, highWatermark, maxBytes, false);
-    await this.#checkRead(subject, log, from, Math.max(from, log.lastStableOffset), maxBytes, true);
-  }
-
-  #checkLastStableOffset(subject: Subject, log: UnifiedLog, expected: number): void {
-    if (log.lastStableOffset === expected) return;
-    // Of a transaction all of whose records were deleted, nobody need know.
-    const { model } = subject;
-    const isForgotten = model.transactions().some(({ producerId, firstOffset }) => {
-      const ofIt = model.batches.filter((batch) => batch.producerId === producerId && batch.baseOffset >= firstOffset);
-      return (ofIt.at(-1)?.lastOffset ?? 0) < model.startOffset || firstOffset < model.startOffset;
-    });
-    if (!isForgotten) assert.equal(log.lastStableOffset, expected, "the last stable offset");
-  }
-
-  async #checkRead(
-    subject: Subject,
-    log: UnifiedLog,
-    from: number,
-    upToOffset: number,
-    maxBytes: number,
-    isCommitted: boolean,
-  ): Promise<void> {
-    const { model } = subject;
-    const seen = new Map<number, string>();
-    const aborted = new Map<number, number>(); // first offset by producer
-    let offset = from;
-    let previous = -1;
-    while (offset < upToOffset) {
-      let result;
-      try {
-        result = await log.read(offset, maxBytes, { upToOffset, withAbortedTransactions: isCommitted });
-      } catch (error) {
-        // Another step's retention may run at the same time.
-        if (error instanceof OffsetOutOfRangeError && offset < log.logStartOffset) return;
-        throw error;
-      }
-      assert.ok(result.nextOffset <= upToOffset);
-      const open = [...(result.abortedTransactions ?? [])];
-      for (const chunk of result.records) {
-        for (const batch of recordBatches(chunk)) {
-          batch.ensureValid();
-          assert.ok(batch.baseOffset > previous, "offsets rise");
-          previous = batch.lastOffset;
-          for (const { producerId, firstOffset } of open) {
-            if (batch.lastOffset >= firstOffset) aborted.set(producerId, firstOffset);
-          }
-          if (batch.isControlBatch) {
-            for (const index of [...open.keys()].toReversed()) {
-              const one = open[index];
-              if (one?.producerId === batch.producerId && one.firstOffset <= batch.baseOffset) open.splice(index, 1);
-            }
-            aborted.delete(batch.producerId);
-          }
-          const isSkipped = isCommitted && batch.isTransactional && aborted.has(batch.producerId);
-          for (const record of batch.records()) {
-            if (record.offset < from || isSkipped) continue;
-            const key = record.key === null ? "" : decoder.decode(record.key);
-            const value = record.value === null ? null : decoder.decode(record.value);
-            const text = batch.isControlBatch ? "marker" : JSON.stringify([key, value, record.timestamp]);
-            assert.ok(!seen.has(record.offset), `offset ${record.offset} comes twice`);
-            seen.set(record.offset, text);
-          }
-        }
-      }
-      if (result.nextOffset === offset) break;
-      offset = result.nextOffset;
-    }
-    if (model !== subject.model) return;
-    this.#compare(subject, seen, from, Math.min(upToOffset, model.endOffset), isCommitted);
-  }
-
-  #compare(subject: Subject, seen: Map<number, string>, from: number, upTo: number, isCommitted: boolean): void {
-    const { model } = subject;
-    const latest = model.latestOffsets();
-    const finalStart = model.startOffset;
-    for (const batch of model.batches) {
-      if (batch.lastOffset >= upTo || batch.lastOffset < from) continue;
-      for (const [index, record] of batch.records.entries()) {
-        const offset = batch.baseOffset + index;
-        if (offset < from || offset < finalStart) continue;
-        const text = textOf(record, batch);
-        const found = seen.get(offset);
-        seen.delete(offset);
-        if (found === undefined) {
-          const isHidden = isCommitted && !model.isCommitted(batch) && batch.marker === undefined;
-          const isGone = isHidden || model.mayBeGone(offset, record, batch, latest);
-          assert.ok(isGone, `offset ${offset} is missing: ${text}`);
-        } else {
-          assert.equal(found, text, `offset ${offset}`);
-          if (isCommitted && batch.marker === undefined)
-            assert.ok(model.isCommitted(batch), `offset ${offset} is aborted`);
-        }
-      }
-    }
-    for (const [offset, text] of seen) {
-      if (offset >= finalStart) assert.fail(`${text} at offset ${offset} was never appended, or is beyond ${upTo}`);
-    }
+    await checkReads({ log, model, isCurrent: () => model === subject.model }, from, maxBytes);
   }
 
   /** Settles as the promise does, unless the disk stops first; what never ends is an error. */
@@ -771,30 +579,15 @@ export class LogSimulation {
     return value;
   }
 
-  #newSubject(topic: string, config: LogConfig): Subject {
-    const topicId = this.#newTopicId();
-    const model = new ModelLog();
-    const rest = { leaderEpoch: 0, checkpointedStart: 0, startMayReach: 0, truncatingTo: undefined };
-    return { topic, config, topicId, model, producers: [], ...rest };
-  }
-
-  #renew(subject: Subject): void {
-    subject.topicId = this.#newTopicId();
-    subject.model = new ModelLog();
-    this.#beginAt(subject, 0);
-    subject.truncatingTo = undefined;
-    subject.leaderEpoch = 0;
-  }
-
   #newTopicId(): Uuid {
     const bytes = new Uint8Array(16).fill(7);
     bytes[15] = this.#nextTopicId++;
     return uuidFromBytes(bytes);
   }
 
-  #producerFor(subject: Subject): Producer | undefined {
+  #producerFor(subject: LogSubject): Producer | undefined {
     const kind = this.#pick(["none", "new", "old", "old", "old", "old", "bumped"]);
-    const old = subject.producers.filter((producer) => this.#isProducerKnown(subject, producer));
+    const old = subject.producers.filter((producer) => subject.isProducerKnown(producer));
     if (kind === "none") return undefined;
     if (kind === "new" || old.length === 0) {
       const isTransactional = this.#chance(2);
@@ -811,11 +604,6 @@ export class LogSimulation {
     return producer;
   }
 
-  #isProducerKnown(subject: Subject, producer: Producer): boolean {
-    const last = subject.model.producers().get(producer.id)?.at(-1);
-    return last !== undefined && this.#isKnown(subject, last);
-  }
-
   #newRecords(): ModelRecord[] {
     return Array.from({ length: 1 + (this.#random.uint32() % 4) }, (_, index) => ({
       key: this.#pick(KEYS),
@@ -829,7 +617,7 @@ export class LogSimulation {
     return this.#manager;
   }
 
-  #logOf(subject: Subject): UnifiedLog {
+  #logOf(subject: LogSubject): UnifiedLog {
     const log = this.#managerNow().get(subject.topic, 0);
     assert.ok(log !== undefined, `${subject.topic} is there`);
     return log;
@@ -872,8 +660,4 @@ function build(
     builder.append({ timestamp, key: encoder.encode(key), value: value === null ? null : encoder.encode(value) });
   }
   return builder.build().slice();
-}
-
-function textOf({ key, value, timestamp }: ModelRecord, batch: ModelBatch): string {
-  return batch.marker === undefined ? JSON.stringify([key, value, timestamp]) : "marker";
 }
