@@ -5,7 +5,7 @@ import { MemoryDisk } from "@samsa/io";
 import fc from "fast-check";
 import { Cleaner } from "./cleaner.ts";
 import type { LogConfig } from "./log-config.ts";
-import { defaultLogCaches } from "./log-manager.ts";
+import { defaultLogCaches } from "./load-log.ts";
 import { TailCacheBudget } from "./tail-cache.ts";
 import { copyDisk, ioError, readTree, WatchedDisk } from "./testing/disks.ts";
 import { FOLDER, openLog } from "./testing/logs.ts";

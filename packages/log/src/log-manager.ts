@@ -2,58 +2,29 @@ import type { Clock, DirectoryEntry, Disk, Random, Timer, Uuid } from "@samsa/ba
 import { DiskError, ZERO_UUID } from "@samsa/base";
 import { validateTopicName } from "@samsa/protocol";
 import { CleanShutdownFile, NO_BROKER_EPOCH } from "./clean-shutdown-file.ts";
-import { CorruptFileError, KafkaStorageError } from "./errors.ts";
-import { IndexCache } from "./index-cache.ts";
+import { KafkaStorageError } from "./errors.ts";
+import type { LoadLogOptions, LogCaches } from "./load-log.ts";
+import { DEFAULT_PRODUCER_ID_EXPIRATION_MS, defaultLogCaches, loadLog } from "./load-log.ts";
 import { LogCleaner } from "./log-cleaner.ts";
 import { DEFAULT_LOG_CLEANER_CONFIG } from "./log-cleaner-config.ts";
 import type { LogCleanerConfig } from "./log-cleaner-config.ts";
 import type { LogConfig } from "./log-config.ts";
 import { defaultLogConfig } from "./log-config.ts";
-import { LOG_SUFFIX, parseLogFileName } from "./log-file-names.ts";
-import { loadSegments } from "./log-loader.ts";
 import { OffsetCheckpoints } from "./offset-checkpoints.ts";
-import { PartitionMetadataFile } from "./partition-metadata-file.ts";
 import { PeriodicTask } from "./periodic-task.ts";
 import { PooledDisk } from "./pooled-disk.ts";
-import { ReadAheadBudget } from "./read-ahead.ts";
-import { TailCacheBudget } from "./tail-cache.ts";
-import {
-  isFutureLogDir,
-  logDeleteDirName,
-  logDirName,
-  logFutureDirName,
-  logStrayDirName,
-  parseLogDirName,
-} from "./topic-partition.ts";
+import { setAsideStray } from "./stray-folder.ts";
+import { isFutureLogDir, logDeleteDirName, logDirName, logFutureDirName, parseLogDirName } from "./topic-partition.ts";
 import type { LogDirName, TopicPartition } from "./topic-partition.ts";
 import { UnifiedLog } from "./unified-log.ts";
 
-const DEFAULT_TAIL_CACHE_BYTES = 64 * 1024 ** 2;
-const DEFAULT_INDEX_CACHE_BYTES = 64 * 1024 ** 2;
-const DEFAULT_READ_AHEAD_BYTES = 32 * 1024 ** 2;
 const DEFAULT_HIGH_WATERMARK_CHECKPOINT_INTERVAL_MS = 5_000;
 const DEFAULT_OFFSET_CHECKPOINT_INTERVAL_MS = 60_000;
 const DEFAULT_RETENTION_CHECK_INTERVAL_MS = 300_000;
-const DEFAULT_PRODUCER_ID_EXPIRATION_MS = 24 * 3600 * 1000;
 const DEFAULT_PRODUCER_ID_EXPIRATION_CHECK_INTERVAL_MS = 600_000;
 const INITIAL_TASK_DELAY_MS = 30_000;
 const CLUSTER_METADATA_TOPIC = "__cluster_metadata";
 const MOST_PROBLEMS = 1000;
-
-/** What the logs of a broker share: memory with a bound. */
-export interface LogCaches {
-  readonly tail: TailCacheBudget;
-  readonly indexes: IndexCache;
-  readonly readAhead: ReadAheadBudget;
-}
-
-export function defaultLogCaches(): LogCaches {
-  return {
-    tail: new TailCacheBudget(DEFAULT_TAIL_CACHE_BYTES),
-    indexes: new IndexCache(DEFAULT_INDEX_CACHE_BYTES),
-    readAhead: new ReadAheadBudget(DEFAULT_READ_AHEAD_BYTES),
-  };
-}
 
 /** What was found wrong with a file and what became of it: a line for the operator. */
 export interface LogProblem {
@@ -61,27 +32,6 @@ export interface LogProblem {
   readonly message: string;
   /** Whether a log could not be loaded; otherwise what was wrong is made good, or tried again. */
   readonly isOffline: boolean;
-}
-
-export interface LoadLogOptions {
-  readonly disk: Disk;
-  readonly clock: Clock;
-  readonly random: Random;
-  /** The partition's own folder; made when missing. */
-  readonly directory: string;
-  readonly topicPartition: TopicPartition;
-  /** Written to `partition.metadata` when that is not there. */
-  readonly topicId?: Uuid;
-  readonly config?: LogConfig;
-  readonly caches?: LogCaches;
-  /** Whether the log was closed after its last write. False when left out: it is scanned from the recovery point. */
-  readonly hadCleanShutdown?: boolean;
-  readonly recoveryPoint?: number;
-  readonly highWatermark?: number;
-  readonly logStartOffset?: number;
-  /** So long after its last batch a producer is forgotten (`producer.id.expiration.ms`). */
-  readonly producerIdExpirationMs?: number;
-  readonly report?: (path: string, message: string) => void;
 }
 
 export interface LogManagerOptions {
@@ -122,54 +72,6 @@ export interface LogManagerOptions {
   readonly onProblem?: (problem: LogProblem) => void;
   /** Something that belongs to no one log failed, such as a checkpoint; it may fail again. */
   readonly onDiskFailure?: (error: DiskError) => void;
-}
-
-/**
- * Loads one log, or makes it when its folder is empty or missing.
- * @throws KafkaStorageError when the log cannot be trusted, DiskError when the disk fails
- */
-export async function loadLog(options: LoadLogOptions): Promise<UnifiedLog> {
-  const { clock, random, directory, topicPartition } = options;
-  const disk = PooledDisk.of(options.disk);
-  const config = options.config ?? defaultLogConfig();
-  const caches = options.caches ?? defaultLogCaches();
-  const producerIdExpirationMs = options.producerIdExpirationMs ?? DEFAULT_PRODUCER_ID_EXPIRATION_MS;
-  await disk.makeDirectory(directory);
-  const topicId = await agreeOnTopicId(disk, directory, options.topicId);
-  const loaded = await loadSegments({
-    disk,
-    clock,
-    random,
-    directory,
-    config,
-    indexCache: caches.indexes,
-    producerIdExpirationMs,
-    hadCleanShutdown: options.hadCleanShutdown ?? false,
-    recoveryPoint: options.recoveryPoint ?? 0,
-    highWatermark: options.highWatermark ?? 0,
-    logStartOffset: options.logStartOffset ?? 0,
-    report: options.report ?? (() => undefined),
-  });
-  const log = new UnifiedLog(
-    {
-      disk,
-      clock,
-      random,
-      directory,
-      topicPartition,
-      topicId,
-      config,
-      tailCache: caches.tail,
-      readAhead: caches.readAhead,
-      indexCache: caches.indexes,
-      producerIdExpirationMs,
-    },
-    loaded,
-  );
-  // Where acknowledged means synced: a producer's retry of what the scan has found is about to be acknowledged.
-  if (log.logEndOffset - log.recoveryPoint >= config.flushMessages) await log.flush();
-  log.updateHighWatermark(options.highWatermark ?? 0);
-  return log;
 }
 
 /**
@@ -510,7 +412,11 @@ export class LogManager {
   async #loadFolder(parsed: LogDirName, path: string): Promise<void> {
     const name = logDirName(parsed);
     try {
-      if (await this.#setAsideStray(parsed, path)) return;
+      const { disk, random, isStray } = this.#options;
+      const strayPath =
+        isStray && (await setAsideStray(parsed, path, { disk, random, isStray, directory: this.directory }));
+      if (strayPath !== undefined)
+        return this.#report(path, `belongs to no partition of this broker: set aside as ${strayPath}`);
       const log = await loadLog({
         ...this.#logOptions(parsed),
         directory: path,
@@ -582,31 +488,6 @@ export class LogManager {
     return turn;
   }
 
-  async #setAsideStray(topicPartition: TopicPartition, path: string): Promise<boolean> {
-    const { disk, random, isStray } = this.#options;
-    if (isStray === undefined) return false;
-    const file = new PartitionMetadataFile(disk, path);
-    const topicId = (await file.read()) ?? ZERO_UUID;
-    if (!isStray(topicPartition, topicId)) {
-      if (topicId !== ZERO_UUID) return false;
-      // Kafka sets it aside, because the file comes before the first record. Where there are records, it is lost.
-      if (await this.#hasRecords(path))
-        throw new CorruptFileError(file.path, "it is missing, and nothing else tells of which topic the records are");
-    }
-    const newPath = `${this.directory}/${logStrayDirName(topicPartition, random)}`;
-    await disk.rename(path, newPath);
-    await disk.syncDirectory(this.directory);
-    this.#report(path, `belongs to no partition of this broker: set aside as ${newPath}`);
-    return true;
-  }
-
-  async #hasRecords(path: string): Promise<boolean> {
-    const { disk } = this.#options;
-    const logs = (await disk.list(path)).filter(({ name }) => parseLogFileName(name)?.suffix === LOG_SUFFIX);
-    const sizes = await Promise.all(logs.map(({ name }) => disk.fileSize(`${path}/${name}`)));
-    return sizes.some((size = 0) => size > 0);
-  }
-
   #removeFolder(path: string): void {
     const removing = this.#options.disk
       .removeDirectory(path)
@@ -641,16 +522,4 @@ export class LogManager {
     if (rejected !== undefined) throw rejected.reason;
     return failed;
   }
-}
-
-/** Before any record is written, so that it can be told whose it is. @throws KafkaStorageError when the folder is another topic's */
-async function agreeOnTopicId(disk: Disk, directory: string, topicId: Uuid | undefined): Promise<Uuid> {
-  const file = new PartitionMetadataFile(disk, directory);
-  const found = await file.read();
-  if (found === undefined) {
-    if (topicId !== undefined && topicId !== ZERO_UUID) await file.write(topicId);
-    return topicId ?? ZERO_UUID;
-  }
-  if (topicId === undefined || topicId === ZERO_UUID || topicId === found) return found;
-  throw new KafkaStorageError(`${directory} belongs to topic id ${found}, not ${topicId}`);
 }

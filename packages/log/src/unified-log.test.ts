@@ -4,7 +4,7 @@ import { ErrorCode } from "@samsa/base";
 import { MemoryDisk } from "@samsa/io";
 import { KafkaStorageError, OffsetOutOfRangeError } from "./errors.ts";
 import { IndexCache } from "./index-cache.ts";
-import { defaultLogCaches } from "./log-manager.ts";
+import { defaultLogCaches } from "./load-log.ts";
 import { ReadAheadBudget } from "./read-ahead.ts";
 import { TailCacheBudget } from "./tail-cache.ts";
 import { copyDisk, ioError, readTree, WatchedDisk, writeFile } from "./testing/disks.ts";

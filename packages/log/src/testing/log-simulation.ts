@@ -8,7 +8,7 @@ import { SeededRandom, SimulatedDisk, VirtualClock } from "@samsa/simulation";
 import { IndexCache } from "../index-cache.ts";
 import type { LogConfig } from "../log-config.ts";
 import { defaultLogConfig } from "../log-config.ts";
-import type { LogCaches } from "../log-manager.ts";
+import type { LogCaches } from "../load-log.ts";
 import { LogManager } from "../log-manager.ts";
 import { ReadAheadBudget } from "../read-ahead.ts";
 import { TailCacheBudget } from "../tail-cache.ts";

@@ -3,8 +3,8 @@ import { parseUuid } from "@samsa/base";
 import { MemoryDisk } from "@samsa/io";
 import type { LogConfig } from "../log-config.ts";
 import { defaultLogConfig } from "../log-config.ts";
-import type { LoadLogOptions } from "../log-manager.ts";
-import { loadLog } from "../log-manager.ts";
+import type { LoadLogOptions } from "../load-log.ts";
+import { loadLog } from "../load-log.ts";
 import type { UnifiedLog } from "../unified-log.ts";
 import { ManualClock, SeededRandom } from "./ports.ts";
 
