@@ -1,45 +1,30 @@
 /**
- * Runs the tests that need only Node: those of every package, and those of scripts/. `npm test -- packages/log offset-index`
+ * Runs the tests that need only Node: those of every package, and those of scripts/. `npm test -- packages/log log-segment`
  * runs the files whose path has one of the words; `--test-name-pattern PATTERN` selects by name, as in node.
  */
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { compiledTests } from "./lib/dist.mjs";
+import { programArguments } from "./lib/options.mjs";
 import { filesBelow, ROOT } from "./lib/paths.mjs";
 import { runTests } from "./lib/test-run.mjs";
-
-const USAGE = "usage: npm test -- [part of a path ...] [--test-name-pattern PATTERN ...]\n";
 
 process.exitCode = await main();
 
 /** @returns {Promise<number>} the exit code */
 async function main() {
-  const words = readArguments();
-  if (words === undefined) return 2;
-  const files = select(words.paths);
+  const { positionals, values } = programArguments({
+    "test-name-pattern": { type: "string", multiple: true, short: "t" },
+  });
+  const files = select(positionals);
   if (files.length === 0) {
-    process.stderr.write(`samsa: no test file has ${words.paths.join(" or ")} in its path\n`);
+    process.stderr.write(`samsa: no test file has ${positionals.join(" or ")} in its path\n`);
     return 2;
   }
-  const { passed, failed, skipped } = await runTests(files, { namePatterns: words.namePatterns });
+  const { passed, failed, skipped } = await runTests(files, { namePatterns: values["test-name-pattern"] ?? [] });
   if (skipped > 0) process.stdout.write(`${skipped} skipped\n`);
   if (passed + failed === 0) process.stderr.write("samsa: no test was executed\n");
   process.stdout.write(`${passed} passed, ${failed} failed\n`);
   return failed > 0 || passed === 0 ? 1 : 0;
-}
-
-/** @returns {{ paths: string[], namePatterns: string[] } | undefined} undefined after having said what is wrong */
-function readArguments() {
-  try {
-    const { positionals, values } = parseArgs({
-      allowPositionals: true,
-      options: { "test-name-pattern": { type: "string", multiple: true, short: "t" } },
-    });
-    return { paths: positionals, namePatterns: values["test-name-pattern"] ?? [] };
-  } catch (error) {
-    process.stderr.write(`samsa: ${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
-    return undefined;
-  }
 }
 
 /**

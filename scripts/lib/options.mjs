@@ -3,22 +3,43 @@ import { basename } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 
+/** @typedef {NonNullable<import("node:util").ParseArgsConfig["options"]>} Options as `parseArgs` takes them */
+
 /**
  * What a program of scripts/, compat/ or bench/ was told. With `--help` it prints the comment that its file opens with, which says what
  * the program does and what may be told, and ends; what nobody knows ends it with 2.
  *
- * @template {NonNullable<import("node:util").ParseArgsConfig["options"]>} T
- * @param {T} options as `parseArgs` takes them
+ * @template {Options} T
+ * @param {T} options
  * @returns {ReturnType<typeof parseArgs<{ options: T }>>["values"]}
  */
 export function programOptions(options) {
+  return parse({ options }).values;
+}
+
+/**
+ * The same for one that takes words, too.
+ *
+ * @template {Options} T
+ * @param {T} options
+ * @returns {ReturnType<typeof parseArgs<{ options: T, allowPositionals: true }>>}
+ */
+export function programArguments(options) {
+  return parse({ options, allowPositionals: true });
+}
+
+/**
+ * @template {import("node:util").ParseArgsConfig} T
+ * @param {T} config
+ */
+function parse(config) {
   const file = /** @type {string} */ (process.argv[1]);
   if (process.argv.slice(2).some((word) => word === "--help" || word === "-h")) {
     process.stdout.write(openingComment(readFileSync(file, "utf8")));
     process.exit(0);
   }
   try {
-    return parseArgs({ options }).values;
+    return parseArgs(config);
   } catch (error) {
     const [reason] = (error instanceof Error ? error.message : String(error)).split(". ");
     process.stderr.write(`${basename(file, ".mjs")}: ${reason}; --help says what there is\n`);
