@@ -1,5 +1,5 @@
 /**
- * Runs the tests that need only Node: those of every package, and those of scripts/. `npm test -- packages/log log-segment`
+ * Runs the tests that need only Node: those of every package, and those of scripts/. `npm test -- packages/coordinator log-indexes`
  * runs the files whose path has one of the words; `--test-name-pattern PATTERN` selects by name, as in node.
  */
 import { join } from "node:path";
