@@ -6,6 +6,8 @@ export interface ConsumerCounters {
   /** Of record batches as they came on the wire. */
   bytesFetched: number;
   batchesFetched: number;
+  /** Handed out, to loops and to handlers; those that could not be decoded count when they have been skipped or are among a batch's. */
+  recordsConsumed: number;
   /** Positions found anew by `autoOffsetReset` or because the log was truncated. */
   resets: number;
   /** Gauge: bytes that have come and have not been handed out. */
@@ -13,5 +15,13 @@ export interface ConsumerCounters {
 }
 
 export function newConsumerCounters(): ConsumerCounters {
-  return { fetches: 0, fetchFailures: 0, bytesFetched: 0, batchesFetched: 0, resets: 0, bufferedBytes: 0 };
+  return {
+    fetches: 0,
+    fetchFailures: 0,
+    bytesFetched: 0,
+    batchesFetched: 0,
+    recordsConsumed: 0,
+    resets: 0,
+    bufferedBytes: 0,
+  };
 }

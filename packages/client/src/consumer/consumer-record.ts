@@ -87,6 +87,7 @@ export class BatchReader {
   readonly batch: RecordBatch;
   #parked: Cursor | undefined; // stands on the first record at or after `#parkedAt`
   #parkedAt = -1;
+  #offsets: readonly number[] | undefined;
 
   constructor(batch: RecordBatch) {
     this.batch = batch;
@@ -105,6 +106,17 @@ export class BatchReader {
     const cursor = this.batch.records();
     while (cursor.advance()) if (cursor.offset >= from) return cursor;
     return undefined;
+  }
+
+  /** How many records there are at or after `from` and before `until`. @throws InvalidRecordError, CorruptRecordError */
+  count(from: number, until: number): number {
+    const { baseOffset, nextOffset, recordCount } = this.batch;
+    const [first, end] = [Math.max(from, baseOffset), Math.min(until, nextOffset)];
+    if (end - first === nextOffset - baseOffset) return recordCount;
+    if (recordCount === nextOffset - baseOffset) return Math.max(0, end - first);
+    // A part of what compaction has left. It is walked through once, for to decompress it for each part would be dear.
+    this.#offsets ??= Array.from(this.batch.records(), ({ offset }) => offset);
+    return this.#offsets.filter((offset) => offset >= first && offset < end).length;
   }
 
   /** Keeps a cursor for whoever reads on from there. */

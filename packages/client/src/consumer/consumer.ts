@@ -345,7 +345,8 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncIterable<C
    */
   records({ signal }: IterationOptions = {}): AsyncIterableIterator<ConsumerRecord<K, V>, undefined> {
     this.#checkReads("consumer.records");
-    return new RecordIterator(this.#collector, this.#decoder, this.#options.onDecodeError, signal, this.#breath);
+    const { onDecodeError } = this.#options;
+    return new RecordIterator(this.#collector, this.#decoder, onDecodeError, signal, this.#breath, this.#counters);
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<ConsumerRecord<K, V>, undefined> {
@@ -417,6 +418,7 @@ export class Consumer<K = Uint8Array, V = Uint8Array> implements AsyncIterable<C
 
   #batchOf({ partition, reader, from, until }: Collected, loan?: BatchLoan): ConsumerBatch<K, V> {
     const { topic, partition: index, highWatermark } = partition;
+    this.#counters.recordsConsumed += reader.count(from, until);
     return new ConsumerBatch(topic, index, highWatermark, reader, this.#decoder, from, until, loan);
   }
 

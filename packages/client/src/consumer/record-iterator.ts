@@ -1,5 +1,6 @@
 import type { TimestampType } from "@samsa/protocol";
 import type { Breath } from "./breath.ts";
+import type { ConsumerCounters } from "./consumer-counters.ts";
 import type { ConsumerRecord, RecordDecoder } from "./consumer-record.ts";
 import { applyPolicy, DecodeError } from "./decode-error.ts";
 import type { DecodeErrorPolicy } from "./decode-error.ts";
@@ -19,6 +20,7 @@ export class RecordIterator<K, V> implements AsyncIterableIterator<ConsumerRecor
   readonly #policy: DecodeErrorPolicy;
   readonly #signal: AbortSignal | undefined;
   readonly #breath: Breath | undefined;
+  readonly #counters: ConsumerCounters;
   #held: Collected | undefined;
   #cursor: Cursor | undefined;
   #timestampType: TimestampType = "create-time";
@@ -31,8 +33,10 @@ export class RecordIterator<K, V> implements AsyncIterableIterator<ConsumerRecor
     policy: DecodeErrorPolicy,
     signal: AbortSignal | undefined,
     breath: Breath | undefined,
+    counters: ConsumerCounters,
   ) {
     this.#breath = breath;
+    this.#counters = counters;
     this.#collector = collector;
     this.#decoder = decoder;
     this.#policy = policy;
@@ -107,6 +111,7 @@ export class RecordIterator<K, V> implements AsyncIterableIterator<ConsumerRecor
       partition.position = offset + 1;
       partition.positionEpoch = this.#leaderEpoch;
       this.#collector.inHand.take(partition, offset);
+      this.#counters.recordsConsumed++;
       this.#step();
       return decoded;
     }
@@ -150,6 +155,7 @@ export class RecordIterator<K, V> implements AsyncIterableIterator<ConsumerRecor
     }
     if (held !== undefined && held === this.#held && held.partition.epoch === held.epoch) {
       held.partition.position = error.offset + 1;
+      this.#counters.recordsConsumed++;
       this.#step();
     }
     return await this.#next();
