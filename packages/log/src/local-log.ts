@@ -94,6 +94,7 @@ export class LocalLog {
     this.#tail = new TailCache(options.tailCache);
     this.#tail.markWritten(options.logEndOffset);
     this.#reader = new LogReader({
+      clock: options.clock,
       segments: this.segments,
       logEndOffset: () => this.#logEndOffset,
       tailStartOffset: () => this.#tail.startOffset,

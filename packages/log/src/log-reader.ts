@@ -1,3 +1,4 @@
+import type { Clock } from "@samsa/base";
 import { peekBatchSize, RECORD_BATCH_OVERHEAD, RecordBatch } from "@samsa/protocol";
 import type { AbortedTxn } from "@samsa/protocol/messages/aborted-txn";
 import { NO_LEADER_EPOCH } from "./leader-epoch-cache.ts";
@@ -56,6 +57,7 @@ const BASE_OFFSET_BYTES = 8;
 const POOLED_BYTES = 1024 * 1024; // see ReadBuffers
 
 export interface LogReaderOptions {
+  readonly clock: Clock;
   readonly segments: LogSegments;
   /** No batch reaches beyond. */
   readonly logEndOffset: () => number;
@@ -146,7 +148,7 @@ export class LogReader {
   }
 
   #maybeReadAhead(fetchOffset: number, segment: LogSegment, position: number, read: DiskRead): void {
-    const { segments, readAhead, gate, tailStartOffset } = this.#options;
+    const { segments, readAhead, tailStartOffset } = this.#options;
     const { maxBytes } = read;
     const isWanted = fetchOffset < (tailStartOffset() ?? Infinity) && !this.#ahead.has(fetchOffset);
     // Of the end of the active segment there may be more by the time it is asked for.
@@ -156,8 +158,18 @@ export class LogReader {
     const ahead = new ReadAhead(segment, position, maxBytes);
     if (!readAhead.charge(ahead, () => this.#ahead.delete(fetchOffset))) return;
     this.#ahead.set(fetchOffset, ahead);
-    ahead.done = gate
-      .shared(async () => {
+    // In the next turn: to hand a read to a thread takes as long as to write a tenth of a megabyte, and the answer is to leave first.
+    this.#options.clock.setTimer(0, () => {
+      if (!ahead.isDropped) ahead.done = this.#readAhead(ahead, { ...read, fetchOffset });
+    });
+  }
+
+  /** What goes wrong is left to the read that needs the range: it finds the same, and says so. */
+  async #readAhead(ahead: ReadAhead, { fetchOffset, ...read }: DiskRead): Promise<void> {
+    const { segments, gate } = this.#options;
+    const { segment, position } = ahead;
+    try {
+      await gate.shared(async () => {
         // While it waited, the log may have been cut or closed (`forget`), or the segment deleted.
         if (ahead.isDropped || segments.holding(fetchOffset) !== segment) return;
         ahead.begin();
@@ -165,12 +177,11 @@ export class LogReader {
         const endOffset = (): number => segments.nextBaseOffset(segment) ?? this.#options.logEndOffset();
         const result = await readSegment(segment, position, wanted, fetchOffset, endOffset);
         if (result !== undefined) ahead.complete(result);
-      })
-      .catch(() => undefined) // the read that needs it finds the same, and says so
-      .then(() => {
-        if (ahead.result !== undefined || this.#ahead.get(fetchOffset) !== ahead) return;
-        this.#forgetAhead(fetchOffset, ahead);
       });
+    } catch {
+      // see above
+    }
+    if (ahead.result === undefined && this.#ahead.get(fetchOffset) === ahead) this.#forgetAhead(fetchOffset, ahead);
   }
 
   #drop(fetchOffset: number, ahead: ReadAhead): void {
