@@ -70,6 +70,11 @@ export class TcpConnection implements Connection {
 
   write(chunks: readonly Uint8Array[], onTaken?: () => void): boolean {
     if (this.#ended || this.#socket.destroyed) return false;
+    const [only] = chunks;
+    if (chunks.length === 1 && only !== undefined && only.length > 0 && onTaken === undefined && !this.#gathers) {
+      this.#socket.write(only, this.#onWritten);
+      return this.#isTaken();
+    }
     // The chunks of a frame leave in one writev.
     if (!this.#corked) {
       this.#corked = true;
@@ -90,6 +95,11 @@ export class TcpConnection implements Connection {
       }
     }
     if (!this.#gathers) this.#uncork();
+    return this.#isTaken();
+  }
+
+  /** Whether there is room for more; when there is not, a drain is owed. */
+  #isTaken(): boolean {
     if (this.bufferedBytes < this.#settings.highWaterMarkBytes) return true;
     this.#owesDrain = true;
     return false;

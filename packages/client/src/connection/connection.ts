@@ -1,6 +1,5 @@
 import type { Address, Clock, Connection, ConnectionHandler, Random, Timer, Transport } from "@samsa/base";
 import { ByteReader, ErrorCode, KafkaError, ProtocolError, TransportError } from "@samsa/base";
-import type { ApiMessageCodec } from "@samsa/protocol";
 import { encodeRequest, FrameDecoder, responseHeaderVersion } from "@samsa/protocol";
 import { ApiVersionsRequest } from "@samsa/protocol/messages/api-versions-request";
 import { ApiVersionsResponse } from "@samsa/protocol/messages/api-versions-response";
@@ -43,17 +42,15 @@ export interface SendOptions {
 }
 
 interface Request {
-  readonly what: string;
-  readonly apiName: string;
-  readonly apiKey: number;
+  readonly api: Api<unknown, unknown>;
   readonly version: number;
   readonly correlationId: number;
   readonly timeoutMs: number;
   readonly chunks: readonly Uint8Array[];
   sentMs: number; // once it has left
   deadlineMs: number;
-  succeed(reader: ByteReader): void;
-  fail(error: KafkaError): void;
+  readonly resolve: (response: unknown) => void;
+  readonly reject: (error: KafkaError) => void;
 }
 
 /** Requests that wait for their turn to leave. Callers wait for answers, so many more are a mistake of ours. */
@@ -314,25 +311,17 @@ export class BrokerConnection implements ConnectionHandler {
       return reject(new ConnectionError(this.address, `${MAX_WAITING_REQUESTS} requests wait already`));
     }
     const correlationId = this.#nextCorrelationId();
-    const what = `${api.name} to ${this.address}`;
-    const queued: Request = {
-      what,
-      apiName: api.name,
-      apiKey: api.apiKey,
+    queue.push({
+      api,
       version,
       correlationId,
       timeoutMs,
       chunks: encodeRequest(api.request, request, version, correlationId, this.#options.clientId),
       sentMs: 0,
       deadlineMs: Number.POSITIVE_INFINITY,
-      succeed: (reader) => {
-        const response = decode(api.response, reader, version, what);
-        this.#noteAnswer(queued, response);
-        resolve(response);
-      },
-      fail: reject,
-    };
-    queue.push(queued);
+      resolve: resolve as (response: unknown) => void,
+      reject,
+    });
     this.#sendWaiting();
   }
 
@@ -357,10 +346,10 @@ export class BrokerConnection implements ConnectionHandler {
   }
 
   /** A broker over its quota answers at once and asks to be left alone for a while (KIP-219). */
-  #noteAnswer({ apiKey, sentMs }: Request, response: unknown): void {
+  #noteAnswer({ api, sentMs }: Request, response: unknown): void {
     const { throttleTimeMs = 0 } = response as { readonly throttleTimeMs?: number };
     const { clock, counters, onAnswer } = this.#options;
-    onAnswer?.(apiKey, clock.monotonicMs() - sentMs, throttleTimeMs);
+    onAnswer?.(api.apiKey, clock.monotonicMs() - sentMs, throttleTimeMs);
     if (throttleTimeMs <= 0) return;
     counters.throttleTimeMs += throttleTimeMs;
     this.throttledUntilMs = clock.monotonicMs() + throttleTimeMs;
@@ -371,13 +360,13 @@ export class BrokerConnection implements ConnectionHandler {
     });
   }
 
-  #facts({ apiName, version, correlationId }: Request): {
+  #facts({ api, version, correlationId }: Request): {
     readonly broker: string;
     readonly api: string;
     readonly version: number;
     readonly correlationId: number;
   } {
-    return { broker: this.address, api: apiName, version, correlationId };
+    return { broker: this.address, api: api.name, version, correlationId };
   }
 
   #receive(frame: Uint8Array): void {
@@ -385,11 +374,15 @@ export class BrokerConnection implements ConnectionHandler {
     const request = this.#inFlight[0];
     if (request === undefined) throw new ProtocolError(`${this.address} answers what nobody asked`);
     // The broker may answer ApiVersions at version 0, which has the same header as every other version.
-    const header = ResponseHeader.read(reader, responseHeaderVersion(request.apiKey, request.version));
+    const header = ResponseHeader.read(reader, responseHeaderVersion(request.api.apiKey, request.version));
     if (header.correlationId !== request.correlationId) {
-      throw new ProtocolError(`${request.what}: answer ${header.correlationId} where ${request.correlationId} is next`);
+      throw new ProtocolError(
+        `${this.#what(request)}: answer ${header.correlationId} where ${request.correlationId} is next`,
+      );
     }
-    request.succeed(reader); // a throw leaves it in flight, to fail with the connection
+    const response = this.#decode(request, reader); // a throw leaves it in flight, to fail with the connection
+    this.#noteAnswer(request, response);
+    request.resolve(response);
     this.#inFlight.shift();
     this.lastUsedMs = this.#options.clock.monotonicMs();
     if (responseReceived.hasSubscribers) {
@@ -411,11 +404,30 @@ export class BrokerConnection implements ConnectionHandler {
     this.#timerAtMs = Number.POSITIVE_INFINITY;
     const nowMs = this.#options.clock.monotonicMs();
     let nextMs = Number.POSITIVE_INFINITY;
-    for (const { deadlineMs, what, timeoutMs } of this.#inFlight) {
-      if (deadlineMs <= nowMs) return this.#end(new RequestTimeoutError(what, timeoutMs));
+    for (const request of this.#inFlight) {
+      const { deadlineMs, timeoutMs } = request;
+      if (deadlineMs <= nowMs) return this.#end(new RequestTimeoutError(this.#what(request), timeoutMs));
       nextMs = Math.min(nextMs, deadlineMs);
     }
     if (nextMs !== Number.POSITIVE_INFINITY) this.#armTimer(nextMs);
+  }
+
+  /** A broker that answers ApiVersions at version 0 says so in the first field; every other answer has our version. */
+  #decode(request: Request, reader: ByteReader): unknown {
+    const { api, version } = request;
+    const start = reader.offset;
+    const isVersionRefused =
+      api.apiKey === API_VERSIONS.apiKey && reader.remaining >= 2 && reader.int16() === ErrorCode.UNSUPPORTED_VERSION;
+    reader.offset = start;
+    const response = api.response.read(reader, isVersionRefused ? 0 : version);
+    if (reader.remaining > 0) {
+      throw new ProtocolError(`${this.#what(request)}: ${reader.remaining} bytes follow the answer`);
+    }
+    return response;
+  }
+
+  #what({ api }: Request): string {
+    return `${api.name} to ${this.address}`;
   }
 
   #nextCorrelationId(): number {
@@ -434,20 +446,9 @@ export class BrokerConnection implements ConnectionHandler {
     if (this.#hasOpened && connectionClosed.hasSubscribers)
       connectionClosed.publish({ broker: this.address, error: failure });
     const lost = [...this.#inFlight.splice(0), ...this.#urgent.splice(0), ...this.#waiting.splice(0)];
-    for (const request of lost) request.fail(failure);
+    for (const request of lost) request.reject(failure);
     for (const callback of [...this.#whenWritable.splice(0), ...this.#whenClosed.splice(0)]) callback();
   }
-}
-
-/** A broker that answers ApiVersions at version 0 says so in the first field; every other answer has our version. */
-function decode<Res>(codec: ApiMessageCodec<Res>, reader: ByteReader, version: number, what: string): Res {
-  const start = reader.offset;
-  const isVersionRefused =
-    codec.apiKey === API_VERSIONS.apiKey && reader.remaining >= 2 && reader.int16() === ErrorCode.UNSUPPORTED_VERSION;
-  reader.offset = start;
-  const response = codec.read(reader, isVersionRefused ? 0 : version);
-  if (reader.remaining > 0) throw new ProtocolError(`${what}: ${reader.remaining} bytes follow the answer`);
-  return response;
 }
 
 /** The usual failures in words; the system's own for the others. */

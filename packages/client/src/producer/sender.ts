@@ -24,6 +24,8 @@ const PRODUCE = api(ProduceRequest, ProduceResponse);
 const PRODUCE_TRANSACTION_V1 = api(ProduceRequest, ProduceResponse, { highestVersion: 11 });
 const PRODUCE_TRANSACTION_V2 = api(ProduceRequest, ProduceResponse, { lowestVersion: 12 });
 const NEVER = Number.POSITIVE_INFINITY;
+/** What follows it is a microtask, without the resource for hooks that Node makes of each `queueMicrotask`. */
+const SETTLED = Promise.resolve();
 
 export interface SenderOptions {
   readonly acks: -1 | 0 | 1;
@@ -86,7 +88,7 @@ export class Sender {
   wake(): void {
     if (this.#isAwake || this.#isClosed) return;
     this.#isAwake = true;
-    queueMicrotask(this.#run);
+    void SETTLED.then(this.#run);
   }
 
   /** While one of these is open nothing lingers. @returns closes it */
@@ -114,7 +116,7 @@ export class Sender {
     const { busy } = this.#accumulator;
     const nowMs = this.#cluster.options.clock.monotonicMs();
     const due = new Map<number, PartitionQueue[]>(); // by leader
-    const leaderless = new Set<string>(); // topics
+    let leaderless: Set<string> | undefined; // topics
     let nextMs = NEVER;
     if (this.#manager.fatalError !== undefined) this.#failAll(this.#manager.fatalError);
     const { transaction } = this.#manager;
@@ -130,6 +132,7 @@ export class Sender {
       }
       const leader = this.#cluster.leaderOf(queue.topic, queue.partition);
       if (leader === undefined) {
+        leaderless ??= new Set();
         leaderless.add(queue.topic);
         nextMs = Math.min(nextMs, this.#backOff(queue, nowMs));
         continue;
@@ -138,7 +141,7 @@ export class Sender {
       if (queues === undefined) due.set(leader.leaderId, [queue]);
       else queues.push(queue);
     }
-    if (leaderless.size > 0) this.#refreshMetadata(leaderless);
+    if (leaderless !== undefined) this.#refreshMetadata(leaderless);
     for (const [nodeId, queues] of due) nextMs = Math.min(nextMs, this.#sendTo(nodeId, queues, nowMs));
     this.#armTimer(nextMs);
   };
@@ -218,11 +221,11 @@ export class Sender {
         break;
       }
       const batches = this.#take(queues, nowMs);
-      if (batches.length === 0) {
+      if (batches.length > 0) this.#send(connection, batches);
+      if (batches.length === 0 || !queues.some(hasUnsent)) {
         this.#unreadySinceMs.delete(nodeId);
         return NEVER;
       }
-      this.#send(connection, batches);
     }
     this.#noteUnready(nodeId, nowMs);
     return NEVER;
@@ -343,7 +346,7 @@ export class Sender {
       const name = topic.name === "" ? nameOf(request, topic.topicId) : topic.name;
       for (const partition of topic.partitionResponses) answers.set(`${name}/${partition.index}`, partition);
     }
-    const stale = new Set<string>();
+    let stale: Set<string> | undefined;
     for (const [topic, batches] of topics) {
       for (const batch of batches) {
         const { queue } = batch;
@@ -374,10 +377,13 @@ export class Sender {
         const { partition } = queue;
         const isKnown = this.#cluster.updateLeader(topic, partition, leaderId, leaderEpoch, response.nodeEndpoints);
         if (isKnown) batch.retryAtMs = 0; // the new leader has not refused yet (KIP-951)
-        else stale.add(topic);
+        else {
+          stale ??= new Set();
+          stale.add(topic);
+        }
       }
     }
-    if (stale.size > 0) this.#refreshMetadata(stale);
+    if (stale !== undefined) this.#refreshMetadata(stale);
     this.wake();
   }
 
@@ -482,6 +488,10 @@ export class Sender {
       this.wake();
     });
   }
+}
+
+function hasUnsent({ waiting, underWay }: PartitionQueue): boolean {
+  return waiting.length > 0 || underWay.some(({ isOnWire }) => !isOnWire);
 }
 
 function produceApi(transaction: TransactionStatus | undefined): typeof PRODUCE {
