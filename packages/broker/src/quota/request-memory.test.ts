@@ -43,6 +43,22 @@ test("who has begun no request does not take the turn of one who has", () => {
   assert.equal(memory.mayRead(a), true);
 });
 
+test("who is woken and has nothing to read keeps nobody waiting", () => {
+  const memory = new RequestMemory(1000);
+  const woken: string[] = [];
+  const share = (name: string) => memory.join(() => void woken.push(name));
+  const [full, reader, idle, a] = [share("full"), share("reader"), share("idle"), share("a")];
+  memory.hold(a, 100, true);
+  memory.hold(reader, 100, true);
+  memory.hold(full, 1000, false);
+  assert.deepEqual(
+    [reader, idle, a].map((one) => memory.mayRead(one)),
+    [true, false, false],
+  );
+  memory.hold(full, 0, false); // answered
+  assert.deepEqual(woken, ["idle", "a"]);
+});
+
 test("whatever happens, requests that have come in half are finished", () => {
   const sizes = fc.array(fc.integer({ min: 1, max: 3000 }), { minLength: 1, maxLength: 12 });
   fc.assert(

@@ -76,7 +76,8 @@ export class RequestMemory {
         if (!share.isWithinRequest) continue; // what is held otherwise is given back without it
         this.#reader = share;
       }
-      leftBytes -= READ_BYTES;
+      // Of those between two requests most read nothing now, and nobody else would be woken in their place.
+      if (share.isWithinRequest) leftBytes -= READ_BYTES;
       woken.push(share);
     }
     for (const share of woken) this.#waiting.delete(share);
