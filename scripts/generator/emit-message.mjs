@@ -501,6 +501,8 @@ function emitTagsReader(struct, tagged) {
 function emitElementsReader({ typeName }) {
   return [
     `function read${typeName}Elements(reader: ByteReader, count: number, version: number): ${typeName}[] {`,
+    // Room for one only, which is what most arrays have; an empty array that is added to gets room for seventeen.
+    `  if (count === 1) return [read${typeName}(reader, version)];`,
     `  const elements: ${typeName}[] = [];`,
     `  for (let i = 0; i < count; i++) elements.push(read${typeName}(reader, version));`,
     "  return elements;",

@@ -211,7 +211,7 @@ export class ClientConnection implements ConnectionHandler {
       if (this.#isClosed || frame === undefined || !this.#mayStart(frame)) break;
       started++;
       this.#waitingBytes -= frame.length;
-      this.#start(frame);
+      this.#start(frame, started < this.#waiting.length);
     }
     if (started > 0) this.#waiting = this.#waiting.slice(started);
     this.#isPumping = false;
@@ -238,14 +238,14 @@ export class ClientConnection implements ConnectionHandler {
     return isRoom && last.mayOverlap && isProduce(frame);
   }
 
-  #start(frame: Uint8Array): void {
+  #start(frame: Uint8Array, isFollowed: boolean): void {
     const { dispatcher } = this.#options;
     const exchange: Exchange = { mayOverlap: isProduce(frame), requestBytes: frame.length };
     this.#exchanges.push(exchange);
     this.#requestBytes += frame.length;
     const number = this.#times?.started(apiKeyOf(frame)) ?? 0;
     try {
-      const answer = dispatcher.dispatch(frame, this.#context);
+      const answer = dispatcher.dispatch(frame, this.#context, isFollowed);
       if (!(answer instanceof Promise)) {
         exchange.answer = answer;
         this.#times?.ready(number);

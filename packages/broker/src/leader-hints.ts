@@ -20,6 +20,7 @@ interface LeaderIdAndEpoch {
   readonly leaderEpoch: number;
 }
 
+const NO_ENDPOINTS: readonly NodeEndpoint[] = [];
 const NO_LEADER: LeaderIdAndEpoch = { leaderId: -1, leaderEpoch: -1 };
 
 /**
@@ -32,17 +33,18 @@ export function leaderHints(
   firstVersion: number,
   { metadata }: BrokerServices,
 ): LeaderHints {
-  const leaders = new Set<number>();
+  let leaders: Set<number> | undefined; // most answers name none
   return {
     leaderOf(topic: string, partition: number): LeaderIdAndEpoch {
       if (apiVersion < firstVersion) return NO_LEADER;
       const registration = metadata.topic(topic)?.partitions.get(partition);
       const leaderId = registration?.leader ?? -1;
-      if (leaderId >= 0) leaders.add(leaderId);
+      if (leaderId >= 0) (leaders ??= new Set()).add(leaderId);
       return { leaderId, leaderEpoch: registration?.leaderEpoch ?? -1 };
     },
 
     endpoints() {
+      if (leaders === undefined) return NO_ENDPOINTS;
       const found = [...leaders].map((id) => metadata.broker(id, listenerName)).filter((node) => node !== undefined);
       return found.map(({ nodeId, host, port, rack }) => ({ nodeId, host, port, rack }));
     },

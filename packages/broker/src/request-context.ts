@@ -19,6 +19,8 @@ export interface RequestContext {
   readonly clientSoftware: ClientSoftware;
   readonly user: string; // who has logged in; ANONYMOUS without a login
   readonly requestBytes: number; // of the whole request, header and all
+  /** The next request of this connection is there already: what can be done for both at once may wait for it. */
+  readonly isFollowed: boolean;
   readonly loopTime: Pick<LoopTime, "leave" | "spentMs">;
   /** Calls once when the client is gone; returns how to take that back. */
   readonly onDisconnect: (callback: () => void) => () => void;

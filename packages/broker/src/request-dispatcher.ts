@@ -148,10 +148,11 @@ export class RequestDispatcher {
   }
 
   /**
+   * @param isFollowed whether the next request of the connection is there already
    * @returns the answering frame
    * @throws what asks for the connection to be closed: bytes that are no request, an API or version that is not served
    */
-  dispatch(frame: Uint8Array, connection: ConnectionContext): Answer | Promise<Answer> {
+  dispatch(frame: Uint8Array, connection: ConnectionContext, isFollowed = false): Answer | Promise<Answer> {
     const reader = new ByteReader(frame);
     const apiKey = reader.int16();
     const apiVersion = reader.int16();
@@ -180,6 +181,7 @@ export class RequestDispatcher {
       clientSoftware,
       user,
       requestBytes: frame.length,
+      isFollowed,
       loopTime,
       onDisconnect,
     };

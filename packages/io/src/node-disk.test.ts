@@ -28,6 +28,7 @@ describe("NodeDisk on a disk that misbehaves", () => {
 
   type Writev = (fd: number, chunks: readonly Uint8Array[], position: number, done: WritevDone) => void;
   type WritevSync = (fd: number, chunks: readonly Uint8Array[], position: number) => number;
+  type WriteSync = (fd: number, chunk: Uint8Array, offset: number, length: number, position: number) => number;
   type WritevDone = (error: NodeJS.ErrnoException | null, bytesWritten: number) => void;
 
   test("goes on where a short write stopped", async () => {
@@ -47,14 +48,21 @@ describe("NodeDisk on a disk that misbehaves", () => {
   test("goes on where a short write at once stopped, and gives up on one that does not get on", async () => {
     const file = await disk.open("prompt", { create: true });
     const time = stoppedTime();
-    const { writevSync } = fs;
-    const short = mock.method(fs, "writevSync", ((fd, chunks, position) =>
-      writevSync(fd, [(chunks[0] as Uint8Array).subarray(0, 2)], position)) as WritevSync as typeof writevSync);
-    assert.equal(file.writeNow?.(0, ["abc", "", "defgh", "i"].map(bytesOf)), true);
-    short.mock.restore();
-    assert.equal(short.mock.callCount(), 6);
-    assert.equal(fs.readFileSync(path.join(folder.path, "prompt"), "utf8"), "abcdefghi");
-    const stuck = mock.method(fs, "writevSync", (() => 0) as WritevSync as typeof writevSync);
+    const { writevSync, writeSync } = fs;
+    const short = [
+      mock.method(fs, "writevSync", ((fd, chunks, position) =>
+        writevSync(fd, [(chunks[0] as Uint8Array).subarray(0, 2)], position)) as WritevSync as typeof writevSync),
+      mock.method(fs, "writeSync", ((fd, chunk, offset, length, position) =>
+        writeSync(fd, chunk, offset, Math.min(length, 2), position)) as WriteSync as typeof writeSync),
+    ];
+    assert.equal(file.writeNow?.(0, ["abc", "", "defgh", "ijkl"].map(bytesOf)), true);
+    for (const { mock: mocked } of short) mocked.restore();
+    assert.deepEqual(
+      short.map(({ mock: mocked }) => mocked.callCount()),
+      [5, 2], // the last chunk goes alone
+    );
+    assert.equal(fs.readFileSync(path.join(folder.path, "prompt"), "utf8"), "abcdefghijkl");
+    const stuck = mock.method(fs, "writeSync", (() => 0) as WriteSync as typeof writeSync);
     assert.throws(() => file.writeNow?.(0, [bytesOf("x")]), { name: "DiskError", code: "EIO" });
     stuck.mock.restore();
     time.restore();
@@ -64,7 +72,7 @@ describe("NodeDisk on a disk that misbehaves", () => {
   test("writes nothing at once that is large, or while the file is synced or closed", async () => {
     const file = await disk.open("patient", { create: true });
     const time = stoppedTime();
-    const writevSync = mock.method(fs, "writevSync");
+    const writeSync = mock.method(fs, "writeSync");
     assert.equal(file.writeNow?.(0, [new Uint8Array(100_000), new Uint8Array(100_000)]), false);
     const syncing = file.sync();
     assert.equal(file.writeNow?.(0, [bytesOf("x")]), false);
@@ -73,9 +81,9 @@ describe("NodeDisk on a disk that misbehaves", () => {
     const closing = file.close();
     assert.equal(file.writeNow?.(1, [bytesOf("y")]), false);
     await closing;
-    writevSync.mock.restore();
+    writeSync.mock.restore();
     time.restore();
-    assert.equal(writevSync.mock.callCount(), 1);
+    assert.equal(writeSync.mock.callCount(), 1);
     assert.equal(await disk.fileSize("patient"), 1);
   });
 

@@ -26,12 +26,13 @@ export class TcpConnection implements Connection {
   #ended = false;
   #closed = false;
   #corked = false;
+  #isTaking = false; // the handler has been given bytes and has not returned
   #owesDrain = false;
   #linger: Timer | undefined;
 
   /**
-   * @param options.gathers whether what is written in one tick leaves together at the end of it: for who answers many requests at once.
-   *   Not for who asks, and goes on from one microtask to the next with what has come already: the tick ends when all of it is
+   * @param options.gathers whether what is written in one tick, or in one `onData`, leaves together at the end of it: for who answers many
+   *   requests at once. Not for who asks, and goes on from one microtask to the next with what has come already: the tick ends when all of it is
    *   worked off, and until then nobody would fetch more
    * @param options.read where the socket reads to, when that is shared memory
    */
@@ -57,7 +58,10 @@ export class TcpConnection implements Connection {
     this.#handler = handler;
     const onBytes = (bytes: Uint8Array): void => {
       if (this.#ended || this.#socket.destroyed) return;
+      this.#isTaking = true;
       runHandler(this.#settings, this, () => handler.onData(bytes));
+      this.#isTaking = false;
+      if (this.#corked) this.#uncork();
     };
     if (this.#read === undefined) this.#socket.on("data", onBytes);
     else this.#read.onBytes = onBytes;
@@ -79,7 +83,8 @@ export class TcpConnection implements Connection {
     if (!this.#corked) {
       this.#corked = true;
       this.#socket.cork();
-      if (this.#gathers) process.nextTick(this.#uncork);
+      // What is answered at once need not wait for the end of the tick.
+      if (this.#gathers && !this.#isTaking) process.nextTick(this.#uncork);
     }
     const last = chunks.findLastIndex((chunk) => chunk.length > 0);
     for (let i = 0; i <= last; i++) {

@@ -20,6 +20,7 @@ import { SegmentRemovals } from "./segment-removals.ts";
 import type { TailCacheBudget, TailRead } from "./tail-cache.ts";
 import { TailCache } from "./tail-cache.ts";
 import { WriteQueue } from "./write-queue.ts";
+import type { Written } from "./written.ts";
 
 export interface LocalLogOptions {
   readonly disk: PooledDisk;
@@ -171,13 +172,18 @@ export class LocalLog {
     });
   }
 
-  /** Takes the next batch: it can be read at once. Resolves when the disk has it; safe to ignore. */
-  append(batch: RecordBatch): Promise<void> {
+  /** Takes the next batch: it can be read at once. Returns whether, and when, the disk has it. */
+  append(batch: RecordBatch): Written {
     const { active } = this.segments;
     const position = active.append(batch);
     this.#logEndOffset = batch.nextOffset;
     this.#tail.add(batch);
     return this.#queue.write(active, position, batch.bytes, batch.nextOffset);
+  }
+
+  /** Writes what was appended, without waiting for more, where the disk is quick about it. */
+  writeNow(): void {
+    this.#queue.writeNow();
   }
 
   /** Queues something to be done after what was appended before and before what comes after. */

@@ -1,3 +1,6 @@
+import type { LocalLog } from "./local-log.ts";
+import type { Written } from "./written.ts";
+
 /** What an append came to. */
 export interface LogAppendInfo {
   readonly firstOffset: number;
@@ -16,4 +19,32 @@ export interface LogAppendResult {
   readonly info: LogAppendInfo;
   /** Settles when the disk has taken it, synced where `flush.messages` asks. Rejects with KafkaStorageError; safe to ignore. */
   readonly written: Promise<void>;
+  /**
+   * For who appends nothing more in this callback: what waits is not gathered any longer, but written where the disk is quick about
+   * it. Calls nobody back but `onWritten` of the log.
+   * @returns true when the disk has it, and `written` need not be asked for; else that says what becomes of it
+   */
+  writeNow(): boolean;
+}
+
+/** One that was queued with the others of its log. */
+export class Append implements LogAppendResult {
+  readonly info: LogAppendInfo;
+  readonly #written: Written;
+  readonly #local: LocalLog;
+
+  constructor(info: LogAppendInfo, written: Written, local: LocalLog) {
+    this.info = info;
+    this.#written = written;
+    this.#local = local;
+  }
+
+  get written(): Promise<void> {
+    return this.#written.promise;
+  }
+
+  writeNow(): boolean {
+    if (!this.#written.isDone) this.#local.writeNow();
+    return this.#written.isDone;
+  }
 }

@@ -67,9 +67,7 @@ export class LogFile implements IdleFile {
     if (file?.writeNow === undefined || this.#closeFailure !== undefined) return false;
     this.#isUnsynced = true;
     if (!file.writeNow(position, chunks)) return false;
-    if (this.#users > 0) return true;
-    this.#disk.files.busy(this);
-    this.#disk.files.idle(this); // the one used last
+    if (this.#users === 0) this.#disk.files.used(this);
     return true;
   }
 

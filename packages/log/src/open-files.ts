@@ -21,6 +21,7 @@ export class OpenFiles {
   readonly maxOpen: number;
   #open = 0;
   readonly #idle = new Set<IdleFile>(); // idle for the longest time first
+  #latest: IdleFile | undefined; // the last of them
   readonly #waiting: (() => void)[] = [];
   #closing = 0;
 
@@ -54,18 +55,27 @@ export class OpenFiles {
   /** From now on the file may be closed, `busy` tells when it is used again. */
   idle(file: IdleFile): void {
     this.#idle.add(file);
+    this.#latest = file;
     if (this.#waiting.length > 0) this.#makeRoom();
   }
 
   busy(file: IdleFile): void {
     this.#idle.delete(file);
+    if (this.#latest === file) this.#latest = undefined;
+  }
+
+  /** It was used, and is idle as before. */
+  used(file: IdleFile): void {
+    if (this.#latest === file) return;
+    this.busy(file);
+    this.idle(file);
   }
 
   /** Closes a file, as when the system has fewer descriptors than was thought. False when there is none to close. */
   async closeOne(): Promise<boolean> {
     const file = this.#longestIdle();
     if (file === undefined) return false;
-    this.#idle.delete(file);
+    this.busy(file);
     await file.closeIdle();
     return true;
   }

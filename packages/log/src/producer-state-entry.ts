@@ -1,4 +1,5 @@
 import { incrementSequence, NO_PRODUCER_EPOCH, NO_SEQUENCE, NO_TIMESTAMP } from "@samsa/protocol";
+import { Written } from "./written.ts";
 
 /** A producer has at most so many requests in flight (`max.in.flight.requests.per.connection`), so no older one comes again. */
 export const NUM_BATCHES_TO_RETAIN = 5;
@@ -7,16 +8,13 @@ export const NO_COORDINATOR_EPOCH = -1;
 export const NO_TRANSACTION = -1;
 export const NO_DATA_OFFSET = -1;
 
-const WRITTEN = Promise.resolve();
-
 /** What is remembered of a batch, so that it is known when it comes again. */
 export interface BatchMetadata {
   readonly lastSequence: number;
   readonly lastOffset: number;
   readonly offsetDelta: number; // last offset minus first
   readonly timestamp: number; // the largest of the batch
-  /** Settles when the disk has it. */
-  readonly written: Promise<void>;
+  readonly written: Written;
 }
 
 /** What a snapshot keeps of a producer; of its batches only the last. */
@@ -52,7 +50,7 @@ export class ProducerStateEntry {
     entry.#currentTxnFirstOffset = fields.currentTxnFirstOffset < 0 ? NO_TRANSACTION : fields.currentTxnFirstOffset;
     if (fields.lastOffset < 0) return entry;
     const { lastSequence, lastOffset, offsetDelta, timestamp } = fields;
-    entry.#batches.push({ lastSequence, lastOffset, offsetDelta, timestamp, written: WRITTEN });
+    entry.#batches.push({ lastSequence, lastOffset, offsetDelta, timestamp, written: Written.ALREADY });
     return entry;
   }
 

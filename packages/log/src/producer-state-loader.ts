@@ -5,8 +5,7 @@ import type { LogSegment } from "./log-segment.ts";
 import type { ProducerSnapshots } from "./producer-snapshot-file.ts";
 import type { CompletedTxn } from "./producer-state-manager.ts";
 import { endMarkerOf, hasProducerId, ProducerStateManager } from "./producer-state-manager.ts";
-
-const WRITTEN = Promise.resolve();
+import { Written } from "./written.ts";
 
 export interface ProducerStateSources {
   readonly snapshots: ProducerSnapshots;
@@ -77,7 +76,7 @@ export function replayBatch(
   if (!hasProducerId(batch)) return undefined;
   const marker = "records" in batch ? endMarkerOf(batch) : undefined;
   if (batch.isControlBatch && marker === undefined) return undefined;
-  return producers.update(batch, WRITTEN, marker);
+  return producers.update(batch, Written.ALREADY, marker);
 }
 
 /** @returns the offset to go on from */

@@ -6,9 +6,9 @@ import fc from "fast-check";
 import { decodeProducerSnapshot, encodeProducerSnapshot } from "./producer-snapshot-file.ts";
 import type { EndMarker, ProducerBatch, TransactionChecks } from "./producer-state-manager.ts";
 import { ProducerStateManager } from "./producer-state-manager.ts";
+import { Written } from "./written.ts";
 
 const MAX = 0x7fffffff;
-const DONE = Promise.resolve();
 const NOW = 1_700_000_000_000;
 
 interface Batch {
@@ -46,7 +46,7 @@ class Appender {
     } catch (error) {
       return nameOf(errorCodeOf(error));
     }
-    this.producers.update(batch, DONE);
+    this.producers.update(batch, Written.ALREADY);
     this.endOffset += count;
     return batch.baseOffset;
   }
@@ -75,7 +75,7 @@ class Appender {
       return nameOf(errorCodeOf(error));
     }
     this.endOffset++;
-    return this.producers.update(batch, DONE, marker);
+    return this.producers.update(batch, Written.ALREADY, marker);
   }
 }
 

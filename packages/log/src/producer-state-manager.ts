@@ -6,6 +6,7 @@ import { NO_TRANSACTION, ProducerStateEntry } from "./producer-state-entry.ts";
 import type { BatchMetadata, ProducerStateFields } from "./producer-state-entry.ts";
 import type { VerificationStart } from "./verification-guard.ts";
 import { VerificationGuard } from "./verification-guard.ts";
+import type { Written } from "./written.ts";
 
 const INT32_MAX = 0x7fffffff;
 
@@ -139,7 +140,7 @@ export class ProducerStateManager {
   }
 
   /** Takes note of a batch that has its place, checked or replicated or read back from the log. */
-  update(batch: ProducerBatch, written: Promise<void>, marker?: EndMarker): CompletedTxn | undefined {
+  update(batch: ProducerBatch, written: Written, marker?: EndMarker): CompletedTxn | undefined {
     const { producerId, producerEpoch } = batch;
     // The transaction has begun or is over: the next one is verified anew.
     if (batch.isTransactional) this.#verifications.delete(producerId);

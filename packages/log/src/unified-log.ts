@@ -10,6 +10,7 @@ import type { IndexCache } from "./index-cache.ts";
 import type { EpochEndOffset, LeaderEpochCache } from "./leader-epoch-cache.ts";
 import { LeaderEpochCheckpointFile, NO_LEADER_EPOCH } from "./leader-epoch-cache.ts";
 import { LocalLog } from "./local-log.ts";
+import { Append } from "./log-append.ts";
 import type { LogAppendInfo, LogAppendResult } from "./log-append.ts";
 import type { LogConfig } from "./log-config.ts";
 import type { DiskRead, DiskReadResult, LogReadOptions, LogReadResult } from "./log-reader.ts";
@@ -29,6 +30,7 @@ import type { TailCacheBudget } from "./tail-cache.ts";
 import type { TopicPartition } from "./topic-partition.ts";
 import { logDirName } from "./topic-partition.ts";
 import type { VerificationGuard, VerificationStart } from "./verification-guard.ts";
+import { Written } from "./written.ts";
 
 export interface UnifiedLogOptions {
   readonly disk: PooledDisk;
@@ -293,7 +295,7 @@ export class UnifiedLog {
       recordCount: batch.recordCount,
       isDuplicate: false,
     };
-    return { info, written };
+    return new Append(info, written, this.#local);
   }
 
   /** See ProducerStateManager.startVerification. */
@@ -316,7 +318,7 @@ export class UnifiedLog {
       );
     }
     const firstOffset = batches[0]?.baseOffset ?? this.logEndOffset;
-    let written = Promise.resolve();
+    let written = Written.ALREADY;
     let maxTimestamp = NO_TIMESTAMP;
     let sizeInBytes = 0;
     let recordCount = 0;
@@ -338,7 +340,7 @@ export class UnifiedLog {
       recordCount,
       isDuplicate: false,
     };
-    return { info, written };
+    return new Append(info, written, this.#local);
   }
 
   /** A new leader notes where its epoch begins, before its first record. */
@@ -593,7 +595,7 @@ export class UnifiedLog {
     return count;
   }
 
-  #append(batch: RecordBatch, marker: EndMarker | undefined): Promise<void> {
+  #append(batch: RecordBatch, marker: EndMarker | undefined): Written {
     if (this.#local.shouldRoll(batch)) this.#roll(batch.baseOffset);
     if (batch.partitionLeaderEpoch >= 0) {
       this.#epochs.assign(batch.partitionLeaderEpoch, batch.baseOffset);
@@ -620,7 +622,7 @@ export class UnifiedLog {
       recordCount: batch.recordCount,
       isDuplicate: true,
     };
-    return { info, written: duplicate.written };
+    return new Append(info, duplicate.written, this.#local);
   }
 
   /** After a truncation. */

@@ -1,6 +1,7 @@
 import { assert } from "@samsa/base";
 import type { KafkaStorageError } from "./errors.ts";
 import type { LogSegment } from "./log-segment.ts";
+import { Written } from "./written.ts";
 
 const MOST_GROUP_BYTES = 16 * 1024 * 1024;
 const MOST_GROUP_CHUNKS = 512; // of the 1024 that one writev takes
@@ -20,24 +21,28 @@ interface WriteGroup {
   readonly chunks: Uint8Array[];
   bytes: number;
   endOffset: number;
-  readonly done: Deferred;
+  readonly done: Written;
 }
 
 interface Effect {
   readonly kind: "effect";
   readonly run: () => Promise<void>;
-  readonly done: Deferred;
+  readonly done: Written;
 }
+
+/** A run of the steps begins behind it: at the end of the turn's current callback. */
+const END_OF_CALLBACK = Promise.resolve();
 
 /**
  * What a log has decided and the disk has yet to do, in order. While a group is being written, the appends that arrive form
- * the next one; the appends of one turn share a write in any case, because the first step waits for the end of the turn's
- * current callback.
+ * the next one. The appends of one turn share a write, because the first step waits for the end of the turn's current callback;
+ * unless somebody who knows that no more will come asks for it before (`writeNow`).
  */
 export class WriteQueue {
   readonly #handlers: WriteQueueHandlers;
   readonly #steps: (WriteGroup | Effect)[] = []; // those under way are no longer here
   #running: Promise<void> | undefined;
+  #isUnderWay = false; // a step
   #pendingBytes = 0;
   #failure: KafkaStorageError | undefined;
 
@@ -50,8 +55,8 @@ export class WriteQueue {
     return this.#pendingBytes;
   }
 
-  /** Queues bytes at the end of a segment. The promise is shared by the group, and safe to ignore. */
-  write(segment: LogSegment, position: number, bytes: Uint8Array, endOffset: number): Promise<void> {
+  /** Queues bytes at the end of a segment. What is returned is shared by the group. */
+  write(segment: LogSegment, position: number, bytes: Uint8Array, endOffset: number): Written {
     const last = this.#steps.at(-1);
     this.#pendingBytes += bytes.length;
     if (last?.kind === "write" && last.segment === segment && hasRoom(last, bytes)) {
@@ -59,15 +64,30 @@ export class WriteQueue {
       last.chunks.push(bytes);
       last.bytes += bytes.length;
       last.endOffset = endOffset;
-      return last.done.promise;
+      return last.done;
     }
-    const done = new Deferred();
+    const done = new Written();
     return this.#add({ kind: "write", segment, position, chunks: [bytes], bytes: bytes.length, endOffset, done });
   }
 
   /** Queues something that has to be done after what was queued before and before what comes after. */
   perform(run: () => Promise<void>): Promise<void> {
-    return this.#add({ kind: "effect", run, done: new Deferred() });
+    return this.#add({ kind: "effect", run, done: new Written() }).promise;
+  }
+
+  /** Writes the one group that waits, if nothing else does, where the disk is quick about it. Else it takes its turn. */
+  writeNow(): void {
+    const [group] = this.#steps;
+    if (this.#isUnderWay || this.#steps.length > 1 || group?.kind !== "write") return;
+    try {
+      if (!group.segment.log.writeNow(group.position, group.chunks)) return;
+      this.#steps.length = 0;
+      const finishing = this.#wrote(group);
+      if (finishing === undefined) this.#settle(group);
+      else this.#steps.push({ kind: "effect", run: () => finishing, done: group.done });
+    } catch (error) {
+      this.#failed(group, error);
+    }
   }
 
   /** Resolves when all that is queued now has been done. Rejects when some of it has failed. */
@@ -90,31 +110,40 @@ export class WriteQueue {
     this.#pendingBytes = 0;
   }
 
-  #add(step: WriteGroup | Effect): Promise<void> {
+  #add(step: WriteGroup | Effect): Written {
     if (this.#failure !== undefined) step.done.reject(this.#failure);
     else {
       this.#steps.push(step);
-      this.#running ??= this.#run();
+      this.#running ??= END_OF_CALLBACK.then(this.#run);
     }
-    return step.done.promise;
+    return step.done;
   }
 
-  async #run(): Promise<void> {
-    await Promise.resolve(); // the end of this turn's callback
+  readonly #run = async (): Promise<void> => {
+    this.#isUnderWay = true;
     for (let step = this.#steps.shift(); step !== undefined; step = this.#steps.shift()) {
       try {
         const doing = step.kind === "write" ? this.#write(step) : step.run();
         if (doing !== undefined) await doing;
       } catch (error) {
-        const failure = this.#failure ?? this.#handlers.onFailure(error);
-        step.done.reject(failure);
-        this.fail(failure);
+        this.#failed(step, error);
         break;
       }
-      if (this.#failure === undefined) step.done.resolve();
-      else step.done.reject(this.#failure);
+      this.#settle(step);
     }
+    this.#isUnderWay = false;
     this.#running = undefined;
+  };
+
+  #settle({ done }: WriteGroup | Effect): void {
+    if (this.#failure === undefined) done.resolve();
+    else done.reject(this.#failure);
+  }
+
+  #failed({ done }: WriteGroup | Effect, error: unknown): void {
+    const failure = this.#failure ?? this.#handlers.onFailure(error);
+    done.reject(failure);
+    this.fail(failure);
   }
 
   /** At once where the disk is quick about it. */
@@ -134,19 +163,4 @@ export class WriteQueue {
 
 function hasRoom(group: WriteGroup, bytes: Uint8Array): boolean {
   return group.bytes + bytes.length <= MOST_GROUP_BYTES && group.chunks.length < MOST_GROUP_CHUNKS;
-}
-
-/** A promise with its ends outside. Its rejection is also told otherwise, so nobody has to listen. */
-class Deferred {
-  readonly promise: Promise<void>;
-  resolve!: () => void;
-  reject!: (error: Error) => void;
-
-  constructor() {
-    this.promise = new Promise<void>((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-    });
-    this.promise.catch(() => undefined);
-  }
 }

@@ -164,7 +164,7 @@ export class Partition {
     if (replacement === undefined) return appended;
     const written = appended.written.then(() => replacement.done);
     written.catch(() => undefined); // who does not wait (acks=0) does not end the process
-    return { ...appended, written };
+    return { info: appended.info, written, writeNow: () => false };
   }
 
   /**

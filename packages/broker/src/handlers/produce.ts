@@ -74,10 +74,10 @@ export const produce: ApiHandler<ProduceRequest, ProduceResponse> = {
   recordUse: (context, { quotas }) => quotas.recordProduce(context, context.requestBytes),
 
   handle(request, context, services) {
-    const answer = (appends: readonly TopicAppends[]): Promise<ProduceResponse | typeof NO_RESPONSE> =>
-      request.acks === 0 ? unansweredWhenWritten(appends) : answerWhenWritten(request, appends, context, services);
     const transaction = findTransaction(request, context.apiVersion, services);
-    if (transaction === undefined) return answer(appendAll(request, NOT_TRANSACTIONAL, context, services));
+    if (transaction === undefined) {
+      return answer(request, appendAll(request, NOT_TRANSACTIONAL, context, services), context, services);
+    }
     const { producer, writes, support } = transaction;
     const appended = services.transactionVerifier.inTurn(producer, [...writes.values()], support, (verdicts) => {
       const byRecords = new Map(
@@ -85,7 +85,9 @@ export const produce: ApiHandler<ProduceRequest, ProduceResponse> = {
       );
       return appendAll(request, byRecords, context, services);
     });
-    return appended instanceof Promise ? appended.then(answer) : answer(appended);
+    return appended instanceof Promise
+      ? appended.then((appends) => answer(request, appends, context, services))
+      : answer(request, appended, context, services);
   },
 
   refuse: (request, errorCode, errorMessage) =>
@@ -109,7 +111,7 @@ function findTransaction(
   services: BrokerServices,
 ): ProducedTransaction | undefined {
   let producer: TransactionProducer | undefined;
-  const writes = new Map<Uint8Array, TransactionalWriteStart>();
+  let writes: Map<Uint8Array, TransactionalWriteStart> | undefined;
   for (const topic of topicData) {
     for (const { index, records } of topic.partitionData) {
       if (records === null || !isTransactional(records)) continue;
@@ -128,10 +130,10 @@ function findTransaction(
           : topic.name;
       const partition = name === undefined ? undefined : services.replicas.find(name, index);
       // What there is not is refused by the append.
-      if (typeof partition === "object") writes.set(records, { partition, baseSequence });
+      if (typeof partition === "object") (writes ??= new Map()).set(records, { partition, baseSequence });
     }
   }
-  return producer && { producer, writes, support: supportOf(apiVersion) };
+  return producer && { producer, writes: writes ?? new Map(), support: supportOf(apiVersion) };
 }
 
 function isTransactional(records: Uint8Array): boolean {
@@ -204,6 +206,41 @@ function checkRecords(records: Uint8Array | null, apiVersion: number): asserts r
 }
 
 /**
+ * At once when the disk has everything, which it is asked to, unless more comes behind: the appends of one read of the socket are
+ * written together.
+ */
+function answer(
+  request: ProduceRequest,
+  appends: readonly TopicAppends[],
+  context: RequestContext,
+  services: BrokerServices,
+): ProduceResponse | typeof NO_RESPONSE | Promise<ProduceResponse | typeof NO_RESPONSE> {
+  const isWritten = !context.isFollowed && writeNow(appends, request.acks !== 0);
+  if (request.acks === 0) return isWritten ? NO_RESPONSE : unansweredWhenWritten(appends);
+  const hints = leaderHints(context, FIRST_VERSION_WITH_LEADER_HINTS, services);
+  if (!isWritten) return answerWhenWritten(request, appends, hints, services);
+  return responseOf(
+    appends.map(({ request: { name, topicId }, partitions }) => ({
+      name,
+      topicId,
+      partitionResponses: partitions.map((partition) => settledPartition(partition, hints.leaderOf, services)),
+    })),
+    hints,
+  );
+}
+
+/** Whether the disk has all of it; of what was refused there is nothing to have, unless nobody would be told. */
+function writeNow(appends: readonly TopicAppends[], mayBeRefused: boolean): boolean {
+  let isWritten = true;
+  for (const { partitions } of appends) {
+    for (const { append } of partitions) {
+      if (append === undefined ? !mayBeRefused : !append.writeNow()) isWritten = false;
+    }
+  }
+  return isWritten;
+}
+
+/**
  * There is no answer that could tell of a failure, so a closed connection does. The request still counts as in progress until
  * the disk has it, which is what slows a producer down that nobody answers.
  */
@@ -222,10 +259,9 @@ async function unansweredWhenWritten(appends: readonly TopicAppends[]): Promise<
 async function answerWhenWritten(
   request: ProduceRequest,
   appends: readonly TopicAppends[],
-  context: RequestContext,
+  hints: LeaderHints,
   services: BrokerServices,
 ): Promise<ProduceResponse> {
-  const hints = leaderHints(context, FIRST_VERSION_WITH_LEADER_HINTS, services);
   const responses: ProduceResponseTopicProduceResponse[] = [];
   const deadline = request.acks === -1 ? services.clock.monotonicMs() + request.timeoutMs : Infinity;
   for (const { request: topic, partitions } of appends) {
@@ -235,37 +271,61 @@ async function answerWhenWritten(
     }
     responses.push({ name: topic.name, topicId: topic.topicId, partitionResponses });
   }
+  return responseOf(responses, hints);
+}
+
+function responseOf(responses: readonly ProduceResponseTopicProduceResponse[], hints: LeaderHints): ProduceResponse {
   return ProduceResponse.create({ responses, nodeEndpoints: hints.endpoints() });
 }
 
 async function partitionResponse(
-  { topic, index, append, error, logStartOffset }: PartitionAppend,
+  partition: PartitionAppend,
   deadline: number,
   leaderOf: LeaderHints["leaderOf"],
   services: BrokerServices,
 ): Promise<ProduceResponsePartitionProduceResponse> {
+  const { append } = partition;
   try {
-    if (append === undefined) throw error;
-    await beforeDeadline(append.written, deadline, services);
-    return createProduceResponsePartitionProduceResponse({
-      index,
-      baseOffset: append.info.firstOffset,
-      logAppendTimeMs: append.info.logAppendTime,
-      logStartOffset: append.info.logStartOffset,
-    });
+    if (append !== undefined) await beforeDeadline(append.written, deadline, services);
   } catch (failure) {
-    const code = errorCodeOf(failure);
-    if (code === ErrorCode.UNKNOWN_SERVER_ERROR) {
-      if (services.metrics !== undefined) services.metrics.failedProduceRequests++;
-      services.logger.error({ topic, partition: index, err: failure }, "an append failed unexpectedly");
-    }
-    const refused = refusedPartition(index, code, failure instanceof Error ? failure.message : null);
-    return {
-      ...refused,
-      ...(failure instanceof RecordValidationError && { recordErrors: recordErrors(failure), logStartOffset }),
-      currentLeader: code === ErrorCode.NOT_LEADER_OR_FOLLOWER ? leaderOf(topic, index) : refused.currentLeader,
-    };
+    return failedPartition(partition, failure, leaderOf, services);
   }
+  return settledPartition(partition, leaderOf, services);
+}
+
+/** Of what was refused, or is on the disk. */
+function settledPartition(
+  partition: PartitionAppend,
+  leaderOf: LeaderHints["leaderOf"],
+  services: BrokerServices,
+): ProduceResponsePartitionProduceResponse {
+  const { index, append, error } = partition;
+  if (append === undefined) return failedPartition(partition, error, leaderOf, services);
+  return createProduceResponsePartitionProduceResponse({
+    index,
+    baseOffset: append.info.firstOffset,
+    logAppendTimeMs: append.info.logAppendTime,
+    logStartOffset: append.info.logStartOffset,
+  });
+}
+
+function failedPartition(
+  { topic, index, logStartOffset }: PartitionAppend,
+  failure: unknown,
+  leaderOf: LeaderHints["leaderOf"],
+  services: BrokerServices,
+): ProduceResponsePartitionProduceResponse {
+  const code = errorCodeOf(failure);
+  if (code === ErrorCode.UNKNOWN_SERVER_ERROR) {
+    if (services.metrics !== undefined) services.metrics.failedProduceRequests++;
+    services.logger.error({ topic, partition: index, err: failure }, "an append failed unexpectedly");
+  }
+  const refused = refusedPartition(index, code, failure instanceof Error ? failure.message : null);
+  return {
+    ...refused,
+    ...(failure instanceof RecordValidationError && { recordErrors: recordErrors(failure), logStartOffset }),
+    currentLeader: code === ErrorCode.NOT_LEADER_OR_FOLLOWER ? leaderOf(topic, index) : refused.currentLeader,
+  };
 }
 
 /** The records that were refused (KIP-467). */
