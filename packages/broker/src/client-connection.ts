@@ -5,6 +5,7 @@ import { CloseConnectionError } from "./api-handler.ts";
 import type { Logger } from "./logger.ts";
 import type { BrokerMetrics } from "./metrics/broker-metrics.ts";
 import { ExchangeTimes } from "./metrics/exchange-times.ts";
+import { hasPromises, keepPromises } from "./promised-records.ts";
 import { ANONYMOUS } from "./quota/client-quota-limits.ts";
 import type { MemoryShare, RequestMemory } from "./quota/request-memory.ts";
 import { allowedMs } from "./quota/slow-peer.ts";
@@ -33,7 +34,7 @@ export interface ClientConnectionOptions {
 interface Exchange {
   readonly mayOverlap: boolean;
   readonly requestBytes: number;
-  answer?: Answer; // once it is there
+  answer?: Answer | undefined; // once it is there, and again when all that was promised in it is
   refusal?: { readonly error: unknown }; // why there will be none, and the connection ends here
 }
 
@@ -276,6 +277,7 @@ export class ClientConnection implements ConnectionHandler {
         return this.#refuse(exchange.refusal.error);
       }
       if (exchange.answer === undefined) return;
+      if (hasPromises(exchange.answer.chunks)) return this.#keepPromises(exchange, exchange.answer);
       const { chunks, onSent, throttleMs = 0 } = exchange.answer;
       this.#exchanges.shift();
       this.#requestBytes -= exchange.requestBytes;
@@ -287,6 +289,32 @@ export class ClientConnection implements ConnectionHandler {
         this.#isWriteBlocked = true;
       }
     }
+  }
+
+  /** All but the last chunks leave from here. */
+  #keepPromises(exchange: Exchange, { chunks, onSent, ...answer }: Answer): void {
+    exchange.answer = undefined;
+    const write = (some: readonly Uint8Array[], onTaken?: () => void): boolean => {
+      if (this.#isClosed) return false;
+      for (const chunk of some) this.#writtenBytes += chunk.length;
+      this.#wasActive = true;
+      this.#options.connection.write(some, onTaken);
+      return true;
+    };
+    keepPromises(chunks, write).then(
+      (last) => {
+        const whenSent = (): void => {
+          last.onTaken?.();
+          onSent?.();
+        };
+        exchange.answer = { ...answer, chunks: last.chunks, onSent: whenSent };
+        this.#pump();
+      },
+      (error: unknown) => {
+        exchange.refusal = { error };
+        this.#pump();
+      },
+    );
   }
 
   #whenTaken(onSent: (() => void) | undefined): (() => void) | undefined {

@@ -9,6 +9,18 @@ export class KafkaStorageError extends KafkaError {
   }
 }
 
+/** Records were promised, and by the time they were to be read the log had been cut, cleaned or closed. */
+export class BrokenPromiseError extends KafkaError {
+  override readonly name = "BrokenPromiseError";
+
+  constructor(logName: string, offset: number) {
+    super(
+      ErrorCode.KAFKA_STORAGE_ERROR,
+      `${logName}: what was to be read from offset ${offset} on is not there any more`,
+    );
+  }
+}
+
 /** A read outside [logStartOffset, logEndOffset]. */
 export class OffsetOutOfRangeError extends KafkaError {
   override readonly name = "OffsetOutOfRangeError";

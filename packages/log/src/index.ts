@@ -17,7 +17,7 @@ export { LogManager } from "./log-manager.ts";
 export { defaultLogCaches, loadLog } from "./load-log.ts";
 export type { LogManagerOptions, LogProblem } from "./log-manager.ts";
 export type { LoadLogOptions, LogCaches } from "./load-log.ts";
-export type { LogReadOptions, LogReadResult } from "./log-reader.ts";
+export type { LogReadOptions, LogReadResult, PromisedRecords } from "./log-reader.ts";
 export type { AppendOrigin } from "./log-validator.ts";
 export { OpenFiles } from "./open-files.ts";
 export {

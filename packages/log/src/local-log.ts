@@ -1,14 +1,14 @@
 import type { Clock, Random } from "@samsa/base";
 import { assert } from "@samsa/base";
 import type { RecordBatch } from "@samsa/protocol";
-import { KafkaStorageError } from "./errors.ts";
+import { BrokenPromiseError, KafkaStorageError } from "./errors.ts";
 import type { IndexCache } from "./index-cache.ts";
 import type { LogConfig } from "./log-config.ts";
 import { maxSegmentMs } from "./log-config.ts";
 import { LogFence } from "./log-fence.ts";
 import { CLEANED_SUFFIX, DELETED_SUFFIX, SWAP_SUFFIX } from "./log-file-names.ts";
 import { LogReader } from "./log-reader.ts";
-import type { DiskRead, DiskReadResult } from "./log-reader.ts";
+import type { DiskRead, DiskReadResult, PlannedRead } from "./log-reader.ts";
 import { LogSegment } from "./log-segment.ts";
 import { LogSegments } from "./log-segments.ts";
 import type { PooledDisk } from "./pooled-disk.ts";
@@ -95,7 +95,6 @@ export class LocalLog {
     this.#tail = new TailCache(options.tailCache);
     this.#tail.markWritten(options.logEndOffset);
     this.#reader = new LogReader({
-      clock: options.clock,
       segments: this.segments,
       logEndOffset: () => this.#logEndOffset,
       tailStartOffset: () => this.#tail.startOffset,
@@ -227,6 +226,18 @@ export class LocalLog {
   /** See LogReader.readAhead. */
   readAhead(read: DiskRead): DiskReadResult | undefined {
     return this.#reader.readAhead(read);
+  }
+
+  /** See LogReader.plan. */
+  plan(read: DiskRead): PlannedRead | undefined {
+    return this.#reader.plan(read);
+  }
+
+  /** @throws BrokenPromiseError when it is not there any more; see LogReader.readPlanned */
+  async readPlanned(planned: PlannedRead): Promise<Uint8Array> {
+    const records = await this.readSegments(() => this.#reader.readPlanned(planned));
+    if (records === undefined) throw new BrokenPromiseError(this.#name, planned.read.fetchOffset);
+    return records;
   }
 
   /** See LogReader.read. */

@@ -1,4 +1,3 @@
-import type { Clock } from "@samsa/base";
 import { peekBatchSize, RECORD_BATCH_OVERHEAD, RecordBatch } from "@samsa/protocol";
 import type { AbortedTxn } from "@samsa/protocol/messages/aborted-txn";
 import { NO_LEADER_EPOCH } from "./leader-epoch-cache.ts";
@@ -16,11 +15,28 @@ export interface LogReadOptions {
   readonly upToOffset?: number;
   /** Looks for the transactions that a read_committed consumer has to pass over. */
   readonly withAbortedTransactions?: boolean;
+  /** The caller takes a promise of records (`promised`) instead of records. */
+  readonly mayPromise?: boolean;
+}
+
+/**
+ * Records of which no more is known than how many bytes they are. Nothing is held for them: by the time they are read, the log may
+ * have been cut or closed, and then they are not to be had.
+ */
+export interface PromisedRecords {
+  readonly sizeInBytes: number;
+  /**
+   * Reads and checks them. To be called once.
+   * @throws what a read throws; BrokenPromiseError when they are not there any more
+   */
+  readonly read: () => Promise<Uint8Array>;
 }
 
 export interface LogReadResult {
   /** Consecutive whole batches, which must not be modified. */
   readonly records: readonly Uint8Array[];
+  /** Instead of records. What else is told about them is what it would be at most. */
+  readonly promised?: PromisedRecords;
   readonly sizeInBytes: number;
   readonly fetchOffset: number;
   readonly firstBatchOffset: number | undefined; // undefined when empty
@@ -38,6 +54,19 @@ export interface DiskRead {
   readonly upToOffset: number;
   /** The leader epoch of the record at an offset, as far as it is known. */
   readonly epochForOffset?: (offset: number) => number | undefined;
+  /** What follows can be promised to this reader, and then need not be read ahead. */
+  readonly mayPromise?: boolean;
+}
+
+/** What a promise of records is about. */
+export interface PlannedRead {
+  readonly read: DiskRead;
+  readonly segment: LogSegment;
+  readonly position: number;
+  readonly sizeInBytes: number;
+  /** Not below the offset after the last record. */
+  readonly mostNextOffset: number;
+  readonly forgotten: number; // how often by then
 }
 
 export interface DiskReadResult {
@@ -55,9 +84,10 @@ interface Place {
 const MOST_PLACES = 64;
 const BASE_OFFSET_BYTES = 8;
 const POOLED_BYTES = 1024 * 1024; // see ReadBuffers
+/** Less is not worth a promise. */
+const LEAST_PROMISED_BYTES = 64 * 1024;
 
 export interface LogReaderOptions {
-  readonly clock: Clock;
   readonly segments: LogSegments;
   /** No batch reaches beyond. */
   readonly logEndOffset: () => number;
@@ -76,6 +106,8 @@ export class LogReader {
   readonly #options: LogReaderOptions;
   readonly #places = new Map<number, Place>(); // by the offset that comes next, the latest last
   readonly #ahead = new Map<number, ReadAhead>(); // by the offset of the read it is for
+  readonly #misleading = new WeakSet<LogSegment>(); // whose index has led to a promise that could not be kept
+  #forgotten = 0;
 
   constructor(options: LogReaderOptions) {
     this.#options = options;
@@ -127,8 +159,48 @@ export class LogReader {
     return undefined;
   }
 
+  /**
+   * How much a read would find, without reading: for one who goes on where somebody stopped, of a segment whose index knows where
+   * batches begin.
+   */
+  plan(read: DiskRead): PlannedRead | undefined {
+    const place = this.#places.get(read.fetchOffset);
+    if (place === undefined || this.#ahead.has(read.fetchOffset) || read.maxBytes > POOLED_BYTES) return undefined;
+    const { segment, position } = place;
+    if (this.#misleading.has(segment) || !segment.areIndexesLoaded) return undefined;
+    const end = segment.offsetIndex.lastAt(Math.min(position + read.maxBytes, segment.writtenSize - 1));
+    if (end === undefined || end.position - position < LEAST_PROMISED_BYTES || end.offset > read.upToOffset)
+      return undefined;
+    if (this.#options.segments.holding(read.fetchOffset) !== segment) return undefined;
+    const sizeInBytes = end.position - position;
+    return { read, segment, position, sizeInBytes, mostNextOffset: end.offset, forgotten: this.#forgotten };
+  }
+
+  /**
+   * Reads what was planned. Within the gate.
+   *
+   * @returns undefined where it is not there any more
+   * @throws CorruptFileError where there is no valid batch
+   */
+  async readPlanned({ read, segment, position, sizeInBytes, forgotten }: PlannedRead): Promise<Uint8Array | undefined> {
+    const { segments } = this.#options;
+    if (forgotten !== this.#forgotten || segments.holding(read.fetchOffset) !== segment) return undefined;
+    const endOffset = (): number => segments.nextBaseOffset(segment) ?? this.#options.logEndOffset();
+    const exactly = { ...read, maxBytes: sizeInBytes, minOneMessage: false };
+    const result = await readSegment(segment, position, exactly, read.fetchOffset, endOffset);
+    if (result === undefined || result.records.length !== sizeInBytes) {
+      // An index is a hint. The log itself is in order, so that a read without one finds what there is.
+      this.#misleading.add(segment);
+      if (result !== undefined) readBuffers.giveBack(result.records);
+      return undefined;
+    }
+    this.#found(result, segment, position, read, true);
+    return result.records;
+  }
+
   /** The log has been cut: positions are not what they were. */
   forget(): void {
+    this.#forgotten++;
     this.#places.clear();
     for (const [offset, ahead] of this.#ahead) this.#drop(offset, ahead);
   }
@@ -148,28 +220,19 @@ export class LogReader {
   }
 
   #maybeReadAhead(fetchOffset: number, segment: LogSegment, position: number, read: DiskRead): void {
-    const { segments, readAhead, tailStartOffset } = this.#options;
+    const { segments, readAhead, gate, tailStartOffset } = this.#options;
     const { maxBytes } = read;
     const isWanted = fetchOffset < (tailStartOffset() ?? Infinity) && !this.#ahead.has(fetchOffset);
     // Of the end of the active segment there may be more by the time it is asked for.
     const leastBytes = segment === segments.active ? maxBytes : 1;
     if (!isWanted || segment.writtenSize - position < leastBytes) return;
     if (maxBytes < RECORD_BATCH_OVERHEAD || maxBytes > POOLED_BYTES) return;
+    if (read.mayPromise === true && this.plan({ ...read, fetchOffset, upToOffset: Infinity }) !== undefined) return;
     const ahead = new ReadAhead(segment, position, maxBytes);
     if (!readAhead.charge(ahead, () => this.#ahead.delete(fetchOffset))) return;
     this.#ahead.set(fetchOffset, ahead);
-    // In the next turn: to hand a read to a thread takes as long as to write a tenth of a megabyte, and the answer is to leave first.
-    this.#options.clock.setTimer(0, () => {
-      if (!ahead.isDropped) ahead.done = this.#readAhead(ahead, { ...read, fetchOffset });
-    });
-  }
-
-  /** What goes wrong is left to the read that needs the range: it finds the same, and says so. */
-  async #readAhead(ahead: ReadAhead, { fetchOffset, ...read }: DiskRead): Promise<void> {
-    const { segments, gate } = this.#options;
-    const { segment, position } = ahead;
-    try {
-      await gate.shared(async () => {
+    ahead.done = gate
+      .shared(async () => {
         // While it waited, the log may have been cut or closed (`forget`), or the segment deleted.
         if (ahead.isDropped || segments.holding(fetchOffset) !== segment) return;
         ahead.begin();
@@ -177,11 +240,12 @@ export class LogReader {
         const endOffset = (): number => segments.nextBaseOffset(segment) ?? this.#options.logEndOffset();
         const result = await readSegment(segment, position, wanted, fetchOffset, endOffset);
         if (result !== undefined) ahead.complete(result);
+      })
+      .catch(() => undefined) // the read that needs it finds the same, and says so
+      .then(() => {
+        if (ahead.result !== undefined || this.#ahead.get(fetchOffset) !== ahead) return;
+        this.#forgetAhead(fetchOffset, ahead);
       });
-    } catch {
-      // see above
-    }
-    if (ahead.result === undefined && this.#ahead.get(fetchOffset) === ahead) this.#forgetAhead(fetchOffset, ahead);
   }
 
   #drop(fetchOffset: number, ahead: ReadAhead): void {

@@ -35,6 +35,12 @@ export class OffsetIndex extends LogIndex {
     return entry < 0 ? 0 : this.#positionAt(entry);
   }
 
+  /** The last entry whose batch begins at or before the position: what lies before it are whole batches with smaller offsets. */
+  lastAt(position: number): { readonly offset: number; readonly position: number } | undefined {
+    const entry = this.largestLowerBound(position, this.#positionAt);
+    return entry < 0 ? undefined : { offset: this.#offsetAt(entry), position: this.#positionAt(entry) };
+  }
+
   /** The last entries that are not above the offset, the nearest first. */
   lookupNearest(offset: number, most: number): { readonly offset: number; readonly position: number }[] {
     const nearest = this.largestLowerBound(offset, this.#offsetAt);

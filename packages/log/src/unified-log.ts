@@ -13,7 +13,7 @@ import { LocalLog } from "./local-log.ts";
 import { Append } from "./log-append.ts";
 import type { LogAppendInfo, LogAppendResult } from "./log-append.ts";
 import type { LogConfig } from "./log-config.ts";
-import type { DiskRead, DiskReadResult, LogReadOptions, LogReadResult } from "./log-reader.ts";
+import type { DiskRead, DiskReadResult, LogReadOptions, LogReadResult, PlannedRead } from "./log-reader.ts";
 import type { LogSegment } from "./log-segment.ts";
 import type { AppendOrigin } from "./log-validator.ts";
 import { validateAndAssignOffsets, validateAssigned } from "./log-validator.ts";
@@ -372,11 +372,14 @@ export class UnifiedLog {
     const cached = this.#local.readTail(read);
     if (cached === undefined) {
       const epochForOffset = (offset: number): number | undefined => this.#epochs.epochForOffset(offset);
-      const diskRead = { ...read, epochForOffset };
+      const { mayPromise = false } = options;
+      const diskRead = { ...read, epochForOffset, mayPromise };
       const ahead = this.#local.readAhead(diskRead);
-      return ahead === undefined
+      if (ahead !== undefined) return this.#diskResult(fetchOffset, withAborted, ahead);
+      const planned = mayPromise ? this.#local.plan(diskRead) : undefined;
+      return planned === undefined
         ? this.#readFromDisk(diskRead, withAborted)
-        : this.#diskResult(fetchOffset, withAborted, ahead);
+        : this.#promiseResult(planned, withAborted);
     }
     const records = cached.nextOffset === undefined ? [] : [cached.records];
     return this.#readResult(fetchOffset, withAborted, records, cached.firstBatchOffset, cached.nextOffset);
@@ -653,6 +656,14 @@ export class UnifiedLog {
 
   #diskResult(fetchOffset: number, withAborted: boolean, found: DiskReadResult): LogReadResult {
     return this.#readResult(fetchOffset, withAborted, [found.records], found.firstBatchOffset, found.nextOffset);
+  }
+
+  /** Of the aborted transactions there may be one too many, as Kafka has it, whose index tells the end no better. */
+  #promiseResult(planned: PlannedRead, withAborted: boolean): LogReadResult {
+    const { read, sizeInBytes, mostNextOffset } = planned;
+    const result = this.#readResult(read.fetchOffset, withAborted, [], read.fetchOffset, mostNextOffset);
+    const promised = { sizeInBytes, read: () => this.#local.readPlanned(planned) };
+    return { ...result, sizeInBytes, promised };
   }
 
   #readResult(

@@ -4,6 +4,7 @@ import type {
   AppendOrigin,
   LogAppendResult,
   LogReadResult,
+  PromisedRecords,
   TimestampAndOffset,
   TopicPartition,
   TransactionChecks,
@@ -30,10 +31,13 @@ export interface FetchParameters {
   readonly isolationLevel: IsolationLevel;
   readonly currentLeaderEpoch: number; // NO_LEADER_EPOCH when unknown
   readonly lastFetchedEpoch: number; // NO_LEADER_EPOCH when unknown
+  /** A promise of records will do (LogReadOptions). */
+  readonly mayPromise?: boolean;
 }
 
 export interface PartitionFetch {
   readonly records: readonly Uint8Array[]; // whole batches, consecutive
+  readonly promised?: PromisedRecords; // instead of them
   readonly sizeInBytes: number;
   readonly highWatermark: number;
   readonly lastStableOffset: number;
@@ -58,7 +62,7 @@ export interface PartitionWatcher {
   onPartitionChanged(partition: Partition): void;
 }
 
-type FoundRecords = Pick<LogReadResult, "records" | "sizeInBytes" | "abortedTransactions">;
+type FoundRecords = Pick<LogReadResult, "records" | "promised" | "sizeInBytes" | "abortedTransactions">;
 
 const NO_RECORDS: FoundRecords = { records: [], sizeInBytes: 0, abortedTransactions: undefined };
 
@@ -217,6 +221,7 @@ export class Partition {
     const isCommitted = parameters.isolationLevel === "read-committed";
     const answer = (found: FoundRecords, divergingEpoch?: EpochEndOffset): PartitionFetch => ({
       records: found.records,
+      ...(found.promised && { promised: found.promised }),
       sizeInBytes: found.sizeInBytes,
       abortedTransactions: isCommitted ? (found.abortedTransactions ?? []) : undefined,
       highWatermark,
@@ -233,7 +238,8 @@ export class Partition {
     }
     const upToOffset = isCommitted ? lastStableOffset : highWatermark;
     const { log } = this;
-    const options = { minOneMessage: parameters.minOneMessage, upToOffset, withAbortedTransactions: isCommitted };
+    const { minOneMessage, mayPromise = false } = parameters;
+    const options = { minOneMessage, upToOffset, withAbortedTransactions: isCommitted, mayPromise };
     const read = log.read(fetchOffset, parameters.maxBytes, options);
     if (!(read instanceof Promise)) return answer(read);
     return read.then(answer, (error: unknown) => {

@@ -18,6 +18,7 @@ import type { LeaderHints } from "../leader-hints.ts";
 import { leaderHints } from "../leader-hints.ts";
 import type { BrokerMetrics } from "../metrics/broker-metrics.ts";
 import { DelayedFetch, writtenBytes } from "../purgatory/delayed-fetch.ts";
+import { placeholderFor } from "../promised-records.ts";
 import type { FetchQuota } from "../quota/fetch-quota.ts";
 import { fetchQuota, UNLIMITED } from "../quota/fetch-quota.ts";
 import type { RequestContext } from "../request-context.ts";
@@ -160,6 +161,8 @@ function readAll(
         fetchOffset: wish.fetchOffset,
         maxBytes: Math.max(0, Math.min(wish.partitionMaxBytes, maxBytes - sizeInBytes)),
         minOneMessage: sizeInBytes === 0,
+        // The first ones leave while those that follow are read.
+        mayPromise: sizeInBytes > 0,
         isolationLevel,
         currentLeaderEpoch: wish.currentLeaderEpoch,
         lastFetchedEpoch: wish.lastFetchedEpoch,
@@ -259,7 +262,7 @@ function partitionData(
   services: BrokerServices,
 ): FetchResponsePartitionData {
   if (!("errorCode" in fetched)) {
-    const { highWatermark, lastStableOffset, logStartOffset, divergingEpoch, records } = fetched;
+    const { highWatermark, lastStableOffset, logStartOffset, divergingEpoch, records, promised } = fetched;
     return createFetchResponsePartitionData({
       partitionIndex,
       highWatermark,
@@ -268,7 +271,7 @@ function partitionData(
       ...(divergingEpoch && {
         divergingEpoch: { epoch: divergingEpoch.leaderEpoch, endOffset: divergingEpoch.endOffset },
       }),
-      records: joined(records),
+      records: promised === undefined ? joined(records) : placeholderFor(promised),
     });
   }
   const { errorCode } = fetched;

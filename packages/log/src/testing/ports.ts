@@ -18,10 +18,6 @@ export class ManualClock implements Clock {
   }
 
   setTimer(delayMs: number, callback: () => void): Timer {
-    if (delayMs <= 0) {
-      const immediate = setImmediate(callback);
-      return { cancel: () => clearImmediate(immediate) };
-    }
     const timer = { dueMs: this.#nowMs + delayMs, callback };
     this.#timers.push(timer);
     return { cancel: () => (this.#timers = this.#timers.filter((other) => other !== timer)) };
