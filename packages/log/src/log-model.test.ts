@@ -24,6 +24,8 @@ const MARKS = [
   "crash, power kept",
   "crash while recovering",
   "restart",
+  "promise kept",
+  "promise broken",
 ];
 
 describe("logs on a disk that stops at any operation are what plain models of them are", { concurrency: false }, () => {

@@ -84,8 +84,6 @@ interface Place {
 const MOST_PLACES = 64;
 const BASE_OFFSET_BYTES = 8;
 const POOLED_BYTES = 1024 * 1024; // see ReadBuffers
-/** Less is not worth a promise. */
-const LEAST_PROMISED_BYTES = 64 * 1024;
 
 export interface LogReaderOptions {
   readonly segments: LogSegments;
@@ -169,7 +167,8 @@ export class LogReader {
     const { segment, position } = place;
     if (this.#misleading.has(segment) || !segment.areIndexesLoaded) return undefined;
     const end = segment.offsetIndex.lastAt(Math.min(position + read.maxBytes, segment.writtenSize - 1));
-    if (end === undefined || end.position - position < LEAST_PROMISED_BYTES || end.offset > read.upToOffset)
+    const { leastPromisedBytes } = this.#options.readAhead;
+    if (end === undefined || end.position - position < leastPromisedBytes || end.offset > read.upToOffset)
       return undefined;
     if (this.#options.segments.holding(read.fetchOffset) !== segment) return undefined;
     const sizeInBytes = end.position - position;

@@ -73,12 +73,15 @@ export class ReadAhead {
  */
 export class ReadAheadBudget {
   readonly maxBytes: number;
+  /** Less than this is not worth a promise, for which nothing is charged. */
+  readonly leastPromisedBytes: number;
   #usedBytes = 0;
   #refusals = 0;
   readonly #charges = new Map<ReadAhead, Charge>(); // the oldest first
 
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, leastPromisedBytes = 64 * 1024) {
     this.maxBytes = maxBytes;
+    this.leastPromisedBytes = leastPromisedBytes;
   }
 
   get usedBytes(): number {

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import type { RecordBatch } from "@samsa/protocol";
 import { recordBatches } from "@samsa/protocol";
-import { OffsetOutOfRangeError } from "../errors.ts";
+import { BrokenPromiseError, OffsetOutOfRangeError } from "../errors.ts";
+import type { PromisedRecords } from "../log-reader.ts";
 import type { UnifiedLog } from "../unified-log.ts";
 import type { ModelBatch, ModelLog, ModelRecord } from "./model-log.ts";
 
@@ -14,19 +16,70 @@ interface Checked {
   readonly isCurrent: () => boolean;
 }
 
-interface Reading {
+interface Seen {
   readonly from: number;
   readonly upToOffset: number;
-  readonly maxBytes: number;
   readonly isCommitted: boolean; // isolation.level=read_committed
 }
 
+interface Reading extends Seen {
+  readonly maxBytes: number;
+  readonly mayPromise: boolean;
+}
+
 /** What a reader finds from an offset on is what the model has, and read_committed readers see what was committed. */
-export async function checkReads(checked: Checked, from: number, maxBytes: number): Promise<void> {
+export async function checkReads(
+  checked: Checked,
+  how: Pick<Reading, "from" | "maxBytes" | "mayPromise">,
+): Promise<void> {
   const { log } = checked;
-  const upToOffset = log.highWatermark;
-  await checkRead(checked, { from, upToOffset, maxBytes, isCommitted: false });
-  await checkRead(checked, { from, upToOffset: Math.max(from, log.lastStableOffset), maxBytes, isCommitted: true });
+  await checkRead(checked, { ...how, upToOffset: log.highWatermark, isCommitted: false });
+  await checkRead(checked, { ...how, upToOffset: Math.max(how.from, log.lastStableOffset), isCommitted: true });
+}
+
+/**
+ * What was promised to a reader at an offset, some time ago, is what the model has, or not to be had.
+ * @returns whether it was to be had
+ */
+export async function checkPromise(model: ModelLog, from: number, promised: PromisedRecords): Promise<boolean> {
+  const bytes = await kept(promised);
+  if (bytes === undefined) return false;
+  const seen = new Map<number, string>();
+  let upToOffset = from;
+  for (const batch of recordBatches(bytes)) {
+    batch.ensureValid();
+    for (const record of batch.records()) if (record.offset >= from) seen.set(record.offset, textOfRead(batch, record));
+    upToOffset = batch.nextOffset;
+  }
+  compare(model, seen, { from, upToOffset, isCommitted: false });
+  return true;
+}
+
+/** Undefined when it is not to be had any more. */
+async function kept(promised: PromisedRecords): Promise<Uint8Array | undefined> {
+  try {
+    const bytes = await promised.read();
+    assert.equal(bytes.length, promised.sizeInBytes, "as many bytes as were promised");
+    return bytes;
+  } catch (error) {
+    if (error instanceof BrokenPromiseError) return undefined;
+    throw error;
+  }
+}
+
+interface ReadRecord {
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly timestamp: number;
+}
+
+function textOfRead(batch: RecordBatch, { key, value, timestamp }: ReadRecord): string {
+  if (batch.isControlBatch) return "marker";
+  return JSON.stringify([
+    key === null ? "" : decoder.decode(key),
+    value === null ? null : decoder.decode(value),
+    timestamp,
+  ]);
 }
 
 export function checkOffsets(log: UnifiedLog, model: ModelLog): void {
@@ -47,6 +100,7 @@ function checkLastStableOffset(log: UnifiedLog, model: ModelLog, expected: numbe
 
 async function checkRead({ log, model, isCurrent }: Checked, reading: Reading): Promise<void> {
   const { from, upToOffset, maxBytes, isCommitted } = reading;
+  let { mayPromise } = reading;
   const seen = new Map<number, string>();
   const aborted = new Map<number, number>(); // first offset by producer
   let offset = from;
@@ -54,7 +108,7 @@ async function checkRead({ log, model, isCurrent }: Checked, reading: Reading): 
   while (offset < upToOffset) {
     let result;
     try {
-      result = await log.read(offset, maxBytes, { upToOffset, withAbortedTransactions: isCommitted });
+      result = await log.read(offset, maxBytes, { upToOffset, withAbortedTransactions: isCommitted, mayPromise });
     } catch (error) {
       // Another step's retention may run at the same time.
       if (error instanceof OffsetOutOfRangeError && offset < log.logStartOffset) return;
@@ -62,7 +116,19 @@ async function checkRead({ log, model, isCurrent }: Checked, reading: Reading): 
     }
     assert.ok(result.nextOffset <= upToOffset);
     const open = [...(result.abortedTransactions ?? [])];
-    for (const chunk of result.records) {
+    const { promised } = result;
+    let { records, nextOffset } = result;
+    if (promised !== undefined) {
+      const bytes = await kept(promised);
+      if (bytes === undefined) {
+        mayPromise = false; // as who asks again does
+        continue;
+      }
+      records = [bytes];
+      nextOffset = [...recordBatches(bytes)].at(-1)?.nextOffset ?? offset;
+      assert.ok(nextOffset <= result.nextOffset, "the promise told the most");
+    }
+    for (const chunk of records) {
       for (const batch of recordBatches(chunk)) {
         batch.ensureValid();
         assert.ok(batch.baseOffset > previous, "offsets rise");
@@ -80,21 +146,18 @@ async function checkRead({ log, model, isCurrent }: Checked, reading: Reading): 
         const isSkipped = isCommitted && batch.isTransactional && aborted.has(batch.producerId);
         for (const record of batch.records()) {
           if (record.offset < from || isSkipped) continue;
-          const key = record.key === null ? "" : decoder.decode(record.key);
-          const value = record.value === null ? null : decoder.decode(record.value);
-          const text = batch.isControlBatch ? "marker" : JSON.stringify([key, value, record.timestamp]);
           assert.ok(!seen.has(record.offset), `offset ${record.offset} comes twice`);
-          seen.set(record.offset, text);
+          seen.set(record.offset, textOfRead(batch, record));
         }
       }
     }
-    if (result.nextOffset === offset) break;
-    offset = result.nextOffset;
+    if (nextOffset === offset) break;
+    offset = nextOffset;
   }
-  if (isCurrent()) compare(model, seen, { ...reading, upToOffset: Math.min(upToOffset, model.endOffset) });
+  if (isCurrent()) compare(model, seen, { from, upToOffset: Math.min(upToOffset, model.endOffset), isCommitted });
 }
 
-function compare(model: ModelLog, seen: Map<number, string>, { from, upToOffset, isCommitted }: Reading): void {
+function compare(model: ModelLog, seen: Map<number, string>, { from, upToOffset, isCommitted }: Seen): void {
   const latest = model.latestOffsets();
   const finalStart = model.startOffset;
   for (const batch of model.batches) {

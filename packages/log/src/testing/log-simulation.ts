@@ -7,13 +7,14 @@ import type { DiskOperation } from "@samsa/simulation";
 import { SeededRandom, SimulatedDisk, VirtualClock } from "@samsa/simulation";
 import { IndexCache } from "../index-cache.ts";
 import type { LogConfig } from "../log-config.ts";
+import type { PromisedRecords } from "../log-reader.ts";
 import { defaultLogConfig } from "../log-config.ts";
 import type { LogCaches } from "../load-log.ts";
 import { LogManager } from "../log-manager.ts";
 import { ReadAheadBudget } from "../read-ahead.ts";
 import { TailCacheBudget } from "../tail-cache.ts";
 import type { UnifiedLog } from "../unified-log.ts";
-import { checkOffsets, checkReads } from "./log-checks.ts";
+import { checkOffsets, checkPromise, checkReads } from "./log-checks.ts";
 import type { Producer } from "./log-subject.ts";
 import { LogSubject } from "./log-subject.ts";
 import type { ModelBatch, ModelLog, ModelRecord } from "./model-log.ts";
@@ -67,6 +68,7 @@ export class LogSimulation {
   #nextTopicId = 1;
   #step = "";
   #stepNumber = 0;
+  #promise: { readonly log: UnifiedLog; readonly from: number; readonly promised: PromisedRecords } | undefined;
 
   constructor(options: LogSimulationOptions) {
     this.#seed = options.seed;
@@ -79,7 +81,7 @@ export class LogSimulation {
     this.#caches = {
       tail: new TailCacheBudget(tailBytes),
       indexes: new IndexCache(this.#pick([100, 1 << 20])),
-      readAhead: new ReadAheadBudget(this.#pick([0, 500, 1 << 20])),
+      readAhead: new ReadAheadBudget(this.#pick([0, 500, 1 << 20]), 1),
     };
     const common: Partial<LogConfig> = {
       segmentBytes: this.#pick([700, 1500, 4000]),
@@ -569,7 +571,26 @@ export class LogSimulation {
     const { highWatermark, logStartOffset } = log;
     checkOffsets(log, model);
     const from = logStartOffset + (this.#chance(2) ? 0 : this.#random.uint32() % (highWatermark - logStartOffset + 1));
-    await checkReads({ log, model, isCurrent: () => model === subject.model }, from, maxBytes);
+    const mayPromise = this.#chance(2);
+    await checkReads({ log, model, isCurrent: () => model === subject.model }, { from, maxBytes, mayPromise });
+    await this.#checkPromise(log, model);
+  }
+
+  /** What was promised a while ago: the log may have been cut, cleaned or deleted since. */
+  async #checkPromise(log: UnifiedLog, model: ModelLog): Promise<void> {
+    const held = this.#promise;
+    this.#promise = undefined;
+    if (held !== undefined && held.log === log) {
+      const isKept = await checkPromise(model, held.from, held.promised);
+      this.#count(isKept ? "promise kept" : "promise broken");
+    }
+    const { highWatermark: upToOffset, logStartOffset } = log;
+    for (const from of model.batchEnds.filter((end) => end >= logStartOffset && end < upToOffset)) {
+      const { promised } = await log.read(from, this.#pick([300, 1500]), { upToOffset, mayPromise: true });
+      if (promised === undefined) continue;
+      this.#promise = { log, from, promised };
+      if (this.#chance(2)) return;
+    }
   }
 
   /** Settles as the promise does, unless the disk stops first; what never ends is an error. */
