@@ -301,6 +301,7 @@ export class LocalLog {
    * `file.delete.delay.ms`. Within `changeSegments`.
    */
   async deleteSegments(removed: readonly LogSegment[]): Promise<void> {
+    await this.#removals.makeRoomFor(removed);
     // The oldest goes first: a crash in between leaves a log without a gap.
     for (const segment of removed) {
       await segment.changeSuffix(DELETED_SUFFIX);
@@ -323,6 +324,7 @@ export class LocalLog {
       // Records without timestamps are as old as their file, and those that stay have become no younger.
       const last = sources.at(-1);
       if (last !== undefined) await cleaned.setModifiedMs(await last.readModifiedMs());
+      await this.#removals.makeRoomFor(sources);
       await cleaned.changeSuffix(SWAP_SUFFIX);
       await this.#disk.syncDirectory(this.#directory);
       for (const segment of sources) await segment.changeSuffix(DELETED_SUFFIX);

@@ -7,7 +7,7 @@ import type { Tally } from "./testing/log-simulation.ts";
  * A slice of what `node scripts/simulate-log.mjs` runs for as long as one likes. A seed that fails is named in the error;
  * SAMSA_LOG_SEED=<seed> performs just that one again.
  */
-const SEEDS = 40;
+const SEEDS = 60;
 const replayed = process.env["SAMSA_LOG_SEED"];
 
 /** Where a run that tests what it says comes by. */

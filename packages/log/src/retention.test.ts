@@ -289,6 +289,35 @@ describe("a crash while old segments are deleted", () => {
     }
   });
 
+  test("also where what was compacted a moment ago, with the same names, still waits for its removal", async () => {
+    const compacted = async (): Promise<[MemoryDisk, WatchedDisk, UnifiedLog]> => {
+      const memory = new MemoryDisk();
+      const disk = new WatchedDisk(memory);
+      const clock = new ManualClock(NOW_MS);
+      const config: Partial<LogConfig> = { cleanupPolicy: ["compact", "delete"], retentionMs: HOUR_MS };
+      const log = await openLog({ disk, clock, config });
+      for (let index = 0; index < 3; index++) {
+        await log.appendAsLeader(batchOf([`${index}`], { key: `${index % 2}`, timestamps: [old + index] }), 0).written;
+        if (index < 2) await log.roll();
+      }
+      await log.flush();
+      log.updateHighWatermark(3);
+      await new Cleaner(log, { clock, random: new SeededRandom(), dedupeBufferBytes: 1 << 16 }).clean(0, 2);
+      disk.calls.length = 0;
+      return [memory, disk, log];
+    };
+    const [, counted, whole] = await compacted();
+    await whole.deleteOldSegments();
+    for (let last = 0; last <= counted.calls.length; last++) {
+      const [memory, disk, log] = await compacted();
+      disk.before = () => (disk.calls.length > last ? new Promise(() => undefined) : undefined);
+      void log.deleteOldSegments();
+      await turn();
+      const again = await openLog({ disk: await copyDisk(memory, "/data"), recoveryPoint: 3, highWatermark: 3 });
+      assert.equal(again.logEndOffset, 3, `after ${last} calls`);
+    }
+  });
+
   test("is no worse than the failure of any of its calls, which fences the log", async () => {
     const config = { retentionMs: HOUR_MS };
     const [, counted, whole] = await build(config);

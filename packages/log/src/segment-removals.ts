@@ -26,6 +26,21 @@ export class SegmentRemovals {
     this.#waiting.set(timer, segments);
   }
 
+  /**
+   * What waits under the names that these will have does not wait any more: names with the ending `.deleted` tell a start which files
+   * were about to follow them (log-loader.ts), and so may not be those of others.
+   */
+  async makeRoomFor(segments: readonly LogSegment[]): Promise<void> {
+    await Promise.all(this.#underWay);
+    const offsets = new Set(segments.map(({ baseOffset }) => baseOffset));
+    for (const [timer, waiting] of this.#waiting) {
+      if (!waiting.some(({ baseOffset }) => offsets.has(baseOffset))) continue;
+      timer.cancel();
+      this.#waiting.delete(timer);
+      await removeAll(waiting);
+    }
+  }
+
   /** What waits to be removed need not wait any more; after a failure it is left to the next start. */
   async end(): Promise<void> {
     await Promise.all(this.#underWay);

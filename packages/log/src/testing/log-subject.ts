@@ -52,7 +52,9 @@ export class LogSubject {
     let safeEnd = power === "kept" ? model.acknowledgedEnd : model.flushedEnd;
     this.truncatingTo = undefined;
     if (truncatingTo?.isWhole === true) {
-      if (logStartOffset === truncatingTo.offset && logEndOffset === truncatingTo.offset) {
+      // One that began and ended there before tells nothing, and an open transaction from below would still be known.
+      const wasThere = model.startOffset === truncatingTo.offset && model.endOffset === truncatingTo.offset;
+      if (!wasThere && logStartOffset === truncatingTo.offset && logEndOffset === truncatingTo.offset) {
         this.beginAt(truncatingTo.offset);
         return "whole";
       }
