@@ -3,6 +3,8 @@ import { test } from "node:test";
 import { ErrorCode } from "@samsa/base";
 import type { ConsumerGroupHeartbeatRequest } from "@samsa/protocol/messages/consumer-group-heartbeat-request";
 import { ConsumerGroupHeartbeatResponse } from "@samsa/protocol/messages/consumer-group-heartbeat-response";
+import type { OffsetCommitRequest } from "@samsa/protocol/messages/offset-commit-request";
+import { OffsetCommitResponse } from "@samsa/protocol/messages/offset-commit-response";
 import { BrokerError, ConfigurationError } from "../../errors.ts";
 import { serializers } from "../../serialisers/serialisers.ts";
 import { appendValues, bedOfValues } from "../../testing/appended.ts";
@@ -11,6 +13,7 @@ import { GroupReader, NotingListener } from "../../testing/group-reader.ts";
 
 const options = { groupId: "g", autoOffsetReset: "earliest", valueDeserializer: serializers.string } as const;
 const CONSUMER_GROUP_HEARTBEAT = 68;
+const fenced = { answer: ConsumerGroupHeartbeatResponse.create({ errorCode: ErrorCode.UNKNOWN_MEMBER_ID }) };
 
 function heartbeats(bed: TestBed): readonly ConsumerGroupHeartbeatRequest[] {
   return bed.cluster
@@ -279,3 +282,39 @@ test("a commit by an epoch that has passed meanwhile is made with the new one", 
   await bed.run(consumer.commit([{ topic: "t", partition: 0, offset: 1 }]));
   assert.deepEqual(group.commits, ["t-0=1"]);
 });
+
+for (const [what, errorCode] of [
+  ["that is behind", ErrorCode.STALE_MEMBER_EPOCH],
+  ["that the group has gone on without", ErrorCode.UNKNOWN_MEMBER_ID],
+] as const) {
+  test(`a member ${what} and hears so as it is closed commits nothing, not even as nobody`, async () => {
+    const bed = await bedOfValues(["a", "b"]);
+    await using kafka = bed.kafka();
+    const consumer = kafka.consumer(options);
+    consumer.subscribe("t");
+    const reader = new GroupReader(consumer);
+    await bed.clock.advance(3000);
+    await bed.run(reader.stop());
+    bed.cluster.groups.get("g").consumers.clear();
+    bed.cluster.interceptNext("ConsumerGroupHeartbeatRequest", fenced, 100);
+    bed.cluster.interceptNext("OffsetCommitRequest", ({ request }) => {
+      const { topics } = request as OffsetCommitRequest;
+      return {
+        answer: OffsetCommitResponse.create({
+          topics: topics.map(({ name, topicId }) => ({
+            name,
+            topicId,
+            partitions: [{ partitionIndex: 0, errorCode }],
+          })),
+        }),
+      };
+    });
+    await bed.run(consumer.close());
+    const commits = bed.cluster.requests("OffsetCommitRequest").map(({ request }) => request as OffsetCommitRequest);
+    assert.deepEqual(
+      commits.filter(({ generationIdOrMemberEpoch: epoch }) => epoch < 0),
+      [],
+    );
+    assert.deepEqual(bed.cluster.groups.get("g").commits, []);
+  });
+}

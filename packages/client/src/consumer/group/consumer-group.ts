@@ -70,7 +70,7 @@ export class ConsumerGroup {
       inHand,
       isReadCommitted: options.isolationLevel === "read_committed",
       member: () => this.#committingMember(),
-      isSubscribed: () => this.isSubscribed,
+      isMember: () => this.#isMember,
       onDisowned: (error, generationId) => this.#membership?.onDisowned(error, generationId),
     });
   }
@@ -143,9 +143,14 @@ export class ConsumerGroup {
     await this.#offsets.place(partitions);
   }
 
+  /** Also while we leave: who then committed as nobody would take back what others have committed since. */
+  get #isMember(): boolean {
+    return this.isSubscribed || this.#membership !== undefined;
+  }
+
   #committingMember(): ConsumerGroupMetadata | undefined {
     const { metadata } = this;
-    return this.isSubscribed && metadata.generationId < 0 ? undefined : metadata;
+    return this.#isMember && metadata.generationId < 0 ? undefined : metadata;
   }
 
   async #join(): Promise<void> {

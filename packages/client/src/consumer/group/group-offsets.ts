@@ -29,7 +29,8 @@ export interface GroupOffsetsOptions {
   readonly defaultApiTimeoutMs: number;
   /** Who commits; undefined between two generations. */
   readonly member: () => ConsumerGroupMetadata | undefined;
-  readonly isSubscribed: () => boolean;
+  /** In a group, or about to be; else partitions are assigned by hand. */
+  readonly isMember: () => boolean;
   readonly onDisowned: (error: KafkaError, generationId: number) => void;
   readonly onRetry: (error: KafkaError) => void;
 }
@@ -46,14 +47,14 @@ export class GroupOffsets {
 
   constructor(options: GroupOffsetsOptions) {
     this.#options = options;
-    const { cluster, coordinator, partitions, inHand, member, isSubscribed, onDisowned } = options;
+    const { cluster, coordinator, partitions, inHand, member, isMember, onDisowned } = options;
     this.#committer = new OffsetCommitter({
       cluster,
       coordinator,
       member,
       mayCommit: (one) => {
         const partition = partitions.find(one);
-        if (partition === undefined) return !isSubscribed();
+        if (partition === undefined) return !isMember();
         return !isOfAnotherTopic(partition, cluster.metadata);
       },
       onDisowned,

@@ -27,6 +27,8 @@ interface Commit {
   /** Until when it is tried again; undefined for once. */
   readonly deadlineMs: number | undefined;
   readonly timeoutMs: number;
+  /** Whether a member asks for it. A group that has no members takes commits of anybody, those of past members too. */
+  readonly isOfMember: boolean;
   hasFailed: boolean;
   resolve(): void;
   reject(error: KafkaError): void;
@@ -80,6 +82,7 @@ export class OffsetCommitter {
         offsets: new Map(offsets.map((one) => [partitionName(one), one])),
         deadlineMs: timeoutMs === undefined ? undefined : this.#nowMs() + timeoutMs,
         timeoutMs: timeoutMs ?? 0,
+        isOfMember: isMember(this.#options.member()),
         hasFailed: false,
         resolve,
         reject,
@@ -110,9 +113,15 @@ export class OffsetCommitter {
   /** @returns those to be tried again */
   async #round(commits: readonly Commit[]): Promise<Commit[]> {
     const { member: whoWeAre, mayCommit } = this.#options;
+    const member = whoWeAre();
     const offsets = new Map<string, OffsetToCommit>();
     const asked: Commit[] = [];
     for (const commit of commits) {
+      if (commit.isOfMember && !isMember(member)) {
+        const cause = new BrokerError(ErrorCode.UNKNOWN_MEMBER_ID, "commit");
+        commit.reject(new CommitFailedError("this member has left the group", cause));
+        continue;
+      }
       const lost = commit.hasFailed && Array.from(commit.offsets.values()).find((one) => !mayCommit(one));
       if (lost !== undefined && lost !== false) {
         const cause = new BrokerError(ErrorCode.REBALANCE_IN_PROGRESS, partitionName(lost));
@@ -122,7 +131,6 @@ export class OffsetCommitter {
       asked.push(commit);
       for (const [name, offset] of commit.offsets) offsets.set(name, offset);
     }
-    const member = whoWeAre();
     const errors = await this.#send(member, [...offsets.values()]);
     await this.#lookForTopics(errors, offsets);
     const again: Commit[] = [];
@@ -204,6 +212,11 @@ export class OffsetCommitter {
   #nowMs(): number {
     return this.#options.cluster.options.clock.monotonicMs();
   }
+}
+
+/** Whether it commits as one of the group, or will when it knows its generation. */
+function isMember(who: ConsumerGroupMetadata | undefined): boolean {
+  return who === undefined || who.generationId >= 0;
 }
 
 function firstError(
