@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { finished } from "node:stream/promises";
 import { ROOT } from "./lib/paths.mjs";
 import { npmCommand } from "./lib/run.mjs";
+import { failuresFirst } from "./lib/step-log.mjs";
 
 const STEPS = [
   { title: "npm test", log: "test.log", args: ["test"] },
@@ -16,8 +17,6 @@ const STEPS = [
   { title: "npm run compat", log: "compat.log", args: ["run", "compat"] },
 ];
 const SUMMARY = /^(\d+) passed, (\d+) failed$/gm;
-/** Among six thousand of these a failure would not be found. */
-const WENT_WELL = /^(?:ok\b|time\b|npm warn ).*\n/gm;
 const LOGS = join(ROOT, ".cache/ci");
 const STILL_RUNNING_MS = 120_000;
 
@@ -61,7 +60,7 @@ async function perform({ title, log, args }) {
   const verdict = failed === 0 ? "ok    " : "not ok";
   process.stdout.write(`${verdict} ${title} (${secondsSince()} s): ${passed} of ${passed + failed}\n`);
   if (failed > 0) {
-    const shown = text.replaceAll(SUMMARY, "").replaceAll(WENT_WELL, "").trimEnd();
+    const shown = failuresFirst(text);
     process.stdout.write(`${shown.replaceAll(/^/gm, "    ")}\n    exit code ${code}; the whole is in ${path}\n\n`);
   }
   return { passed, failed };
