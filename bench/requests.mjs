@@ -2,6 +2,7 @@
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { generate } from "./lib/generate.mjs";
+import { PACINGS } from "./lib/pacing.mjs";
 import { createTopic, warmUp, withBroker } from "./log.mjs";
 
 const TOPIC = "bench";
@@ -11,6 +12,9 @@ const SINGLE = { batchBytes: 0, recordBytes: 100 }; // one record of 100 bytes a
 
 export const requestsFigure = (connections) =>
   `single-record requests, ${connections === 1 ? "1 connection" : `${connections} connections`} (thousand/s)`;
+
+export const latencyFigure = (perSecond, pacing, what) => `${perSecond} requests/s, paced by ${pacing}, ${what} (ms)`;
+export const tailFigure = (pacing, what) => latencyFigure(1000, pacing, `produce to fetch, ${what}`);
 
 /** Requests of one record, five in flight on each connection. */
 function measureRequests(context) {
@@ -29,7 +33,7 @@ function measureRequests(context) {
   });
 }
 
-/** Requests of one record at a fixed rate, timed from when they were due to the answer, and to a reader at the end of the log. */
+/** Requests of one record at a fixed rate, timed from the write to the answer, and to a reader at the end of the log. */
 function measureLatency(context) {
   return withBroker(context, {}, async (broker) => {
     const results = {};
@@ -38,12 +42,14 @@ function measureLatency(context) {
       await createTopic(broker, [{ name: topicOf(perSecond), partitions: 1 }]);
       Object.assign(results, await latencies(broker.port, perSecond, context));
     }
-    const topic = `${TOPIC}-tail`;
-    await createTopic(broker, [{ name: topic, partitions: 1 }]);
-    const job = { kind: "tail", port: broker.port, topic, perSecond: 1000, ...SINGLE };
-    const tail = await generate({ ...job, warmMs: 8000 * context.scale, ms: 12_000 * context.scale });
-    results["1000 requests/s, produce to fetch, p50 (ms)"] = tail.p50;
-    results["1000 requests/s, produce to fetch, p99 (ms)"] = tail.p99;
+    for (const pacing of PACINGS) {
+      const topic = `${TOPIC}-tail-${pacing}`;
+      await createTopic(broker, [{ name: topic, partitions: 1 }]);
+      const job = { kind: "tail", port: broker.port, topic, perSecond: 1000, pacing, ...SINGLE };
+      const { latency } = await generate({ ...job, warmMs: 6000 * context.scale, ms: 12_000 * context.scale });
+      results[tailFigure(pacing, "p50")] = latency.p50;
+      results[tailFigure(pacing, "p99")] = latency.p99;
+    }
     return results;
   });
 }
@@ -65,10 +71,17 @@ async function measureBareAnswers(context) {
 }
 
 async function latencies(port, perSecond, { scale }) {
-  const job = { kind: "produce", port, topic: topicOf(perSecond), partitions: 1, perSecond, ...SINGLE };
-  const { p50, p99, p999 } = await generate({ ...job, warmMs: 8000 * scale, ms: 12_000 * scale });
-  const figures = Object.entries({ p50, p99, "p99.9": p999 });
-  return Object.fromEntries(figures.map(([name, value]) => [`${perSecond} requests/s, ${name} (ms)`, value]));
+  const results = {};
+  for (const pacing of PACINGS) {
+    const job = { kind: "produce", port, topic: topicOf(perSecond), partitions: 1, perSecond, pacing, ...SINGLE };
+    const { latency, lateness } = await generate({ ...job, warmMs: 6000 * scale, ms: 12_000 * scale });
+    results[latencyFigure(perSecond, pacing, "p50")] = latency.p50;
+    results[latencyFigure(perSecond, pacing, "p99")] = latency.p99;
+    results[latencyFigure(perSecond, pacing, "p99.9")] = latency.p999;
+    results[latencyFigure(perSecond, pacing, "written late, p50")] = lateness.p50;
+    results[latencyFigure(perSecond, pacing, "written late, p99")] = lateness.p99;
+  }
+  return results;
 }
 
 export const benchmarks = {

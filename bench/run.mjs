@@ -17,8 +17,9 @@
 //               thread: until it is clean, and how long a small request takes meanwhile
 // topics        a thousand topics: from the one request that makes them until each has taken a record
 // requests      requests of one record, on one connection and on eight
-// latency       requests of one record at 1,000 and 5,000 a second: to the answer; at 1,000 also to a reader at the end of the log. Beside
-//               it what a server takes that does nothing but answer: no broker in Node can be below
+// latency       requests of one record at 1,000 and 5,000 a second: to the answer; at 1,000 also to a reader at the end of the log. Once
+//               paced by a thread that sleeps, as clients do, which is what the goals look at, and once by one that spins. Beside it
+//               what a server takes that does nothing but answer: no broker in Node can be below
 // groups        classic consumer groups: 3, 100 and 1,000 members come at once, and then one more; 1,000 members that only live; 10,000
 //               groups of one member
 // transactions  of 1, 100 and 10,000 records: how many a second, and how long a commit takes

@@ -4,7 +4,8 @@ import { connect } from "node:net";
 import process from "node:process";
 import { fetchBody, produceBody, requestFrame } from "../../compat/lib/raw-client.mjs";
 import { encodeBatch } from "../../compat/lib/record-batches.mjs";
-import { quantile } from "./measures.mjs";
+import { quantiles } from "./measures.mjs";
+import { atRate } from "./pacing.mjs";
 
 const PRODUCE = 0;
 const PRODUCE_VERSION = 7;
@@ -59,38 +60,20 @@ function open(port, onFrame, onFailure) {
 }
 
 /**
- * An open model: what is due is sent whether or not answers have come, and is late from when it was due. Turns of the loop follow each
- * other without a pause: Node's timers have milliseconds, and the half of one that a request would wait for them, here and not in the
- * broker, is several times what the broker takes. Returns how to stop.
- */
-function atRate(perSecond, send) {
-  const pauseMs = 1000 / perSecond;
-  let due = performance.now() + 100;
-  let isStopped = false;
-  const tick = () => {
-    if (isStopped) return;
-    for (const now = performance.now(); due <= now; due += pauseMs) send(due);
-    setImmediate(tick);
-  };
-  tick();
-  return () => {
-    isStopped = true;
-  };
-}
-
-/**
  * Sends batches over `connections`, `inFlight` on each, or at `perSecond` in total when that is given. Every connection has its turns
  * with all partitions.
  *
- * @returns after `warmBytes` (or `warmMs`) for `bytes` (or `ms`): seconds, bytes, requests, records; milliseconds of the answers, sorted
+ * @returns after `warmBytes` (or `warmMs`) for `bytes` (or `ms`): seconds, bytes, requests, records; quantiles of the milliseconds from
+ *   writing a request to its answer, and of how much later than due it was written
  */
-async function produce({ port, topic, partitions, connections = 1, inFlight = 5, perSecond, ...job }) {
+async function produce({ port, topic, partitions, connections = 1, inFlight = 5, perSecond, pacing, ...job }) {
   const { count, bytes: batch } = buildBatch(job);
   const frames = Array.from({ length: partitions }, (_, partition) =>
     requestFrame(PRODUCE, PRODUCE_VERSION, partition, produceBody(topic, partition, batch)),
   );
   const errorAt = 8 + 4 + 2 + Buffer.byteLength(topic) + 4 + 4; // of the first partition of the first topic
   const latencies = [];
+  const lateness = [];
   let answered = 0;
   let begunAt; // performance.now() when the warm-up was over
   let answeredBefore = 0;
@@ -151,19 +134,20 @@ async function produce({ port, topic, partitions, connections = 1, inFlight = 5,
     }
     if (perSecond === undefined) return;
     let turn = 0;
-    stop = atRate(perSecond, (due) => send(lanes[turn++ % lanes.length], due));
+    stop = atRate({ perSecond, pacing }, (lateMs) => {
+      if (begunAt !== undefined) lateness.push(lateMs);
+      send(lanes[turn++ % lanes.length], performance.now());
+    });
   });
   const seconds = (performance.now() - begunAt) / 1000;
   const requests = answered - answeredBefore;
-  latencies.sort((a, b) => a - b);
   return {
     seconds,
     requests,
     bytes: requests * batch.length,
     records: requests * count,
-    p50: quantile(latencies, 0.5),
-    p99: quantile(latencies, 0.99),
-    p999: quantile(latencies, 0.999),
+    latency: quantiles(latencies),
+    lateness: quantiles(lateness),
   };
 }
 
@@ -247,14 +231,14 @@ async function fetch({ port, topic, endOffsets, maxBytes, ...job }) {
 /**
  * Sends batches at a rate to a partition that is empty, and reads at its end with one request in flight on another connection.
  *
- * @returns milliseconds from when a batch was due to be sent until it has been read, sorted, after `warmMs` and for `ms`
+ * @returns quantiles of the milliseconds from writing a batch until it has been read, after `warmMs` and for `ms`
  */
-async function tail({ port, topic, perSecond, warmMs, ms, ...job }) {
+async function tail({ port, topic, perSecond, pacing, warmMs, ms, ...job }) {
   const { count, bytes: batch } = buildBatch(job);
   const request = requestFrame(PRODUCE, PRODUCE_VERSION, 1, produceBody(topic, 0, batch));
   const errorAt = 8 + 4 + 2 + Buffer.byteLength(topic) + 4 + 4;
   const recordsAt = 8 + 4 + 2 + 4 + 4 + 2 + Buffer.byteLength(topic) + 4 + PARTITION_HEAD;
-  const dueAt = [];
+  const sentAt = [];
   const latencies = [];
   await new Promise((resolve, reject) => {
     let read = 0; // batches
@@ -276,7 +260,7 @@ async function tail({ port, topic, perSecond, warmMs, ms, ...job }) {
       if (error !== 0) return finish(new Error(`Fetch was answered ${error}`));
       const batches = Math.floor(Math.max(0, frame.readInt32BE(recordsAt - 4)) / batch.length);
       for (const end = read + batches; read < end; read++) {
-        if (dueAt[read] - begun >= warmMs) latencies.push(now - dueAt[read]);
+        if (sentAt[read] - begun >= warmMs) latencies.push(now - sentAt[read]);
       }
       if (now - begun >= warmMs + ms) return finish();
       ask();
@@ -289,14 +273,13 @@ async function tail({ port, topic, perSecond, warmMs, ms, ...job }) {
     const consumer = open(port, onFetched, finish);
     consumer.once("connect", ask);
     producer.once("connect", () => {
-      stop = atRate(perSecond, (due) => {
-        dueAt.push(due);
+      stop = atRate({ perSecond, pacing }, () => {
+        sentAt.push(performance.now());
         producer.write(request);
       });
     });
   });
-  latencies.sort((a, b) => a - b);
-  return { p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) };
+  return { latency: quantiles(latencies) };
 }
 
 const JOBS = { produce, fetch, tail };

@@ -12,3 +12,9 @@ export function cpuSeconds(pid) {
 export function quantile(sorted, q) {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))];
 }
+
+/** What latencies are told by. */
+export function quantiles(values) {
+  const sorted = values.toSorted((a, b) => a - b);
+  return { p50: quantile(sorted, 0.5), p99: quantile(sorted, 0.99), p999: quantile(sorted, 0.999) };
+}
