@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 // Kafka clients side by side: each in a process of its own, against the same broker, in turns, round by round.
 //
-//   node bench/client.mjs [--rounds N] [--works produce-100,produce-1k,each,alone,consume-100,consume-1k,memory,idle]
+//   node bench/client.mjs [--rounds N] [--works alone,each,each-100,produce-1k,consume,...]
 //                         [--clients samsa,platformatic,kafkajs,librdkafka,java]
 //                         [--broker apache|samsa] [--scale F] [--save FILE]
+//
+// --works    by name, or by how their names begin; see WORKS
 //
 // librdkafka is measured through kcat, which reads the records from a file; Java through ProducerPerformance. Both say what they
 // do per second over a whole process, so they get enough records for their start not to count. One topic with one partition.
@@ -22,6 +24,27 @@ import { generate } from "./lib/generate.mjs";
 import { quietDisk } from "./lib/quiet-disk.mjs";
 
 const LIMIT = { limitMs: 300_000 };
+
+/**
+ * A promise for each record, and the next of a caller when it has come true: the fewer callers, the more it is the broker that is waited
+ * for. Beside it what batches do that their caller has put together.
+ */
+function eachAwaited(lanes) {
+  const callers = lanes.toLocaleString("en");
+  const work = {
+    title: `produce 100 bytes, a promise for each, ${callers} callers (records/s)`,
+    bytes: 100,
+    figure: "recordsPerSecond",
+    lanes,
+    of: {
+      samsa: { "": ["produce, each awaited", lanes < 10_000 ? 300_000 : 500_000] },
+      platformatic: { "": ["produce, each awaited", 50_000] },
+      kafkajs: { "": ["produce, each awaited", 30_000] },
+      "platformatic, batches": { platformatic: ["produce, batches", 500_000] },
+    },
+  };
+  return [`each-${lanes}`, work];
+}
 
 /** What each work is to each client: how many records, and which of the client's ways. */
 const WORKS = {
@@ -51,16 +74,16 @@ const WORKS = {
       java: { "": ["", 300_000] },
     },
   },
-  each: {
-    title: "produce 100 bytes, a promise for each (records/s)",
+  ...Object.fromEntries([eachAwaited(100), eachAwaited(1000), eachAwaited(10_000)]),
+  "each-together": {
+    title: "produce 100 bytes, a promise for each, 1,000 at once (records/s)",
     bytes: 100,
     figure: "recordsPerSecond",
-    lanes: 100,
     of: {
-      samsa: { "": ["produce, each awaited", 200_000] },
-      "samsa, 10,000 callers": { samsa: ["produce, each awaited", 1_000_000, 10_000] },
-      platformatic: { "": ["produce, each awaited", 50_000] },
-      kafkajs: { "": ["produce, each awaited", 30_000] },
+      samsa: { "": ["produce, a thousand at once", 500_000] },
+      platformatic: { "": ["produce, a thousand at once", 50_000] },
+      kafkajs: { "": ["produce, a thousand at once", 30_000] },
+      "platformatic, batches": { platformatic: ["produce, batches", 500_000] },
     },
   },
   alone: {
@@ -125,6 +148,13 @@ const READ = {
 Object.assign(WORKS, READ);
 
 export const ALL_CLIENT_WORKS = Object.keys(WORKS);
+/** `each` is `each-100` and the others that begin so. */
+export function worksNamed(wanted) {
+  const names = ALL_CLIENT_WORKS.filter((name) => name === wanted || name.startsWith(`${wanted}-`));
+  if (names.length === 0) throw new Error(`no work ${wanted}; there are ${ALL_CLIENT_WORKS.join(", ")}`);
+  return names;
+}
+
 export const ALL_CLIENTS = ["samsa", "platformatic", "kafkajs", "librdkafka", "java"];
 
 const here = (name) => fileURLToPath(new URL(`client/${name}.mjs`, import.meta.url));
@@ -230,7 +260,6 @@ export async function benchmarkClients({ rounds, works, clients: wanted, target,
     await broker.start();
     for (const name of works) {
       const work = WORKS[name];
-      if (work === undefined) throw new Error(`no work ${name}; there are ${Object.keys(WORKS).join(", ")}`);
       const rows = rowsOf(work, clients, scale).map((row) => ({ ...row, samples: [] }));
       if (work.filled !== undefined) await fill(broker, name, work, scale);
       if (work.partitions !== undefined) await createPartitions(broker, name, work.partitions);
@@ -337,7 +366,7 @@ async function main() {
   fetchApacheKafka();
   await benchmarkClients({
     rounds: Number(values.rounds),
-    works: values.works.split(","),
+    works: values.works.split(",").flatMap(worksNamed),
     clients: values.clients.split(","),
     target: values.broker,
     scale: Number(values.scale),

@@ -40,6 +40,10 @@ export async function inLanes({ records, lanes }, send) {
   await Promise.all(Array.from({ length: lanes }, lane));
 }
 
+export function thousand(make) {
+  return Array.from({ length: 1000 }, make);
+}
+
 /** Calls with `count` records each, some at a time. */
 export async function inBatches({ records }, count, atATime, send) {
   const pending = new Set();

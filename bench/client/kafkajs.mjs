@@ -1,6 +1,6 @@
 // KafkaJS, as it comes.
 import { createRequire } from "node:module";
-import { alone, inBatches, inLanes, reading, runJob, valueOf } from "./harness.mjs";
+import { alone, inBatches, inLanes, reading, runJob, thousand, valueOf } from "./harness.mjs";
 
 const { Kafka, Partitioners } = createRequire(new URL("../../compat/package.json", import.meta.url))("kafkajs");
 const job = JSON.parse(process.argv[2]);
@@ -9,7 +9,7 @@ const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartiti
 await producer.connect();
 const value = valueOf(job.bytes);
 const one = { topic: job.topic, acks: -1, messages: [{ value }] };
-const batch = { topic: job.topic, acks: -1, messages: Array.from({ length: 1000 }, () => ({ value })) };
+const batch = { topic: job.topic, acks: -1, messages: thousand(() => ({ value })) };
 
 async function read(count) {
   const consumer = kafka.consumer({ groupId: `of-${job.topic}-${process.pid}` });
@@ -22,6 +22,8 @@ await runJob(
   {
     "produce, batches": (work) => inBatches(work, 1000, 10, () => producer.send(batch)),
     "produce, each awaited": (work) => inLanes(work, () => producer.send(one)),
+    "produce, a thousand at once": (work) =>
+      inBatches(work, 1000, 10, () => Promise.all(thousand(() => producer.send(one)))),
     "produce, alone": (work) => alone(work, () => producer.send(one)),
     "consume, batches": reading(read),
   },

@@ -1,7 +1,7 @@
 // @platformatic/kafka, as it comes, with acks of all replicas.
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
-import { alone, inBatches, inLanes, reading, runJob, valueOf } from "./harness.mjs";
+import { alone, inBatches, inLanes, reading, runJob, thousand, valueOf } from "./harness.mjs";
 
 // It is made for Node 22 and later; this is all that it misses on 20 here.
 Promise.withResolvers ??= function withResolvers() {
@@ -16,7 +16,7 @@ const job = JSON.parse(process.argv[2]);
 const producer = new Producer({ clientId: "bench", bootstrapBrokers: [job.bootstrap] });
 const value = valueOf(job.bytes);
 const one = { acks: ProduceAcks.ALL, messages: [{ topic: job.topic, value }] };
-const batch = { acks: ProduceAcks.ALL, messages: Array.from({ length: 1000 }, () => ({ topic: job.topic, value })) };
+const batch = { acks: ProduceAcks.ALL, messages: thousand(() => ({ topic: job.topic, value })) };
 
 async function read(count) {
   const consumer = new Consumer({
@@ -32,6 +32,8 @@ await runJob(
   {
     "produce, batches": (work) => inBatches(work, 1000, 10, () => producer.send(batch)),
     "produce, each awaited": (work) => inLanes(work, () => producer.send(one)),
+    "produce, a thousand at once": (work) =>
+      inBatches(work, 1000, 10, () => Promise.all(thousand(() => producer.send(one)))),
     "produce, alone": (work) => alone(work, () => producer.send(one)),
     "consume, records": reading(read),
   },

@@ -1,18 +1,18 @@
 // @samsa/client. Idempotent, as it is unless told otherwise; batches as large as librdkafka's are by default.
 import { Kafka } from "../../packages/client/dist/index.js";
 import { setTimeout as sleep } from "node:timers/promises";
-import { alone, inBatches, inLanes, reading, runJob, valueOf } from "./harness.mjs";
+import { alone, inBatches, inLanes, reading, runJob, thousand, valueOf } from "./harness.mjs";
 
 const IDLE_MS = 5000;
 const job = JSON.parse(process.argv[2]);
 const kafka = new Kafka({ bootstrapServers: job.bootstrap });
 // Who waits for each record gains nothing by lingering, unless the waiting are very many.
-const isWaiting = job.work === "produce, alone" || (job.work === "produce, each awaited" && job.lanes <= 1000);
+const isWaiting = !job.work.startsWith("produce, batches") && !job.work.startsWith("produce, callback");
 const tuning = { batchSize: 1_000_000, lingerMs: isWaiting ? 0 : 5 };
 const producer = kafka.producer(job.work.endsWith("as configured by default") ? {} : tuning);
 const value = valueOf(job.bytes);
 const record = { topic: job.topic, value };
-const batch = Array.from({ length: 1000 }, () => ({ topic: job.topic, value }));
+const batch = thousand(() => ({ topic: job.topic, value }));
 
 async function write({ records }) {
   let failure;
@@ -74,6 +74,8 @@ await runJob(
     "produce, callback, as configured by default": write,
     "produce, batches": (work) => inBatches(work, batch.length, 40, () => producer.sendBatch(batch)),
     "produce, each awaited": (work) => inLanes(work, () => producer.send(record)),
+    "produce, a thousand at once": (work) =>
+      inBatches(work, 1000, 10, () => Promise.all(thousand(() => producer.send(record)))),
     "produce, alone": (work) => alone(work, () => producer.send(record)),
     "consume, batches": reading(readBatches),
     "consume, records": reading(readRecords),
