@@ -18,6 +18,17 @@ interface Run {
   count: number;
 }
 
+/** Where a batch has gone. */
+export interface BatchPlace {
+  readonly topic: string;
+  readonly partition: number;
+  readonly baseOffset: number; // UNKNOWN_OFFSET with acks=0
+  readonly logAppendTimeMs: number;
+}
+
+/** Told in two halves from so many on. */
+const MANY_RUNS = 32;
+
 /** Who wants to know what became of the records of a batch. */
 export class Deliveries {
   #runs: Run[] = [];
@@ -39,15 +50,16 @@ export class Deliveries {
     this.#runs.push(this.#last);
   }
 
-  /** @param logAppendTimeMs -1 where each record keeps its own time */
-  succeed(topic: string, partition: number, baseOffset: number, logAppendTimeMs: number): void {
-    for (const { waiter, firstIndex, firstTag, timestamp, count } of this.#take()) {
-      const time = logAppendTimeMs >= 0 ? logAppendTimeMs : timestamp;
-      for (let i = 0; i < count; i++) {
-        const offset = baseOffset < 0 ? UNKNOWN_OFFSET : baseOffset + firstIndex + i;
-        tell(waiter, firstTag + i, undefined, { topic, partition, offset, timestamp: time });
-      }
-    }
+  /**
+   * Tells all, or the first half of many.
+   * @param place where the batch is in the log; its `logAppendTimeMs` is -1 where each record keeps its own time
+   * @returns tells the others
+   */
+  succeed(place: BatchPlace): (() => void) | undefined {
+    const runs = this.#take();
+    const first = runs.length < MANY_RUNS ? runs.length : runs.length >> 1;
+    tellPlaces(runs, 0, first, place);
+    return first < runs.length ? () => tellPlaces(runs, first, runs.length, place) : undefined;
   }
 
   fail(error: KafkaError): void {
@@ -73,6 +85,18 @@ export class Deliveries {
     this.#runs = [];
     this.#last = undefined;
     return runs;
+  }
+}
+
+function tellPlaces(runs: readonly Run[], from: number, to: number, place: BatchPlace): void {
+  const { topic, partition, baseOffset, logAppendTimeMs } = place;
+  for (let index = from; index < to; index++) {
+    const { waiter, firstIndex, firstTag, timestamp: ownTime, count } = runs[index] as Run;
+    const timestamp = logAppendTimeMs >= 0 ? logAppendTimeMs : ownTime;
+    for (let i = 0; i < count; i++) {
+      const offset = baseOffset < 0 ? UNKNOWN_OFFSET : baseOffset + firstIndex + i;
+      tell(waiter, firstTag + i, undefined, { topic, partition, offset, timestamp });
+    }
   }
 }
 

@@ -167,12 +167,16 @@ export class ProducerBatch {
   /** @param logAppendTimeMs -1 where each record keeps its own time */
   succeed(baseOffset: number, logAppendTimeMs: number): void {
     this.isDone = true;
-    this.#deliveries.succeed(this.queue.topic, this.queue.partition, baseOffset, logAppendTimeMs);
+    const { topic, partition } = this.queue;
+    this.queue.tellRest();
+    const tellRest = this.#deliveries.succeed({ topic, partition, baseOffset, logAppendTimeMs });
+    if (tellRest !== undefined) this.queue.tellLater(tellRest);
     this.#done();
   }
 
   fail(error: KafkaError): void {
     this.isDone = true;
+    this.queue.tellRest();
     this.#deliveries.fail(error);
     this.#done();
   }
