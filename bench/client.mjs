@@ -20,6 +20,7 @@ import { createBroker } from "../compat/lib/brokers.mjs";
 import { hasProgram, runProgram } from "../compat/lib/process.mjs";
 import { RawClient } from "../compat/lib/raw-client.mjs";
 import { programOptions } from "../scripts/lib/options.mjs";
+import { printClientGoals } from "./lib/client-goals.mjs";
 import { generate } from "./lib/generate.mjs";
 import { quietDisk } from "./lib/quiet-disk.mjs";
 
@@ -246,7 +247,8 @@ function rowsOf(work, clients, scale) {
   });
 }
 
-export async function benchmarkClients({ rounds, works, clients: wanted, target, scale, save }) {
+/** @returns what was measured, the machine and the works with their rows */
+export async function benchmarkClients({ rounds, works, clients: wanted, target, scale }) {
   const isHere = { librdkafka: () => hasProgram("kcat", ["-V"]), java: () => hasProgram("java", ["-version"]) };
   const clients = wanted.filter((client) => isHere[client]?.() ?? true);
   const dir = mkdtempSync(join(tmpdir(), "samsa-bench-"));
@@ -278,7 +280,8 @@ export async function benchmarkClients({ rounds, works, clients: wanted, target,
     await broker.kill();
     rmSync(dir, { recursive: true, force: true });
   }
-  if (save !== undefined) writeFileSync(save, `${JSON.stringify(saved, undefined, 2)}\n`);
+  printClientGoals(saved.works, target);
+  return saved;
 }
 
 async function createTopic(broker, topic) {
@@ -364,14 +367,14 @@ async function main() {
     save: { type: "string" },
   });
   fetchApacheKafka();
-  await benchmarkClients({
+  const saved = await benchmarkClients({
     rounds: Number(values.rounds),
     works: values.works.split(",").flatMap(worksNamed),
     clients: values.clients.split(","),
     target: values.broker,
     scale: Number(values.scale),
-    save: values.save,
   });
+  if (values.save !== undefined) writeFileSync(values.save, `${JSON.stringify(saved, undefined, 2)}\n`);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

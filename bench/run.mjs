@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Benchmarks of whole processes, Samsa beside Apache Kafka in one run on one machine.
 //
-//   node bench/run.mjs [--only NAME,...] [--quick] [--rounds N] [--megabytes N] [--targets samsa,apache] [--save FILE]
+//   node bench/run.mjs [NAME ...] [--quick] [--rounds N] [--megabytes N] [--targets samsa,apache] [--save FILE]
 //
 // startup       from the start of the process on an empty directory to the first acknowledged record, asked for by the same small
 //               probe; once with the directory being formatted in that time (Samsa does so at its first start, Apache Kafka with a
@@ -23,7 +23,8 @@
 // groups        classic consumer groups: 3, 100 and 1,000 members come at once, and then one more; 1,000 members that only live; 10,000
 //               groups of one member
 // transactions  of 1, 100 and 10,000 records: how many a second, and how long a commit takes
-// client        (only alone) Kafka clients beside each other; see client.mjs, which has more options
+// client        (only when it is named) Kafka clients beside each other, against Apache Kafka and then Samsa; see client.mjs, which has
+//               more options
 //
 // The log-* ones, requests and latency come from a generator in a process of its own, which sends what was built beforehand on bare
 // sockets and shares nothing with either side. Each round warms up first. Apache Kafka has the heap of its own start script.
@@ -36,7 +37,7 @@ import { availableParallelism, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fetchApacheKafka, missingForApacheKafka } from "../compat/apache-kafka/kafka.mjs";
-import { programOptions } from "../scripts/lib/options.mjs";
+import { programArguments } from "../scripts/lib/options.mjs";
 import { ALL_CLIENT_WORKS, ALL_CLIENTS, benchmarkClients } from "./client.mjs";
 import { printGoals } from "./lib/goals.mjs";
 import { quietDisk } from "./lib/quiet-disk.mjs";
@@ -49,6 +50,8 @@ import { benchmarks as ofRequests } from "./requests.mjs";
 import { benchmarks as ofTransactions } from "./transactions.mjs";
 
 const BENCHMARKS = { ...ofProcesses, ...ofTheLog, ...ofCompaction, ...ofRequests, ...ofGroups, ...ofTransactions };
+const CLIENT = "client";
+const CLIENT_ROUNDS = 3;
 const QUICK_SCALE = 0.1;
 const GIB = 1024 ** 3;
 
@@ -75,24 +78,17 @@ async function measure(name, benchmark, { targets, rounds, ...context }) {
 }
 
 async function main() {
-  const values = programOptions({
-    only: { type: "string", default: Object.keys(BENCHMARKS).join(",") },
+  const { positionals, values } = programArguments({
     quick: { type: "boolean", default: false },
     rounds: { type: "string" },
     megabytes: { type: "string", default: "1000" },
     targets: { type: "string", default: "samsa,apache" },
     save: { type: "string" },
   });
-  if (values.only === "client") {
-    fetchApacheKafka();
-    const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
-    const what = { rounds, works: ALL_CLIENT_WORKS, clients: ALL_CLIENTS, target: values.targets.split(",").at(-1) };
-    return await benchmarkClients({ ...what, scale: values.quick ? QUICK_SCALE : 1, save: values.save });
-  }
-  const names = values.only.split(",");
-  const unknown = names.find((name) => BENCHMARKS[name] === undefined);
+  const names = positionals.length === 0 ? Object.keys(BENCHMARKS) : positionals;
+  const unknown = names.find((name) => name !== CLIENT && BENCHMARKS[name] === undefined);
   if (unknown !== undefined)
-    throw new Error(`no benchmark ${unknown}; there are ${Object.keys(BENCHMARKS).join(", ")}`);
+    throw new Error(`no benchmark ${unknown}; there are ${[...Object.keys(BENCHMARKS), CLIENT].join(", ")}`);
   const targets = values.targets.split(",");
   if (targets.includes("apache") || names.includes("load")) {
     const missing = missingForApacheKafka();
@@ -108,16 +104,26 @@ async function main() {
   const isQuick = values.quick;
   const scale = isQuick ? QUICK_SCALE : 1;
   const saved = { machine, isQuick, results: {} };
-  for (const name of names) {
+  const roundsOf = (usual) => (values.rounds === undefined ? (isQuick ? 1 : usual) : Number(values.rounds));
+  for (const name of names.filter((one) => one !== CLIENT)) {
     const benchmark = BENCHMARKS[name];
-    const rounds = values.rounds === undefined ? (isQuick ? 1 : benchmark.rounds) : Number(values.rounds);
+    const rounds = roundsOf(benchmark.rounds);
     const context = { targets, rounds, running, isQuick, scale, megabytes: Number(values.megabytes) * scale };
     const rows = await measure(name, benchmark, context);
     printTable(name, rows, targets, rounds, benchmark.floor?.name);
     saved.results[name] = { rounds, rows };
   }
-  process.stdout.write(`${markdownOf(saved.results, targets)}\n\n`);
-  printGoals(saved.results, targets);
+  if (Object.keys(saved.results).length > 0) {
+    process.stdout.write(`${markdownOf(saved.results, targets)}\n\n`);
+    printGoals(saved.results, targets);
+  }
+  if (names.includes(CLIENT)) {
+    saved.client = [];
+    for (const target of targets.toReversed()) {
+      const what = { works: ALL_CLIENT_WORKS, clients: ALL_CLIENTS, target };
+      saved.client.push(await benchmarkClients({ ...what, rounds: roundsOf(CLIENT_ROUNDS), scale }));
+    }
+  }
   if (values.save !== undefined) writeFileSync(values.save, `${JSON.stringify(saved, undefined, 2)}\n`);
 }
 

@@ -5,6 +5,11 @@ import { createTopic, withBroker } from "./log.mjs";
 const LOAD = "transaction-load.mjs";
 const RECORD_BYTES = 100;
 
+export function transactionsFigure(records, what, producers = 1) {
+  const by = producers === 1 ? "" : `, ${producers} producers`;
+  return `transactions of ${records === 1 ? "1 record" : `${records} records`}${by}, ${what}`;
+}
+
 function measureTransactions(context) {
   return withBroker(context, {}, async (broker) => {
     const results = {};
@@ -22,11 +27,10 @@ function measureTransactions(context) {
       [10_000, 1],
     ]) {
       const done = await run(records, producers, 8000 * context.scale);
-      const by = producers === 1 ? "" : `, ${producers} producers`;
-      const of = records === 1 ? "of 1 record" : `of ${records} records`;
-      results[`transactions ${of}${by} (1/s)`] = done.perSecond;
-      results[`transactions ${of}${by}, commit p50 (ms)`] = done.p50;
-      results[`transactions ${of}${by}, commit p99 (ms)`] = done.p99;
+      const figure = (what) => transactionsFigure(records, what, producers);
+      results[figure("rate (1/s)")] = done.perSecond;
+      results[figure("commit p50 (ms)")] = done.p50;
+      results[figure("commit p99 (ms)")] = done.p99;
     }
     return results;
   });

@@ -1,6 +1,7 @@
 // What is to be reached, figure by figure: most of it as a ratio to Apache Kafka in the same run.
 import { appendFigure, partitionsText } from "../log.mjs";
 import { latencyFigure, requestsFigure, tailFigure } from "../requests.mjs";
+import { transactionsFigure } from "../transactions.mjs";
 import { figure, writeTable } from "./table.mjs";
 
 const KIB = 1024;
@@ -36,6 +37,11 @@ const GOALS = [
     each(["a clean stop", "SIGKILL"], (end) => [[`start, ${count} partitions, after ${end} (ms)`, atMost(1)]]),
   ),
   ["compaction (s)", atMost(1)],
+  ...each([1, 100, 10_000], (records) => [
+    [transactionsFigure(records, "rate (1/s)"), atLeast(1.2)],
+    [transactionsFigure(records, "commit p50 (ms)"), atMost(0.7)],
+    [transactionsFigure(records, "commit p99 (ms)"), atMost(0.7)],
+  ]),
 ];
 
 /** The figures that have a goal, as far as they were measured with Samsa first. */
