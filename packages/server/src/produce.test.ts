@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ErrorCode } from "@samsa/base";
+import { ByteReader, ErrorCode } from "@samsa/base";
 import { MemoryDisk } from "@samsa/io";
 import { RecordBatch } from "@samsa/protocol";
+import { DescribeLogDirsRequest } from "@samsa/protocol/messages/describe-log-dirs-request";
+import { DescribeLogDirsResponse } from "@samsa/protocol/messages/describe-log-dirs-response";
 import { ProduceRequest } from "@samsa/protocol/messages/produce-request";
 import { fetch, produce, produceRequest, recordsOf } from "./testing/produce-and-fetch.ts";
+import { SlowDisk } from "./testing/slow-disk.ts";
 import { batchOf, startTestBroker } from "./testing/test-broker.ts";
 
 for (let version = 3; version <= 13; version++) {
@@ -129,5 +132,53 @@ test("records that are refused are named, together with where the log begins", a
   assert.deepEqual(
     [answer.errorCode, answer.recordErrors.length, answer.logStartOffset],
     [ErrorCode.INVALID_RECORD, 1, 0],
+  );
+});
+
+test("what the disk has at once is answered behind what it does not have yet, on one connection; on another it is not kept waiting", async () => {
+  const disk = new SlowDisk();
+  await using broker = await startTestBroker({ disk });
+  for (const name of ["slow", "quick"]) {
+    await broker.createTopic(name);
+    await produce(broker.client, batchOf(["a"]), { topic: name });
+  }
+  disk.folder = "/slow-0/";
+  const expected = ["slow", "quick", "slow", "quick"].map((name) =>
+    broker.client.send(ProduceRequest, 9, produceRequest(batchOf(["b"]), { topic: name })),
+  );
+  assert.equal((await produce(await broker.connect(), batchOf(["c"]), { topic: "quick" })).errorCode, ErrorCode.NONE);
+  assert.equal(broker.client.hasAnswer, false);
+  disk.release();
+  const answered: number[] = [];
+  for (const _ of expected) answered.push(new ByteReader(await broker.client.nextFrame()).int32());
+  assert.deepEqual(answered, expected);
+  assert.deepEqual(recordsOf(await fetch(broker.client, { topic: "slow" })), ["0:a", "1:b", "2:b"]);
+});
+
+test("a write that is refused at once is told to the producer, and takes its directory offline and no other", async () => {
+  const disk = new SlowDisk();
+  await using broker = await startTestBroker({ disk, properties: { "log.dirs": "/a,/b" } });
+  await broker.createTopic("orders", { partitions: 2 }); // one in each
+  for (const partition of [0, 1]) await produce(broker.client, batchOf(["x"]), { topic: "orders", partition });
+  Object.assign(disk, { folder: "/b/", mode: "refused" });
+  const outcomes: (readonly [number, number])[] = [];
+  for (const partition of [1, 1, 0]) {
+    const { errorCode, baseOffset } = await produce(broker.client, batchOf(["y"]), { topic: "orders", partition });
+    outcomes.push([errorCode, baseOffset]);
+  }
+  const refused = [ErrorCode.KAFKA_STORAGE_ERROR, -1] as const;
+  assert.deepEqual(outcomes, [refused, refused, [ErrorCode.NONE, 1]]);
+  const { results } = await broker.client.request(
+    DescribeLogDirsRequest,
+    DescribeLogDirsResponse,
+    4,
+    DescribeLogDirsRequest.create({ topics: null }),
+  );
+  assert.deepEqual(
+    results.map(({ logDir, errorCode }) => [logDir, errorCode]),
+    [
+      ["/a", ErrorCode.NONE],
+      ["/b", ErrorCode.KAFKA_STORAGE_ERROR],
+    ],
   );
 });
