@@ -41,6 +41,18 @@ test("a byte order mark is text like any other", () => {
   assert.equal(decodeUtf8(bytes, 0, 4), "\u{feff}a");
 });
 
+test("UUIDs are read as they are, whichever were read before", () => {
+  // Bytes of few values: many that differ in one bit, and many that are read again.
+  const bytes = fc.array(fc.constantFrom(0, 1, 128, 255), { minLength: 16, maxLength: 16 });
+  fc.assert(
+    fc.property(fc.array(bytes, { minLength: 1, maxLength: 50 }), (all) => {
+      for (const one of [...all, ...all.toReversed()]) {
+        assert.equal(uuidFromBytes(new Uint8Array(one)), Buffer.from(one).toString("base64url"));
+      }
+    }),
+  );
+});
+
 test("a UUID is URL-safe base64 without padding, both ways", () => {
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 16, maxLength: 16 }), (bytes) => {

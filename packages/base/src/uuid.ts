@@ -18,8 +18,31 @@ export const ZERO_UUID = "AAAAAAAAAAAAAAAAAAAAAA" as Uuid;
 /** The id of `__cluster_metadata` (KIP-516). */
 export const METADATA_TOPIC_ID = "AAAAAAAAAAAAAAAAAAAAAQ" as Uuid;
 
+/** The ids that were read last, each where its bits say: nearly all requests and answers speak of the same few topics. */
+const SLOT_BITS = 9;
+const slotTexts = Array.from<Uuid>({ length: 1 << SLOT_BITS }).fill(ZERO_UUID);
+const slotWords = new Int32Array(4 << SLOT_BITS);
+
 /** Reads the 16 bytes at `offset`; the caller has checked that they are there. */
 export function uuidFromBytes(bytes: Uint8Array, offset = 0): Uuid {
+  const a = int32(bytes, offset);
+  const b = int32(bytes, offset + 4);
+  const c = int32(bytes, offset + 8);
+  const d = int32(bytes, offset + 12);
+  const slot = Math.imul(a ^ b ^ c ^ d, 0x9e3779b1) >>> (32 - SLOT_BITS);
+  const at = 4 * slot;
+  const isKnown = slotWords[at] === a && slotWords[at + 1] === b && slotWords[at + 2] === c && slotWords[at + 3] === d;
+  if (isKnown) return slotTexts[slot] as Uuid;
+  const uuid = textOf(bytes, offset);
+  slotTexts[slot] = uuid;
+  slotWords[at] = a;
+  slotWords[at + 1] = b;
+  slotWords[at + 2] = c;
+  slotWords[at + 3] = d;
+  return uuid;
+}
+
+function textOf(bytes: Uint8Array, offset: number): Uuid {
   let text = "";
   for (let i = 0; i < 15; i += 3) {
     const word = ((bytes[offset + i] ?? 0) << 16) | ((bytes[offset + i + 1] ?? 0) << 8) | (bytes[offset + i + 2] ?? 0);
@@ -63,6 +86,10 @@ export function randomUuid(random: Random): Uuid {
     if (!uuid.startsWith("-")) return uuid;
   }
   throw new Error("the source of randomness repeats itself");
+}
+
+function int32(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0);
 }
 
 function sextet(value: number): string {

@@ -82,7 +82,7 @@ export class CopiedParts implements FrameParts {
     if (filled > this.#frame.length) {
       const old = this.#frame;
       const grown = this.#memory.take(Math.min(announced, Math.max(MOST_AHEAD * filled, ALWAYS_TAKEN_BYTES)));
-      grown.set(old.subarray(0, this.#filled));
+      if (this.#filled > 0) grown.set(old.subarray(0, this.#filled));
       this.#frame = grown;
       if (old.length > 0) this.#memory.giveBack(old);
     }

@@ -28,7 +28,7 @@ export class ProducerBatch {
   readonly #builder: RecordBatchBuilder | undefined;
   #deliveries: Deliveries;
   #sealed: Uint8Array | undefined;
-  #whenDone: (() => void)[] = [];
+  #whenDone: (() => void)[] | undefined; // few are asked
   recordCount = 0;
   /** What it takes of `bufferMemory`. */
   reservedBytes = 0;
@@ -146,7 +146,7 @@ export class ProducerBatch {
       this.#half(builders[1].build(producers[1]), rest, second, this.reservedBytes - reservedBytes),
     ] as const;
     let left = halves.length;
-    const callbacks = this.#whenDone.splice(0);
+    const callbacks = this.#whenDone ?? [];
     for (const [at, half] of halves.entries()) {
       half.producer = producers[at];
       half.attempts = this.attempts;
@@ -161,6 +161,7 @@ export class ProducerBatch {
 
   /** Calls once when the batch is done with, for better or worse. */
   onceDone(callback: () => void): void {
+    this.#whenDone ??= [];
     this.#whenDone.push(callback);
   }
 
@@ -194,7 +195,10 @@ export class ProducerBatch {
   }
 
   #done(): void {
-    for (const callback of this.#whenDone.splice(0)) callback();
+    const callbacks = this.#whenDone;
+    if (callbacks === undefined) return;
+    this.#whenDone = undefined;
+    for (const callback of callbacks) callback();
   }
 }
 

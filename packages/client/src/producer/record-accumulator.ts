@@ -97,8 +97,10 @@ export class RecordAccumulator {
     queue.capacity = Math.max(FIRST_CAPACITY, Math.min(batch.reservedBytes, this.#options.batchSize));
     queue.underWay.push(batch);
     // To the end, so that the other partitions have their turn.
-    this.#busy.delete(queue);
-    this.#busy.add(queue);
+    if (this.#busy.size > 1) {
+      this.#busy.delete(queue);
+      this.#busy.add(queue);
+    }
     return batch;
   }
 

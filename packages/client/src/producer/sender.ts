@@ -1,16 +1,15 @@
-import type { Timer } from "@samsa/base";
-import { ErrorCode, ERRORS, KafkaError, ProtocolError, ZERO_UUID } from "@samsa/base";
-import type { ProduceRequestTopicProduceData } from "@samsa/protocol/messages/produce-request";
+import type { KafkaError, Timer, Uuid } from "@samsa/base";
+import { ErrorCode, ERRORS, ZERO_UUID } from "@samsa/base";
 import { ProduceRequest } from "@samsa/protocol/messages/produce-request";
-import type { ProduceResponsePartitionProduceResponse } from "@samsa/protocol/messages/produce-response";
-import { ProduceResponse } from "@samsa/protocol/messages/produce-response";
+import type { ProduceResponse } from "@samsa/protocol/messages/produce-response";
 import type { Cluster } from "../cluster/cluster.ts";
-import { api } from "../connection/api.ts";
 import type { BrokerConnection } from "../connection/connection.ts";
-import { BrokerError, ConnectionError, TimeLimitError, toKafkaError } from "../errors.ts";
-import { batchDelivered, batchFailed, batchSent } from "../observability/channels.ts";
-import { backoffDelayMs } from "../retry.ts";
+import { TimeLimitError, toKafkaError } from "../errors.ts";
+import { batchSent } from "../observability/channels.ts";
+import { BatchCompletion, facts, isWorthRetrying } from "./batch-completion.ts";
 import type { PartitionQueue } from "./partition-queue.ts";
+import type { TopicBatches } from "./produce-exchange.ts";
+import { answersOf, byTopic, PRODUCE, produceApi, refusal, topicData } from "./produce-exchange.ts";
 import type { ProducerBatch } from "./producer-batch.ts";
 import { ProducerIdCall } from "./producer-id-call.ts";
 import type { ProducerCounters } from "./producer-counters.ts";
@@ -19,10 +18,6 @@ import { UNKNOWN_OFFSET } from "./record.ts";
 import type { TransactionManager } from "./transaction-manager.ts";
 import type { TransactionStatus } from "./transaction-state.ts";
 
-const PRODUCE = api(ProduceRequest, ProduceResponse);
-/** From version 12 on a write adds its partition to the transaction (KIP-890), which brokers before transactions V2 do not know. */
-const PRODUCE_TRANSACTION_V1 = api(ProduceRequest, ProduceResponse, { highestVersion: 11 });
-const PRODUCE_TRANSACTION_V2 = api(ProduceRequest, ProduceResponse, { lowestVersion: 12 });
 const NEVER = Number.POSITIVE_INFINITY;
 /** What follows it is a microtask, without the resource for hooks that Node makes of each `queueMicrotask`. */
 const SETTLED = Promise.resolve();
@@ -57,8 +52,11 @@ export class Sender {
   readonly #manager: TransactionManager;
   readonly #counters: ProducerCounters;
   readonly #options: SenderOptions;
+  readonly #completion: BatchCompletion;
   readonly #connecting = new Set<number>(); // node ids
   readonly #unreadySinceMs = new Map<number, number>(); // by node id
+  /** By leader, those of which something is due; empty between two looks. */
+  readonly #due = new Map<number, PartitionQueue[]>();
   #isAwake = false;
   readonly #idCall: ProducerIdCall;
   #timer: Timer | undefined;
@@ -78,10 +76,18 @@ export class Sender {
     this.#manager = manager;
     this.#counters = counters;
     this.#options = options;
-    this.#idCall = new ProducerIdCall(cluster, manager, this.#backoff(), {
-      failure: (error) => this.#noteFailure(error),
-      done: () => this.wake(),
-    });
+    const { retryBackoffMs: backoffMs, retryBackoffMaxMs: backoffMaxMs } = options;
+    const { clock, random } = cluster.options;
+    this.#completion = new BatchCompletion(accumulator, manager, counters, { ...options, clock, random });
+    this.#idCall = new ProducerIdCall(
+      cluster,
+      manager,
+      { backoffMs, backoffMaxMs },
+      {
+        failure: (error) => this.#noteFailure(error),
+        done: () => this.wake(),
+      },
+    );
   }
 
   /** Looks at the queues once whoever calls has finished: what is appended at one go leaves at one go. */
@@ -115,7 +121,6 @@ export class Sender {
     if (this.#isClosed) return;
     const { busy } = this.#accumulator;
     const nowMs = this.#cluster.options.clock.monotonicMs();
-    const due = new Map<number, PartitionQueue[]>(); // by leader
     let leaderless: Set<string> | undefined; // topics
     let nextMs = NEVER;
     if (this.#manager.fatalError !== undefined) this.#failAll(this.#manager.fatalError);
@@ -134,15 +139,18 @@ export class Sender {
       if (leader === undefined) {
         leaderless ??= new Set();
         leaderless.add(queue.topic);
-        nextMs = Math.min(nextMs, this.#backOff(queue, nowMs));
+        nextMs = Math.min(nextMs, this.#completion.backOff(queue, nowMs));
         continue;
       }
-      const queues = due.get(leader.leaderId);
-      if (queues === undefined) due.set(leader.leaderId, [queue]);
+      const queues = this.#due.get(leader.leaderId);
+      if (queues === undefined) this.#due.set(leader.leaderId, [queue]);
       else queues.push(queue);
     }
     if (leaderless !== undefined) this.#refreshMetadata(leaderless);
-    for (const [nodeId, queues] of due) nextMs = Math.min(nextMs, this.#sendTo(nodeId, queues, nowMs));
+    for (const [nodeId, queues] of this.#due) {
+      if (queues.length > 0) nextMs = Math.min(nextMs, this.#sendTo(nodeId, queues, nowMs));
+      queues.length = 0;
+    }
     this.#armTimer(nextMs);
   };
 
@@ -171,7 +179,7 @@ export class Sender {
       if (nowMs < atMs) return atMs;
       const what = `${batch.recordCount} records to ${queue.topic}-${queue.partition}`;
       const error = new TimeLimitError(what, deliveryTimeoutMs, "deliveryTimeoutMs", batch.lastError);
-      this.#finish(batch, error, false);
+      this.#completion.fail(batch, error, false);
     }
   }
 
@@ -185,13 +193,14 @@ export class Sender {
   /** What is on the wire is waited for: it may be in the log already. */
   #dropUnsent(error: KafkaError): void {
     for (const queue of this.#accumulator.busy) {
-      for (const batch of [...queue.underWay, ...queue.waiting]) if (!batch.isOnWire) this.#finish(batch, error, false);
+      for (const batch of [...queue.underWay, ...queue.waiting])
+        if (!batch.isOnWire) this.#completion.fail(batch, error, false);
     }
   }
 
   #failAll(error: KafkaError): void {
     for (const queue of this.#accumulator.busy) {
-      for (const batch of [...queue.underWay, ...queue.waiting]) this.#finish(batch, error, false);
+      for (const batch of [...queue.underWay, ...queue.waiting]) this.#completion.fail(batch, error, false);
     }
   }
 
@@ -209,7 +218,7 @@ export class Sender {
     const connection = this.#cluster.liveConnection(nodeId, purpose);
     if (connection === undefined) {
       this.#noteUnready(nodeId, nowMs);
-      this.#connect(nodeId, queues);
+      this.#connect(nodeId, [...queues]);
       return NEVER;
     }
     for (;;) {
@@ -277,11 +286,11 @@ export class Sender {
           const batch = queue.underWay[0] ?? queue.waiting[0];
           if (batch === undefined || batch.isOnWire) continue;
           if (!isWorthRetrying(error)) {
-            this.#finish(batch, error, false);
+            this.#completion.fail(batch, error, false);
             continue;
           }
           batch.lastError = error;
-          this.#backOff(queue, nowMs); // the connection has its own back-off, which grows
+          this.#completion.backOff(queue, nowMs); // the connection has its own back-off, which grows
         }
         // Perhaps the leader is another by now.
         this.#refreshMetadata(new Set(queues.map(({ topic }) => topic)));
@@ -292,31 +301,20 @@ export class Sender {
 
   #send(connection: BrokerConnection, batches: readonly ProducerBatch[]): void {
     const { acks, requestTimeoutMs } = this.#options;
-    const topics = new Map<string, ProducerBatch[]>();
-    for (const batch of batches) {
-      const { topic } = batch.queue;
-      const sameTopic = topics.get(topic);
-      if (sameTopic === undefined) topics.set(topic, [batch]);
-      else sameTopic.push(batch);
-      if (batchSent.hasSubscribers) batchSent.publish(facts(batch, connection));
-    }
+    if (batchSent.hasSubscribers) for (const batch of batches) batchSent.publish(facts(batch, connection));
     this.#counters.requests++;
     const { transaction } = this.#manager;
     if (transaction?.isV2 === true) transaction.hasBegun = true;
-    const topicData: ProduceRequestTopicProduceData[] = [];
-    for (const [name, sameTopic] of topics) {
-      const partitionData = sameTopic.map((batch) => ({ index: batch.queue.partition, records: batch.seal() }));
-      topicData.push({ name, topicId: this.#topicId(name), partitionData });
-    }
+    const topics = byTopic(batches, this.#idOf);
     const request = ProduceRequest.create({
       transactionalId: transaction?.transactionalId ?? null,
       acks,
       timeoutMs: requestTimeoutMs,
-      topicData,
+      topicData: topicData(topics),
     });
     if (acks === 0) return this.#sendWithoutAnswer(connection, request, batches);
     connection.send(produceApi(transaction), request, { timeoutMs: requestTimeoutMs }).then(
-      (response) => this.#onResponse(connection, request, response, topics),
+      (response) => this.#onResponse(connection, topics, response),
       (error: unknown) => this.#onFailure(batches, toKafkaError(error)),
     );
   }
@@ -328,42 +326,30 @@ export class Sender {
       return this.#onFailure(batches, toKafkaError(error));
     }
     for (const batch of batches) {
-      this.#leaveWire(batch);
-      this.#succeed(batch, UNKNOWN_OFFSET, -1, false);
+      leaveWire(batch);
+      this.#completion.succeed(batch, UNKNOWN_OFFSET, -1, false);
     }
     this.wake();
   }
 
-  #onResponse(
-    connection: BrokerConnection,
-    request: ProduceRequest,
-    response: ProduceResponse,
-    topics: ReadonlyMap<string, readonly ProducerBatch[]>,
-  ): void {
-    const answers = new Map<string, ProduceResponsePartitionProduceResponse>();
-    for (const topic of response.responses) {
-      // From version 13 on the answer has ids, before that names; the other is empty.
-      const name = topic.name === "" ? nameOf(request, topic.topicId) : topic.name;
-      for (const partition of topic.partitionResponses) answers.set(`${name}/${partition.index}`, partition);
-    }
+  #onResponse(connection: BrokerConnection, topics: readonly TopicBatches[], response: ProduceResponse): void {
+    const answers = answersOf(topics, response);
     let stale: Set<string> | undefined;
-    for (const [topic, batches] of topics) {
-      for (const batch of batches) {
+    for (let at = 0; at < topics.length; at++) {
+      const { name, batches } = topics[at] as TopicBatches;
+      for (let index = 0; index < batches.length; index++) {
+        const batch = batches[index] as ProducerBatch;
         const { queue } = batch;
-        const answer = answers.get(`${topic}/${queue.partition}`);
-        this.#leaveWire(batch);
+        const answer = answers[at]?.[index];
+        leaveWire(batch);
         if (answer?.errorCode === ErrorCode.NONE) {
-          this.#succeedDoubted(batch);
-          this.#manager.onAcknowledged(queue, batch, answer.baseOffset);
-          this.#succeed(batch, answer.baseOffset, answer.logAppendTimeMs, true);
+          this.#completion.acknowledge(batch, answer.baseOffset, answer.logAppendTimeMs);
           continue;
         }
         if (batch.isDone) continue;
         if (answer?.errorCode === ErrorCode.DUPLICATE_SEQUENCE_NUMBER) {
           // It is there, and has been for so long that the broker does not know any more where.
-          this.#succeedDoubted(batch);
-          this.#manager.onAcknowledged(queue, batch, UNKNOWN_OFFSET);
-          this.#succeed(batch, UNKNOWN_OFFSET, -1, true);
+          this.#completion.acknowledge(batch, UNKNOWN_OFFSET, -1);
           continue;
         }
         if (answer?.errorCode === ErrorCode.MESSAGE_TOO_LARGE && batch.recordCount > 1) {
@@ -371,15 +357,21 @@ export class Sender {
           this.#accumulator.split(batch);
           continue;
         }
-        const error = refusal(connection, queue, answer);
-        if (!this.#retryOrFinish(batch, error, answer)) continue;
+        const error = refusal(connection.address, queue, answer);
+        this.#completion.retryOrFail(batch, error, answer);
+        if (!pointsToStaleMetadata(error)) continue;
         const { leaderId = -1, leaderEpoch = -1 } = answer?.currentLeader ?? {};
-        const { partition } = queue;
-        const isKnown = this.#cluster.updateLeader(topic, partition, leaderId, leaderEpoch, response.nodeEndpoints);
+        const isKnown = this.#cluster.updateLeader(
+          name,
+          queue.partition,
+          leaderId,
+          leaderEpoch,
+          response.nodeEndpoints,
+        );
         if (isKnown) batch.retryAtMs = 0; // the new leader has not refused yet (KIP-951)
         else {
           stale ??= new Set();
-          stale.add(topic);
+          stale.add(name);
         }
       }
     }
@@ -391,75 +383,13 @@ export class Sender {
   #onFailure(batches: readonly ProducerBatch[], failure: KafkaError): void {
     const stale = new Set<string>();
     for (const batch of batches) {
-      this.#leaveWire(batch);
-      if (!batch.isDone && this.#retryOrFinish(batch, failure, undefined)) stale.add(batch.queue.topic);
+      leaveWire(batch);
+      if (batch.isDone) continue;
+      this.#completion.retryOrFail(batch, failure, undefined);
+      if (pointsToStaleMetadata(failure)) stale.add(batch.queue.topic);
     }
     if (stale.size > 0) this.#refreshMetadata(stale);
     this.wake();
-  }
-
-  /** @returns whether the metadata should be looked at before the retry */
-  #retryOrFinish(
-    batch: ProducerBatch,
-    error: KafkaError,
-    answer: ProduceResponsePartitionProduceResponse | undefined,
-  ): boolean {
-    const { queue } = batch;
-    const isWorthIt =
-      answer === undefined
-        ? isWorthRetrying(error)
-        : this.#manager.canRetry(queue, batch, error, answer.logStartOffset);
-    if (!isWorthIt || batch.attempts > this.#options.retries) {
-      this.#finish(batch, error, answer !== undefined && !error.isRetriable);
-    } else {
-      const { clock, random } = this.#cluster.options;
-      batch.lastError = error;
-      batch.retryAtMs = clock.monotonicMs() + backoffDelayMs(this.#backoff(), batch.attempts - 1, random);
-    }
-    return ERRORS.get(error.code)?.isInvalidMetadata ?? false;
-  }
-
-  #leaveWire(batch: ProducerBatch): void {
-    batch.isOnWire = false;
-    batch.queue.onWire--;
-  }
-
-  /** A broker takes a sequence only behind those before it: they have arrived, nobody knows where. */
-  #succeedDoubted({ queue, isDone }: ProducerBatch): void {
-    if (isDone) return;
-    for (const before of queue.underWay.slice(0, queue.doubted)) this.#succeed(before, UNKNOWN_OFFSET, -1, true);
-  }
-
-  #succeed(batch: ProducerBatch, baseOffset: number, logAppendTimeMs: number, isAnswered: boolean): void {
-    if (batch.isDone) return; // too late for whoever waited
-    this.#counters.batchesDelivered++;
-    this.#counters.recordsDelivered += batch.recordCount;
-    if (batchDelivered.hasSubscribers) batchDelivered.publish({ ...facts(batch), baseOffset });
-    this.#accumulator.remove(batch, isAnswered);
-    this.#options.onBatchDone();
-    batch.succeed(baseOffset, logAppendTimeMs);
-  }
-
-  /** @param isRefused the broker said that it does not take it; otherwise nobody knows */
-  #finish(batch: ProducerBatch, error: KafkaError, isRefused: boolean): void {
-    this.#counters.batchesFailed++;
-    this.#counters.recordsFailed += batch.recordCount;
-    if (batchFailed.hasSubscribers) batchFailed.publish({ ...facts(batch), error });
-    this.#accumulator.remove(batch, false);
-    this.#manager.onFailed(batch.queue, batch, error, isRefused);
-    this.#options.onBatchDone();
-    batch.fail(error);
-  }
-
-  /** @returns when the queue may be tried again */
-  #backOff(queue: PartitionQueue, nowMs: number): number {
-    queue.retryAtMs = nowMs + backoffDelayMs(this.#backoff(), 0, this.#cluster.options.random);
-    return queue.retryAtMs;
-  }
-
-  #backoff(): { readonly backoffMs: number; readonly backoffMaxMs: number } {
-    const { retryBackoffMs, retryBackoffMaxMs } = this.#options;
-    return { backoffMs: retryBackoffMs, backoffMaxMs: retryBackoffMaxMs };
   }
 
   #noteUnready(nodeId: number, nowMs: number): void {
@@ -473,9 +403,7 @@ export class Sender {
     );
   }
 
-  #topicId(name: string): ProduceRequest["topicData"][number]["topicId"] {
-    return this.#cluster.metadata.topic(name)?.topicId ?? ZERO_UUID;
-  }
+  readonly #idOf = (topic: string): Uuid => this.#cluster.metadata.topic(topic)?.topicId ?? ZERO_UUID;
 
   /** A timer that goes off too early only looks once in vain, so one that is set stays. */
   #armTimer(atMs: number): void {
@@ -494,36 +422,12 @@ function hasUnsent({ waiting, underWay }: PartitionQueue): boolean {
   return waiting.length > 0 || underWay.some(({ isOnWire }) => !isOnWire);
 }
 
-function produceApi(transaction: TransactionStatus | undefined): typeof PRODUCE {
-  if (transaction === undefined) return PRODUCE;
-  return transaction.isV2 ? PRODUCE_TRANSACTION_V2 : PRODUCE_TRANSACTION_V1;
+function leaveWire(batch: ProducerBatch): void {
+  batch.isOnWire = false;
+  batch.queue.onWire--;
 }
 
-/** Garbage in place of an answer says as little as no answer, and its connection is gone. */
-function isWorthRetrying(error: KafkaError): boolean {
-  return error.isRetriable || error instanceof ProtocolError;
-}
-
-function nameOf(request: ProduceRequest, topicId: string): string | undefined {
-  return request.topicData.find((topic) => topic.topicId === topicId)?.name;
-}
-
-function facts(batch: ProducerBatch, connection?: BrokerConnection): Readonly<Record<string, unknown>> {
-  const { queue, recordCount, sizeInBytes, attempts } = batch;
-  const { topic, partition } = queue;
-  return { topic, partition, recordCount, sizeInBytes, attempts, ...(connection && { broker: connection.address }) };
-}
-
-function refusal(
-  connection: BrokerConnection,
-  queue: PartitionQueue,
-  answer: ProduceResponsePartitionProduceResponse | undefined,
-): KafkaError {
-  const what = `Produce to ${queue.topic}-${queue.partition}`;
-  if (answer === undefined) {
-    return new ConnectionError(connection.address, `${what}: the answer does not speak of it`);
-  }
-  const [first] = answer.recordErrors;
-  const message = answer.errorMessage ?? first?.batchIndexErrorMessage;
-  return new BrokerError(answer.errorCode as ErrorCode, what, message, connection.address);
+/** Whether the metadata should be looked at before a retry. */
+function pointsToStaleMetadata(error: KafkaError): boolean {
+  return ERRORS.get(error.code)?.isInvalidMetadata ?? false;
 }
