@@ -9,6 +9,7 @@ import { runProgram } from "../lib/process.mjs";
 
 const CODECS = ["none", "gzip", "snappy", "lz4", "zstd"];
 const SEGMENT_BYTES = 1_048_576; // the least Kafka allows, so that the corpus rolls a few
+const SMALL_BATCH = 500;
 const COMPLAINTS = [
   /isvalid: false/,
   /Found timestamp mismatch/,
@@ -35,6 +36,12 @@ function filesOf(broker, topic, ending) {
   return names.sort().map((name) => join(folder, name));
 }
 
+/** kcat sends a batch of a line or two as it is when compression makes it no smaller, and when it does so is a matter of time. */
+function isOfCodec(line, codec) {
+  const size = Number(/ size: (\d+) /.exec(line)?.[1]);
+  return line.includes(`compresscodec: ${codec} `) || (size < SMALL_BATCH && line.includes("compresscodec: none "));
+}
+
 async function checkLogs({ check, broker, topics }) {
   for (const { topic, codec } of topics) {
     await check(`DumpLogSegments --deep-iteration reads every record of ${topic}`, async () => {
@@ -42,9 +49,7 @@ async function checkLogs({ check, broker, topics }) {
       const records = text.match(/^\| offset: /gm) ?? [];
       expect(records.length === CORPUS_LINES, `${records.length} records of ${CORPUS_LINES}`);
       const batches = text.match(/^baseOffset: .*$/gm) ?? [];
-      const other = batches.find(
-        (line) => !line.includes(`compresscodec: ${codec}`) || !line.includes("isvalid: true"),
-      );
+      const other = batches.find((line) => !isOfCodec(line, codec) || !line.includes("isvalid: true"));
       expect(batches.length > 0 && other === undefined, `a batch is not a valid one of ${codec}: ${other}`);
     });
     for (const ending of [".index", ".timeindex"]) {
