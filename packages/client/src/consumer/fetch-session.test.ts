@@ -2,24 +2,21 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Uuid } from "@samsa/base";
 import { ErrorCode } from "@samsa/base";
+import fc from "fast-check";
 import type { SessionRequest, Wanted } from "./fetch-session.ts";
 import { FetchSession } from "./fetch-session.ts";
 
-function wanted(offsets: Readonly<Record<string, number>>, topicId = "AAAAAAAAAAAAAAAAAAAAAQ"): Map<string, Wanted> {
-  return new Map(
-    Object.entries(offsets).map(([name, fetchOffset]) => [
-      name,
-      {
-        topic: "t",
-        topicId: topicId as Uuid,
-        partition: Number(name),
-        fetchOffset,
-        currentLeaderEpoch: 1,
-        lastFetchedEpoch: -1,
-        partitionMaxBytes: 100,
-      },
-    ]),
-  );
+function wanted(offsets: Readonly<Record<string, number>>, topicId = "AAAAAAAAAAAAAAAAAAAAAQ"): Wanted[] {
+  return Object.entries(offsets).map(([name, fetchOffset]) => ({
+    name,
+    topic: "t",
+    topicId: topicId as Uuid,
+    partition: Number(name),
+    fetchOffset,
+    currentLeaderEpoch: 1,
+    lastFetchedEpoch: -1,
+    partitionMaxBytes: 100,
+  }));
 }
 
 function told({ sessionEpoch, topics, forgottenTopicsData }: SessionRequest): unknown {
@@ -45,6 +42,26 @@ test("after the first request only what changed is told", () => {
   session.onResponse(ErrorCode.NONE, 77);
   assert.deepEqual(told(session.next(wanted({ 1: 9, 2: 0 }))), { epoch: 2, added: [[2, 0]], forgotten: [0] });
   assert.equal(session.final().sessionId, 77);
+});
+
+test("a broker that does what it is told has what is wanted, after any number of requests", () => {
+  const offsets = fc.dictionary(fc.constantFrom("0", "1", "2", "3", "4"), fc.nat(2));
+  fc.assert(
+    fc.property(fc.array(offsets, { maxLength: 12 }), (requests) => {
+      const session = new FetchSession();
+      const broker = new Map<number, number>();
+      for (const request of requests) {
+        const { topics, forgottenTopicsData } = session.next(wanted(request));
+        for (const { partitions } of forgottenTopicsData) for (const partition of partitions) broker.delete(partition);
+        for (const { partitions } of topics) {
+          for (const { partition, fetchOffset } of partitions) broker.set(partition, fetchOffset);
+        }
+        const expected = Object.entries(request).map(([name, offset]) => [Number(name), offset] as const);
+        assert.deepEqual(broker, new Map(expected));
+        session.onResponse(ErrorCode.NONE, 77);
+      }
+    }),
+  );
 });
 
 test("a topic that was deleted and made again is forgotten under its old id", () => {

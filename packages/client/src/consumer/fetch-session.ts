@@ -5,6 +5,7 @@ import { createFetchRequestFetchPartition } from "@samsa/protocol/messages/fetch
 
 /** What is wanted of one partition. */
 export interface Wanted {
+  readonly name: string; // of the partition
   readonly topic: string;
   readonly topicId: Uuid;
   readonly partition: number;
@@ -22,6 +23,12 @@ export interface SessionRequest {
   readonly forgottenTopicsData: readonly FetchRequestForgottenTopic[];
 }
 
+/** What the broker was told of a partition, and the last request that asked for it. */
+interface Known {
+  wanted: Wanted;
+  request: number;
+}
+
 const NO_SESSION = 0;
 const FIRST_EPOCH = 0; // asks for a new session
 const FINAL_EPOCH = -1; // ends it
@@ -34,26 +41,34 @@ const INT32_MAX = 0x7fffffff;
 export class FetchSession {
   #id = NO_SESSION;
   #epoch = FIRST_EPOCH;
-  #known = new Map<string, Wanted>();
+  readonly #known = new Map<string, Known>(); // by name
+  #requests = 0;
   #failures = 0; // in a row
 
   get id(): number {
     return this.#id;
   }
 
-  /** @param wanted by a name of the partition */
-  next(wanted: ReadonlyMap<string, Wanted>): SessionRequest {
-    const isFull = this.#epoch === FIRST_EPOCH;
-    const before = this.#known;
+  /** Most requests change little: of what is as it was, nothing is kept and nothing is made. */
+  next(wanted: readonly Wanted[]): SessionRequest {
+    if (this.#epoch === FIRST_EPOCH) this.#known.clear();
+    const request = ++this.#requests;
     const added: Wanted[] = [];
     const forgotten: Wanted[] = [];
-    for (const [name, one] of wanted) {
-      const known = isFull ? undefined : before.get(name);
-      if (known === undefined || !isSame(known, one)) added.push(one);
-      if (known !== undefined && known.topicId !== one.topicId) forgotten.push(known); // deleted and made again
+    for (const one of wanted) {
+      const known = this.#known.get(one.name);
+      if (known === undefined) {
+        added.push(one);
+        this.#known.set(one.name, { wanted: one, request });
+        continue;
+      }
+      known.request = request;
+      if (isSame(known.wanted, one)) continue;
+      added.push(one);
+      if (known.wanted.topicId !== one.topicId) forgotten.push(known.wanted); // deleted and made again
+      known.wanted = one;
     }
-    if (!isFull) for (const [name, known] of before) if (!wanted.has(name)) forgotten.push(known);
-    this.#known = new Map(wanted);
+    if (this.#known.size > wanted.length) this.#forget(request, forgotten);
     return {
       sessionId: this.#id,
       sessionEpoch: this.#epoch,
@@ -78,6 +93,15 @@ export class FetchSession {
     };
   }
 
+  /** What this request does not ask for any more. */
+  #forget(request: number, forgotten: Wanted[]): void {
+    for (const known of this.#known.values()) {
+      if (known.request === request) continue;
+      forgotten.push(known.wanted);
+      this.#known.delete(known.wanted.name);
+    }
+  }
+
   /** Says goodbye, so that the broker need not keep it. */
   final(): SessionRequest {
     return { sessionId: this.#id, sessionEpoch: FINAL_EPOCH, topics: [], forgottenTopicsData: [] };
@@ -85,7 +109,7 @@ export class FetchSession {
 
   /** The names and ids of what the broker was told. */
   topicName(topicId: Uuid): string | undefined {
-    for (const known of this.#known.values()) if (known.topicId === topicId) return known.topic;
+    for (const { wanted } of this.#known.values()) if (wanted.topicId === topicId) return wanted.topic;
     return undefined;
   }
 

@@ -219,7 +219,7 @@ export class Fetcher {
         this.#cluster.openConnectionTo(nodeId, purpose) ?? (await this.#cluster.connectionTo(nodeId, purpose));
       counters.fetches++;
       const wanted = this.#wanted(asked);
-      const hasIds = Array.from(wanted.values()).every(({ topicId }) => topicId !== ZERO_UUID);
+      const hasIds = wanted.every(({ topicId }) => topicId !== ZERO_UUID);
       const request = this.#request(session, wanted, maxBytes);
       const response = await connection.send(hasIds ? FETCH : FETCH_BY_NAME, request, {
         timeoutMs: fetchMaxWaitMs + requestTimeoutMs,
@@ -245,12 +245,12 @@ export class Fetcher {
     return session;
   }
 
-  #wanted(asked: readonly Asked[]): ReadonlyMap<string, Wanted> {
-    const wanted = new Map<string, Wanted>();
-    for (const { partition } of asked) {
+  #wanted(asked: readonly Asked[]): readonly Wanted[] {
+    return asked.map(({ partition }) => {
       const { topic, name, partition: index, fetchOffset = 0, fetchEpoch } = partition;
       const metadata = this.#cluster.metadata.topic(topic);
-      wanted.set(name, {
+      return {
+        name,
         topic,
         topicId: metadata?.topicId ?? ZERO_UUID,
         partition: index,
@@ -258,12 +258,11 @@ export class Fetcher {
         currentLeaderEpoch: metadata?.partitions[index]?.leaderEpoch ?? NO_LEADER_EPOCH,
         lastFetchedEpoch: fetchEpoch,
         partitionMaxBytes: this.#options.maxPartitionFetchBytes,
-      });
-    }
-    return wanted;
+      };
+    });
   }
 
-  #request(session: FetchSession, wanted: ReadonlyMap<string, Wanted>, maxBytes: number): FetchRequest {
+  #request(session: FetchSession, wanted: readonly Wanted[], maxBytes: number): FetchRequest {
     const { fetchMaxWaitMs, fetchMinBytes, isolationLevel, rackId } = this.#options;
     return FetchRequest.create({
       maxWaitMs: fetchMaxWaitMs,
@@ -322,7 +321,9 @@ export class Fetcher {
   #rotate(asked: readonly Asked[]): void {
     const first = asked[0]?.partition;
     if (asked.length < 2 || first === undefined || !this.#partitions.includes(first)) return;
-    this.#partitions = [...this.#partitions.filter((one) => one !== first), first];
+    const rotated = this.#partitions.filter((one) => one !== first);
+    rotated.push(first);
+    this.#partitions = rotated;
   }
 
   #accept(partition: AssignedPartition, data: FetchResponsePartitionData, memory: AnswerMemory | undefined): void {
