@@ -36,6 +36,21 @@ test("reads whatever the bytes are, as Node does", () => {
   );
 });
 
+test("reads short text as Node does, however often and among whatever else it was read before", () => {
+  const short = fc.string({ unit: fc.constantFrom("a", "b", "c"), maxLength: 6 });
+  fc.assert(
+    fc.property(fc.array(short, { maxLength: 200 }), (texts) => {
+      const bytes = new TextEncoder().encode(texts.join(""));
+      let at = 0;
+      const read = texts.map((text) => decodeUtf8(bytes, at, (at += text.length)));
+      assert.deepEqual(read, texts);
+    }),
+  );
+  // More names than are kept: one takes the place of another.
+  const names = Array.from({ length: 5000 }, (_, n) => `name-${n}`);
+  for (const name of [...names, ...names]) assert.equal(decodeUtf8(Buffer.from(name), 0, name.length), name);
+});
+
 test("a byte order mark is text like any other", () => {
   const bytes = new Uint8Array([0xef, 0xbb, 0xbf, 0x61]);
   assert.equal(decodeUtf8(bytes, 0, 4), "\u{feff}a");

@@ -2,6 +2,12 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder = new TextEncoder();
 const SHORT = 32;
 
+/**
+ * Short texts that were read lately, by a hash of their bytes. The same few names come with every request: to find one here makes
+ * no garbage, and a string that was a key before knows its own hash.
+ */
+const recentTexts: (string | undefined)[] = Array.from({ length: 1024 }, () => undefined);
+
 /** Bytes the text takes in UTF-8; a lone surrogate takes three, as the replacement character does. */
 export function utf8Length(text: string): number {
   let length = text.length;
@@ -26,15 +32,31 @@ export function encodeUtf8Into(text: string, into: Uint8Array, offset: number, l
 
 /** Reads text; invalid bytes become U+FFFD, as in Kafka. */
 export function decodeUtf8(bytes: Uint8Array, start: number, end: number): string {
-  if (end - start <= SHORT) {
-    // Short names are most strings of the protocol, and for them the decoder's call costs more than the text.
-    let text = "";
-    for (let i = start; i < end; i++) {
-      const byte = bytes[i] ?? 0;
-      if (byte >= 0x80) return decoder.decode(bytes.subarray(start, end));
-      text += String.fromCharCode(byte);
-    }
-    return text;
+  // Short names are most strings of the protocol, and for them the decoder's call costs more than the text.
+  return (
+    (end - start <= SHORT ? shortText(bytes, start, end) : undefined) ?? decoder.decode(bytes.subarray(start, end))
+  );
+}
+
+/** Undefined when it is not ASCII. */
+function shortText(bytes: Uint8Array, start: number, end: number): string | undefined {
+  let hash = end - start;
+  for (let i = start; i < end; i++) {
+    const byte = bytes[i] ?? 0;
+    if (byte >= 0x80) return undefined;
+    hash = Math.imul(hash ^ byte, 0x0100_0193); // FNV
   }
-  return decoder.decode(bytes.subarray(start, end));
+  const slot = (hash ^ (hash >>> 16)) & (recentTexts.length - 1);
+  const recent = recentTexts[slot];
+  if (recent !== undefined && isText(recent, bytes, start, end)) return recent;
+  let text = "";
+  for (let i = start; i < end; i++) text += String.fromCharCode(bytes[i] ?? 0);
+  recentTexts[slot] = text;
+  return text;
+}
+
+function isText(text: string, bytes: Uint8Array, start: number, end: number): boolean {
+  if (text.length !== end - start) return false;
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) !== bytes[start + i]) return false;
+  return true;
 }

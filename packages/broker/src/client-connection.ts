@@ -15,6 +15,7 @@ import type { Answer, ConnectionContext, RequestDispatcher } from "./request-dis
 const MAX_OVERLAPPING_REQUESTS = 64;
 /** Bytes of such requests, beyond which the next one waits. */
 const MAX_OVERLAPPING_BYTES = 32 * 1024 * 1024;
+const NOTHING: readonly Uint8Array[] = [];
 
 export interface ClientConnectionOptions {
   readonly connection: Connection;
@@ -51,7 +52,7 @@ export class ClientConnection implements ConnectionHandler {
   readonly #options: ClientConnectionOptions;
   readonly #context: ConnectionContext;
   readonly #frames: FrameDecoder;
-  #waiting: Uint8Array[] = []; // whole requests not yet started, from one read
+  #waiting: readonly Uint8Array[] = NOTHING; // whole requests not yet started, from one read
   readonly #exchanges: Exchange[] = []; // started, oldest first
   readonly #disconnectCallbacks = new Set<() => void>();
   readonly #share: MemoryShare;
@@ -104,10 +105,8 @@ export class ClientConnection implements ConnectionHandler {
     const complete = this.#frames.push(bytes);
     if (complete.length > 0) this.#receivingMs = 0;
     this.#times?.arrived(complete.length);
-    for (const frame of complete) {
-      this.#waiting.push(frame);
-      this.#waitingBytes += frame.length;
-    }
+    for (const frame of complete) this.#waitingBytes += frame.length;
+    this.#waiting = this.#waiting.length === 0 ? complete : [...this.#waiting, ...complete];
     this.#pump();
   }
 
@@ -120,7 +119,7 @@ export class ClientConnection implements ConnectionHandler {
   onClose(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#waiting = [];
+    this.#waiting = NOTHING;
     this.#muted?.cancel();
     this.#options.memory.leave(this.#share);
     for (const callback of this.#disconnectCallbacks) callback();
@@ -214,7 +213,7 @@ export class ClientConnection implements ConnectionHandler {
       this.#waitingBytes -= frame.length;
       this.#start(frame, started < this.#waiting.length);
     }
-    if (started > 0) this.#waiting = this.#waiting.slice(started);
+    if (started > 0) this.#waiting = started === this.#waiting.length ? NOTHING : this.#waiting.slice(started);
     this.#isPumping = false;
     if (!this.#isClosed) this.#holdMemory();
     if (this.#exchanges.length === 0 && this.#waiting.length === 0) {
@@ -328,7 +327,7 @@ export class ClientConnection implements ConnectionHandler {
 
   #stopStarting(): void {
     this.#isEnding = true;
-    this.#waiting = [];
+    this.#waiting = NOTHING;
     this.#waitingBytes = 0;
     this.#muted?.cancel();
     this.#options.connection.pause();

@@ -12,7 +12,7 @@ export interface Answer {
   /** None when there is no answer. */
   readonly chunks: readonly Uint8Array[];
   /** To be called when the chunks have left. */
-  readonly onSent?: () => void;
+  readonly onSent?: (() => void) | undefined;
   /** For so long nothing more of the client is read (KIP-219). */
   readonly throttleMs?: number;
 }
@@ -53,47 +53,7 @@ export function endpoint<Request, Response extends object>(handler: ApiHandler<R
     serve(reader, context, services) {
       const { metrics, requestLog } = services;
       const startedMs = metrics?.nowMs() ?? (requestLog.isDebugEnabled ? services.clock.monotonicMs() : 0);
-      let handledMs: number | undefined; // of what waited
       const request = handler.request.read(reader, context.apiVersion); // what may follow it is ignored, as Kafka does
-      const encode = (decided: Response | typeof NO_RESPONSE): Answer => {
-        if (requestLog.isDebugEnabled) {
-          requestLog.debug(
-            requestFacts(handler.request.name, context, services.clock.monotonicMs() - startedMs),
-            "request",
-          );
-        }
-        const ownThrottleMs = handler.recordUse?.(context, services) ?? 0;
-        // Kafka lets what is not answered pass, for it takes no time of the thread that answers.
-        if (decided === NO_RESPONSE) {
-          metrics?.requestAnswered(apiKey, context.apiVersion, startedMs, handledMs, ownThrottleMs);
-          return ownThrottleMs > 0 ? { chunks: [], throttleMs: ownThrottleMs } : NO_ANSWER;
-        }
-        const { throttleTimeMs: told = 0 } = decided as Throttled;
-        const isExempt = handler.recordsRequestTime === true;
-        const requestThrottleMs = isExempt ? 0 : services.quotas.recordRequestTime(context, context.loopTime.spentMs());
-        const throttleMs = Math.max(told, ownThrottleMs, requestThrottleMs);
-        const response = throttleMs > told ? { ...decided, throttleTimeMs: throttleMs } : decided;
-        try {
-          const chunks = encodeResponse(handler.response, response, context.apiVersion, context.correlationId);
-          metrics?.requestAnswered(apiKey, context.apiVersion, startedMs, handledMs, throttleMs);
-          return {
-            chunks,
-            ...(handler.onSent !== undefined && { onSent: () => handler.onSent?.(response) }),
-            ...(throttleMs > 0 && { throttleMs }),
-          };
-        } catch (cause) {
-          // Our own mistake, and this client's loss; the others go on.
-          throw new Error(`the answer of ${handler.request.name} ${context.apiVersion} cannot be written`, { cause });
-        }
-      };
-      const refuse = (error: unknown): Answer => {
-        if (error instanceof CloseConnectionError || error instanceof InvariantError) throw error;
-        const code = errorCodeOf(error);
-        if (code === ErrorCode.UNKNOWN_SERVER_ERROR) {
-          services.logger.error({ api: handler.request.name, err: error }, "a request failed unexpectedly");
-        }
-        return encode(handler.refuse(request, code, error instanceof Error ? error.message : String(error)));
-      };
       const probed = services.probe?.intercept(context, request as object);
       let response: ReturnType<typeof handler.handle>;
       try {
@@ -102,14 +62,74 @@ export function endpoint<Request, Response extends object>(handler: ApiHandler<R
             ? handler.handle(request, context, services)
             : (probed(callOf(handler, request, context, services)) as typeof response);
       } catch (error) {
-        return refuse(error);
+        return refusalOf(handler, request, error, context, services, { startedMs });
       }
-      if (!(response instanceof Promise)) return encode(response);
+      if (!(response instanceof Promise)) return answerOf(handler, response, context, services, { startedMs });
       context.loopTime.leave();
-      handledMs = metrics?.nowMs();
-      return response.then(encode, refuse);
+      const times = { startedMs, handledMs: metrics?.nowMs() };
+      return response.then(
+        (decided) => answerOf(handler, decided, context, services, times),
+        (error: unknown) => refusalOf(handler, request, error, context, services, times),
+      );
     },
   };
+}
+
+/** Of one request. */
+interface ServeTimes {
+  readonly startedMs: number;
+  readonly handledMs?: number | undefined; // of what waited
+}
+
+function answerOf<Request, Response extends object>(
+  handler: ApiHandler<Request, Response>,
+  decided: Response | typeof NO_RESPONSE,
+  context: RequestContext,
+  services: BrokerServices,
+  { startedMs, handledMs }: ServeTimes,
+): Answer {
+  const { metrics, requestLog } = services;
+  const { apiVersion } = context;
+  const { apiKey, name } = handler.request;
+  if (requestLog.isDebugEnabled) {
+    requestLog.debug(requestFacts(name, context, services.clock.monotonicMs() - startedMs), "request");
+  }
+  const ownThrottleMs = handler.recordUse?.(context, services) ?? 0;
+  // Kafka lets what is not answered pass, for it takes no time of the thread that answers.
+  if (decided === NO_RESPONSE) {
+    metrics?.requestAnswered(apiKey, apiVersion, startedMs, handledMs, ownThrottleMs);
+    return ownThrottleMs > 0 ? { chunks: [], throttleMs: ownThrottleMs } : NO_ANSWER;
+  }
+  const { throttleTimeMs: told = 0 } = decided as Throttled;
+  const isExempt = handler.recordsRequestTime === true;
+  const requestThrottleMs = isExempt ? 0 : services.quotas.recordRequestTime(context, context.loopTime.spentMs());
+  const throttleMs = Math.max(told, ownThrottleMs, requestThrottleMs);
+  const response = throttleMs > told ? { ...decided, throttleTimeMs: throttleMs } : decided;
+  try {
+    const chunks = encodeResponse(handler.response, response, apiVersion, context.correlationId);
+    metrics?.requestAnswered(apiKey, apiVersion, startedMs, handledMs, throttleMs);
+    return { chunks, onSent: handler.onSent && (() => handler.onSent?.(response)), throttleMs };
+  } catch (cause) {
+    // Our own mistake, and this client's loss; the others go on.
+    throw new Error(`the answer of ${name} ${apiVersion} cannot be written`, { cause });
+  }
+}
+
+function refusalOf<Request, Response extends object>(
+  handler: ApiHandler<Request, Response>,
+  request: Request,
+  error: unknown,
+  context: RequestContext,
+  services: BrokerServices,
+  times: ServeTimes,
+): Answer {
+  if (error instanceof CloseConnectionError || error instanceof InvariantError) throw error;
+  const code = errorCodeOf(error);
+  if (code === ErrorCode.UNKNOWN_SERVER_ERROR) {
+    services.logger.error({ api: handler.request.name, err: error }, "a request failed unexpectedly");
+  }
+  const refused = handler.refuse(request, code, error instanceof Error ? error.message : String(error));
+  return answerOf(handler, refused, context, services, times);
 }
 
 function requestFacts(request: string, context: RequestContext, totalTimeMs: number): object {

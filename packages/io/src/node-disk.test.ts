@@ -55,16 +55,21 @@ describe("NodeDisk on a disk that misbehaves", () => {
       mock.method(fs, "writeSync", ((fd, chunk, offset, length, position) =>
         writeSync(fd, chunk, offset, Math.min(length, 2), position)) as WriteSync as typeof writeSync),
     ];
+    const calls = (): number[] => short.map(({ mock: mocked }) => mocked.callCount());
     assert.equal(file.writeNow?.(0, ["abc", "", "defgh", "ijkl"].map(bytesOf)), true);
+    assert.deepEqual(calls(), [7, 0]);
+    assert.equal(file.writeNow?.(12, [bytesOf("mnopq")]), true);
+    assert.deepEqual(calls(), [9, 1]); // one chunk has a way of its own
     for (const { mock: mocked } of short) mocked.restore();
-    assert.deepEqual(
-      short.map(({ mock: mocked }) => mocked.callCount()),
-      [5, 2], // the last chunk goes alone
-    );
-    assert.equal(fs.readFileSync(path.join(folder.path, "prompt"), "utf8"), "abcdefghijkl");
-    const stuck = mock.method(fs, "writeSync", (() => 0) as WriteSync as typeof writeSync);
-    assert.throws(() => file.writeNow?.(0, [bytesOf("x")]), { name: "DiskError", code: "EIO" });
-    stuck.mock.restore();
+    assert.equal(fs.readFileSync(path.join(folder.path, "prompt"), "utf8"), "abcdefghijklmnopq");
+    const stuck = [
+      mock.method(fs, "writevSync", (() => 0) as WritevSync as typeof writevSync),
+      mock.method(fs, "writeSync", (() => 0) as WriteSync as typeof writeSync),
+    ];
+    for (const chunks of [["x"], ["x", "y"]]) {
+      assert.throws(() => file.writeNow?.(0, chunks.map(bytesOf)), { name: "DiskError", code: "EIO" });
+    }
+    for (const { mock: mocked } of stuck) mocked.restore();
     time.restore();
     await file.close();
   });

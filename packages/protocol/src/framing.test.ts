@@ -126,3 +126,23 @@ for (const copies of [false, true]) {
     assert.ok(decoders.every((decoder) => decoder.pendingBytes === 10));
   });
 }
+
+test("a chunk that is one frame is that frame, unless it belongs to one that is open", () => {
+  const inner = frame(Uint8Array.of(1, 2, 3));
+  const outer = frame(Uint8Array.of(9, ...inner));
+  const decoder = new FrameDecoder(MAX);
+  const found = [
+    decoder.push(inner),
+    decoder.push(outer.subarray(0, 5)), // the length and a byte
+    decoder.push(inner),
+    decoder.push(outer.subarray(0, 2)), // half of the length
+    decoder.push(outer.subarray(2)),
+    decoder.push(inner),
+  ];
+  assert.deepEqual(
+    found.map((frames) => frames.map((bytes) => [...bytes])),
+    [[[1, 2, 3]], [], [[9, ...inner]], [], [[9, ...inner]], [[1, 2, 3]]],
+  );
+  assert.deepEqual(decoder.push(Uint8Array.of(0x80, 0, 0, 0)), []);
+  assert.deepEqual(decoder.push(inner), [], "nothing is read behind a failure");
+});

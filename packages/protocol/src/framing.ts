@@ -46,6 +46,7 @@ export class FrameDecoder {
    * @returns the frames they complete, without their lengths; those before a `failure` are still good
    */
   push(chunk: Uint8Array): readonly Uint8Array[] {
+    if (this.#isOneFrame(chunk)) return [chunk.subarray(LENGTH_BYTES)];
     const frames: Uint8Array[] = [];
     let at = 0;
     // An empty frame is complete with its length, wherever the chunk ends.
@@ -72,6 +73,14 @@ export class FrameDecoder {
       this.#announced = -1;
     }
     return frames;
+  }
+
+  /** Exactly: what a read brings of a client that waits for each answer. */
+  #isOneFrame(chunk: Uint8Array): boolean {
+    if (this.#copies || this.#announced >= 0 || this.#lengthBytes > 0 || this.#failure !== undefined) return false;
+    const length = chunk.length - LENGTH_BYTES;
+    if (length <= 0 || length > this.#maxBytes) return false;
+    return length === (((chunk[0] ?? 0) << 24) | ((chunk[1] ?? 0) << 16) | ((chunk[2] ?? 0) << 8) | (chunk[3] ?? 0));
   }
 
   /** Reads what is there of a length and returns where it ends. */

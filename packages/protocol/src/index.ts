@@ -49,6 +49,8 @@ export {
   emptyRecordBatch,
   incrementSequence,
   peekBatchSize,
+  peekCompressionType,
+  peekIsTransactional,
   RecordBatch,
   recordBatches,
 } from "./record/record-batch.ts";

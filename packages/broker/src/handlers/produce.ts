@@ -2,7 +2,13 @@ import { ErrorCode, errorCodeOf, KafkaError } from "@samsa/base";
 import type { LogAppendResult } from "@samsa/log";
 import { RecordValidationError } from "@samsa/log";
 import { isInternalTopic } from "@samsa/metadata";
-import { InvalidRecordError, RecordBatch, RECORD_BATCH_OVERHEAD } from "@samsa/protocol";
+import {
+  InvalidRecordError,
+  peekCompressionType,
+  peekIsTransactional,
+  RecordBatch,
+  RECORD_BATCH_OVERHEAD,
+} from "@samsa/protocol";
 import { ProduceRequest } from "@samsa/protocol/messages/produce-request";
 import type {
   ProduceResponsePartitionProduceResponse,
@@ -137,7 +143,7 @@ function findTransaction(
 }
 
 function isTransactional(records: Uint8Array): boolean {
-  return records.length >= RECORD_BATCH_OVERHEAD && new RecordBatch(records).isTransactional;
+  return records.length >= RECORD_BATCH_OVERHEAD && peekIsTransactional(records);
 }
 
 function supportOf(apiVersion: number): TransactionSupport {
@@ -199,8 +205,7 @@ function checkRecords(records: Uint8Array | null, apiVersion: number): asserts r
   if (records === null || records.length < RECORD_BATCH_OVERHEAD) {
     throw new InvalidRecordError("a produce request holds exactly one record batch for each partition");
   }
-  const batch = new RecordBatch(records);
-  if (batch.compressionType === "zstd" && apiVersion < FIRST_VERSION_WITH_ZSTD) {
+  if (peekCompressionType(records) === "zstd" && apiVersion < FIRST_VERSION_WITH_ZSTD) {
     throw new KafkaError(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE, `zstd needs version 7 of Produce, not ${apiVersion}`);
   }
 }

@@ -3,7 +3,15 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { COMPRESSION_TYPES } from "../compression/compression-type.ts";
 import { plain, plainRecords } from "../testing/record-arbitraries.ts";
-import { emptyRecordBatch, incrementSequence, peekBatchSize, RecordBatch, recordBatches } from "./record-batch.ts";
+import {
+  emptyRecordBatch,
+  incrementSequence,
+  peekBatchSize,
+  peekCompressionType,
+  peekIsTransactional,
+  RecordBatch,
+  recordBatches,
+} from "./record-batch.ts";
 import { RecordBatchBuilder } from "./record-batch-builder.ts";
 import type { RecordBatchBuilderOptions } from "./record-batch-builder.ts";
 import { CorruptRecordError, InvalidRecordError, InvalidTimestampError } from "./errors.ts";
@@ -34,6 +42,33 @@ describe("a batch of records", () => {
       );
     });
   }
+
+  test("says what it is to who only peeks, and is refused there as elsewhere", () => {
+    const outcome = (peek: () => unknown): unknown => {
+      try {
+        return peek();
+      } catch (error) {
+        return String(error);
+      }
+    };
+    const isTransactional = fc.boolean();
+    const place = fc.record({ at: fc.nat(30), value: fc.nat(255) });
+    fc.assert(
+      fc.property(fc.constantFrom(...COMPRESSION_TYPES), isTransactional, fc.option(place), fc.nat(80), (...drawn) => {
+        const [compressionType, isTransactional, damage, missing] = drawn;
+        const whole = batchOf(["a"], { compressionType, isTransactional, producerId: 5, producerEpoch: 1 }).bytes;
+        const bytes = missing < 70 ? whole.slice() : whole.slice(0, -missing);
+        if (damage !== null) bytes[damage.at] = damage.value;
+        assert.deepEqual(
+          [outcome(() => peekIsTransactional(bytes)), outcome(() => peekCompressionType(bytes))],
+          [
+            outcome(() => new RecordBatch(bytes).isTransactional),
+            outcome(() => new RecordBatch(bytes).compressionType),
+          ],
+        );
+      }),
+    );
+  });
 
   test("shows every record through the same object", () => {
     const batch = batchOf(["a", "b", "c"]);

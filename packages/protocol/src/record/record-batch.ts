@@ -68,14 +68,7 @@ export class RecordBatch {
    * @throws UnsupportedMagicError for the formats before v2
    */
   constructor(bytes: Uint8Array, offset = 0) {
-    const size = peekBatchSize(bytes, offset);
-    const available = bytes.length - offset;
-    if (size === undefined) throw new CorruptRecordError(`${available} bytes are no record batch`);
-    checkMagic(bytes, offset);
-    if (size < RECORD_BATCH_OVERHEAD) throw new CorruptRecordError(`a record batch of ${size} bytes`);
-    if (size > available) {
-      throw new CorruptRecordError(`a record batch of ${size} bytes where ${available} are there`);
-    }
+    const size = checkedSize(bytes, offset);
     // Not subarray: of a Buffer it is a Buffer again, whose `slice` is no copy.
     this.bytes = new Uint8Array(bytes.buffer, bytes.byteOffset + offset, size);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset + offset, size);
@@ -336,6 +329,37 @@ export function peekBatchSize(bytes: Uint8Array, offset = 0): number | undefined
   const length = (at0(bytes, at) << 24) | (at0(bytes, at + 1) << 16) | (at0(bytes, at + 2) << 8) | at0(bytes, at + 3);
   if (length < SMALLEST_BATCH_LENGTH) throw new CorruptRecordError(`a record batch of length ${length}`);
   return length + LOG_OVERHEAD;
+}
+
+/**
+ * What the flag of a batch says, for who wants to know no more: a RecordBatch is two views.
+ * @throws what `new RecordBatch` throws
+ */
+export function peekIsTransactional(bytes: Uint8Array): boolean {
+  return (peekAttributes(bytes) & TRANSACTIONAL_FLAG) !== 0;
+}
+
+/** See peekIsTransactional. */
+export function peekCompressionType(bytes: Uint8Array): CompressionType {
+  return compressionTypeOf(peekAttributes(bytes) & COMPRESSION_MASK);
+}
+
+function peekAttributes(bytes: Uint8Array): number {
+  checkedSize(bytes, 0);
+  return (at0(bytes, ATTRIBUTES_AT) << 8) | at0(bytes, ATTRIBUTES_AT + 1);
+}
+
+/** The bytes of a batch that is there whole. */
+function checkedSize(bytes: Uint8Array, offset: number): number {
+  const size = peekBatchSize(bytes, offset);
+  const available = bytes.length - offset;
+  if (size === undefined) throw new CorruptRecordError(`${available} bytes are no record batch`);
+  checkMagic(bytes, offset);
+  if (size < RECORD_BATCH_OVERHEAD) throw new CorruptRecordError(`a record batch of ${size} bytes`);
+  if (size > available) {
+    throw new CorruptRecordError(`a record batch of ${size} bytes where ${available} are there`);
+  }
+  return size;
 }
 
 /** The magic has been in the same place in every format. */
