@@ -3,6 +3,7 @@ import { ProtocolError } from "@samsa/base";
 import type { BrokerConnection } from "../connection/connection.ts";
 import { batchDelivered, batchFailed } from "../observability/channels.ts";
 import { backoffDelayMs } from "../retry.ts";
+import { Arrivals } from "./arrivals.ts";
 import type { PartitionQueue } from "./partition-queue.ts";
 import type { ProduceAnswer } from "./produce-exchange.ts";
 import type { ProducerBatch } from "./producer-batch.ts";
@@ -27,6 +28,7 @@ export class BatchCompletion {
   readonly #manager: TransactionManager;
   readonly #counters: ProducerCounters;
   readonly #options: CompletionOptions;
+  readonly #arrivals = new Arrivals();
 
   constructor(
     accumulator: RecordAccumulator,
@@ -53,6 +55,7 @@ export class BatchCompletion {
     for (const before of queue.underWay.slice(0, queue.doubted)) this.succeed(before, UNKNOWN_OFFSET, -1, true);
   }
 
+  /** `tell` is to follow. */
   succeed(batch: ProducerBatch, baseOffset: number, logAppendTimeMs: number, isAnswered: boolean): void {
     if (batch.isDone) return; // too late for whoever waited
     this.#counters.batchesDelivered++;
@@ -60,7 +63,17 @@ export class BatchCompletion {
     if (batchDelivered.hasSubscribers) batchDelivered.publish({ ...facts(batch), baseOffset });
     this.#accumulator.remove(batch, isAnswered);
     this.#options.onBatchDone();
-    batch.succeed(baseOffset, logAppendTimeMs);
+    this.#arrivals.add(batch, baseOffset, logAppendTimeMs);
+  }
+
+  /** Callers are told of what has succeeded, when all of an answer has been looked at. */
+  tell(): void {
+    this.#arrivals.tell();
+  }
+
+  /** Nobody is kept waiting for their turn. */
+  tellAll(): void {
+    this.#arrivals.tellAll();
   }
 
   /** Gives a batch up. @param isRefused the broker said that it does not take it; otherwise nobody knows */
@@ -71,6 +84,7 @@ export class BatchCompletion {
     this.#accumulator.remove(batch, false);
     this.#manager.onFailed(batch.queue, batch, error, isRefused);
     this.#options.onBatchDone();
+    this.#arrivals.tellAll(); // what became of the records of a partition is told in their order
     batch.fail(error);
   }
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ErrorCode } from "@samsa/base";
 import { RecordBatch } from "@samsa/protocol";
+import type { ProduceRequest } from "@samsa/protocol/messages/produce-request";
 import type { TestBed } from "../testing/client-test.ts";
 import { testBed } from "../testing/client-test.ts";
 import { refusal, valuesOf } from "../testing/produced.ts";
@@ -29,6 +30,24 @@ test("what half of many callers send next leaves before the others go on", async
   };
   await bed.run(Promise.all(Array.from({ length: 100 }, caller)));
   assert.deepEqual(batchSizes(bed), [1, 100, 50, 50]);
+});
+
+test("callers are many by all of an answer, whichever partitions their records are in", async () => {
+  const { bed, producer } = await bedWithProducer();
+  bed.cluster.createTopic("many", [1, 1, 1, 1]);
+  await bed.run(producer.send({ topic: "many", value: "first" }));
+  const caller = async (_: unknown, index: number): Promise<void> => {
+    await producer.send({ topic: "many", partition: index % 4, value: "once" });
+    await producer.send({ topic: "many", partition: index % 4, value: "again" });
+  };
+  const before = bed.cluster.requests("ProduceRequest").length;
+  await bed.run(Promise.all(Array.from({ length: 80 }, caller)));
+  const sizes = bed.cluster.requests("ProduceRequest").map(({ request }) => {
+    const { topicData } = request as ProduceRequest;
+    const partitions = topicData.flatMap(({ partitionData }) => partitionData);
+    return partitions.reduce((sum, { records }) => sum + new RecordBatch(records as Uint8Array).recordCount, 0);
+  });
+  assert.deepEqual(sizes.slice(before), [80, 40, 40]);
 });
 
 test("what few callers send next leaves together", async () => {

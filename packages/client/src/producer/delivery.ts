@@ -10,24 +10,13 @@ export interface DeliverySink {
 export type Waiter = DeliveryCallback | DeliverySink;
 
 /** Records of a batch, one after the other, for which the same waiter is told: of a whole `sendBatch` there is one. */
-interface Run {
+export interface Run {
   readonly waiter: Waiter;
   readonly firstIndex: number; // in the batch
   readonly firstTag: number;
   readonly timestamp: number; // the same for all
   count: number;
 }
-
-/** Where a batch has gone. */
-export interface BatchPlace {
-  readonly topic: string;
-  readonly partition: number;
-  readonly baseOffset: number; // UNKNOWN_OFFSET with acks=0
-  readonly logAppendTimeMs: number;
-}
-
-/** Told in two halves from so many on. */
-const MANY_RUNS = 32;
 
 /** Who wants to know what became of the records of a batch. */
 export class Deliveries {
@@ -50,20 +39,8 @@ export class Deliveries {
     this.#runs.push(this.#last);
   }
 
-  /**
-   * Tells all, or the first half of many.
-   * @param place where the batch is in the log; its `logAppendTimeMs` is -1 where each record keeps its own time
-   * @returns tells the others
-   */
-  succeed(place: BatchPlace): (() => void) | undefined {
-    const runs = this.#take();
-    const first = runs.length < MANY_RUNS ? runs.length : runs.length >> 1;
-    tellPlaces(runs, 0, first, place);
-    return first < runs.length ? () => tellPlaces(runs, first, runs.length, place) : undefined;
-  }
-
   fail(error: KafkaError): void {
-    for (const { waiter, firstTag, count } of this.#take()) {
+    for (const { waiter, firstTag, count } of this.take()) {
       for (let i = 0; i < count; i++) tell(waiter, firstTag + i, error, undefined);
     }
   }
@@ -71,7 +48,7 @@ export class Deliveries {
   /** Moves those of the records from `index` on to another batch, where the first of them is record 0. */
   splitAt(index: number): Deliveries {
     const rest = new Deliveries();
-    for (const { waiter, firstIndex, firstTag, timestamp, count } of this.#take()) {
+    for (const { waiter, firstIndex, firstTag, timestamp, count } of this.take()) {
       for (let i = 0; i < count; i++) {
         const target = firstIndex + i < index ? this : rest;
         target.add(target === this ? firstIndex + i : firstIndex + i - index, firstTag + i, timestamp, waiter);
@@ -80,7 +57,8 @@ export class Deliveries {
     return rest;
   }
 
-  #take(): readonly Run[] {
+  /** Whom to tell; from now on nobody is known. */
+  take(): readonly Run[] {
     const runs = this.#runs;
     this.#runs = [];
     this.#last = undefined;
@@ -88,15 +66,17 @@ export class Deliveries {
   }
 }
 
-function tellPlaces(runs: readonly Run[], from: number, to: number, place: BatchPlace): void {
-  const { topic, partition, baseOffset, logAppendTimeMs } = place;
-  for (let index = from; index < to; index++) {
-    const { waiter, firstIndex, firstTag, timestamp: ownTime, count } = runs[index] as Run;
-    const timestamp = logAppendTimeMs >= 0 ? logAppendTimeMs : ownTime;
-    for (let i = 0; i < count; i++) {
-      const offset = baseOffset < 0 ? UNKNOWN_OFFSET : baseOffset + firstIndex + i;
-      tell(waiter, firstTag + i, undefined, { topic, partition, offset, timestamp });
-    }
+/** @param logAppendTimeMs -1 where each record keeps its own time */
+export function tellPlace(
+  { waiter, firstIndex, firstTag, timestamp: ownTime, count }: Run,
+  { topic, partition }: { readonly topic: string; readonly partition: number },
+  baseOffset: number,
+  logAppendTimeMs: number,
+): void {
+  const timestamp = logAppendTimeMs >= 0 ? logAppendTimeMs : ownTime;
+  for (let i = 0; i < count; i++) {
+    const offset = baseOffset < 0 ? UNKNOWN_OFFSET : baseOffset + firstIndex + i;
+    tell(waiter, firstTag + i, undefined, { topic, partition, offset, timestamp });
   }
 }
 

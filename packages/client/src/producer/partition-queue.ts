@@ -4,8 +4,6 @@ import type { ProducerBatch } from "./producer-batch.ts";
 /** Most topics are quiet and most batches small. */
 export const FIRST_CAPACITY = 2048;
 
-const SETTLED = Promise.resolve();
-
 /**
  * The batches of one partition, oldest first:
  *
@@ -29,8 +27,6 @@ export class PartitionQueue {
    * about next. @see TransactionManager.canRetry
    */
   doubted = 0;
-  /** Tells the callers of the batch that was done with last, those that have not been told. */
-  #rest: (() => void) | undefined;
 
   constructor(topic: string, partition: number) {
     this.topic = topic;
@@ -44,24 +40,6 @@ export class PartitionQueue {
   /** The one to be sent again before all others. */
   get retried(): ProducerBatch | undefined {
     return this.underWay[this.doubted] ?? this.underWay[0];
-  }
-
-  /**
-   * Of many who wait for a batch half are told at once and the others in the next microtask: what the first send next leaves before the
-   * others go on, and the broker is at work on it meanwhile (docs/decisions/0036).
-   */
-  tellLater(tellRest: () => void): void {
-    this.#rest = tellRest;
-    void SETTLED.then(() => {
-      if (this.#rest === tellRest) this.tellRest();
-    });
-  }
-
-  /** At once, before callers of a later batch are told: what became of the records of a partition is told in their order. */
-  tellRest(): void {
-    const tellRest = this.#rest;
-    this.#rest = undefined;
-    tellRest?.();
   }
 
   /** Takes a batch out of wherever it is. */

@@ -7,7 +7,7 @@ import {
   RecordBatch,
   RecordBatchBuilder,
 } from "@samsa/protocol";
-import type { Waiter } from "./delivery.ts";
+import type { Run, Waiter } from "./delivery.ts";
 import { Deliveries } from "./delivery.ts";
 import type { PartitionQueue } from "./partition-queue.ts";
 
@@ -159,27 +159,30 @@ export class ProducerBatch {
     return halves;
   }
 
-  /** Calls once when the batch is done with, for better or worse. */
+  /** Calls once when the batch is done with, for better or worse, and everybody has been told. */
   onceDone(callback: () => void): void {
     this.#whenDone ??= [];
     this.#whenDone.push(callback);
   }
 
-  /** @param logAppendTimeMs -1 where each record keeps its own time */
-  succeed(baseOffset: number, logAppendTimeMs: number): void {
+  /** It is in the log. @returns whom to tell; `told` is to follow */
+  succeed(): readonly Run[] {
     this.isDone = true;
-    const { topic, partition } = this.queue;
-    this.queue.tellRest();
-    const tellRest = this.#deliveries.succeed({ topic, partition, baseOffset, logAppendTimeMs });
-    if (tellRest !== undefined) this.queue.tellLater(tellRest);
-    this.#done();
+    return this.#deliveries.take();
+  }
+
+  /** All who wait for its records have been told. */
+  told(): void {
+    const callbacks = this.#whenDone;
+    if (callbacks === undefined) return;
+    this.#whenDone = undefined;
+    for (const callback of callbacks) callback();
   }
 
   fail(error: KafkaError): void {
     this.isDone = true;
-    this.queue.tellRest();
     this.#deliveries.fail(error);
-    this.#done();
+    this.told();
   }
 
   /** The memory behind the bytes, for another batch, when nobody looks at them any more. */
@@ -192,13 +195,6 @@ export class ProducerBatch {
   #half(sealed: Uint8Array, deliveries: Deliveries, recordCount: number, reservedBytes: number): ProducerBatch {
     const content = { sealed, deliveries, recordCount, reservedBytes };
     return new ProducerBatch(this.queue, this.createdMs, this.#options, content);
-  }
-
-  #done(): void {
-    const callbacks = this.#whenDone;
-    if (callbacks === undefined) return;
-    this.#whenDone = undefined;
-    for (const callback of callbacks) callback();
   }
 }
 

@@ -114,6 +114,7 @@ export class Sender {
   close(): void {
     this.#isClosed = true;
     this.#timer?.cancel();
+    this.#completion.tellAll();
   }
 
   readonly #run = (): void => {
@@ -329,6 +330,7 @@ export class Sender {
       leaveWire(batch);
       this.#completion.succeed(batch, UNKNOWN_OFFSET, -1, false);
     }
+    this.#completion.tell();
     this.wake();
   }
 
@@ -375,6 +377,7 @@ export class Sender {
         }
       }
     }
+    this.#completion.tell();
     if (stale !== undefined) this.#refreshMetadata(stale);
     this.wake();
   }
