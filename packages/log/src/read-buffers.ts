@@ -1,6 +1,10 @@
+import { memoryForCrc32c } from "@samsa/protocol";
+
 const BUFFER_BYTES = 1024 * 1024; // what consumers ask of a partition unless told otherwise (max.partition.fetch.bytes)
 const SMALLEST_POOLED_BYTES = 64 * 1024;
 const MOST_FREE_BUFFERS = 32;
+/** As many of them lie where a CRC is fastest: a client who reads many partitions has five of them at a time. */
+const MOST_ROOMS = 8;
 
 /**
  * Memory for reads from disk, used again once what was read has left. A fresh megabyte for every fetch costs more than the
@@ -11,7 +15,11 @@ const MOST_FREE_BUFFERS = 32;
  */
 class ReadBuffers {
   readonly #free: Uint8Array[] = [];
-  readonly #lent = new WeakSet<ArrayBufferLike>();
+  readonly #freeRooms: Uint8Array[] = []; // are taken first
+  readonly #lent = new WeakMap<ArrayBufferLike, Uint8Array>(); // whole, by their memory
+  readonly #isRoom = new WeakSet<ArrayBufferLike>();
+  #rooms = 0;
+  readonly #collected = new FinalizationRegistry(() => this.#rooms--);
 
   /** The memory that `take` spends on so many bytes. */
   sizeFor(length: number): number {
@@ -21,15 +29,31 @@ class ReadBuffers {
   /** Exactly `length` bytes, of any content. */
   take(length: number): Uint8Array {
     if (length < SMALLEST_POOLED_BYTES || length > BUFFER_BYTES) return new Uint8Array(length);
-    const buffer = this.#free.pop() ?? new Uint8Array(BUFFER_BYTES);
-    this.#lent.add(buffer.buffer);
+    const buffer = this.#freeRooms.pop() ?? this.#newRoom() ?? this.#free.pop() ?? new Uint8Array(BUFFER_BYTES);
+    this.#lent.set(buffer.buffer, buffer);
     return buffer.subarray(0, length);
   }
 
   /** Takes back what `take` gave, or any part of it. Bytes from elsewhere, and a second time, are no matter. */
   giveBack(bytes: Uint8Array): void {
-    if (!this.#lent.delete(bytes.buffer) || this.#free.length >= MOST_FREE_BUFFERS) return;
-    this.#free.push(new Uint8Array(bytes.buffer));
+    const buffer = this.#lent.get(bytes.buffer);
+    if (buffer === undefined) return;
+    this.#lent.delete(bytes.buffer);
+    if (this.#isRoom.has(bytes.buffer)) this.#freeRooms.push(buffer);
+    else if (this.#free.length < MOST_FREE_BUFFERS) this.#free.push(buffer);
+  }
+
+  #newRoom(): Uint8Array | undefined {
+    if (this.#rooms >= MOST_ROOMS) return undefined;
+    const room = memoryForCrc32c(BUFFER_BYTES);
+    if (room === undefined) {
+      this.#rooms = Infinity; // there is none to be had, and asking takes long
+      return undefined;
+    }
+    this.#rooms++;
+    this.#isRoom.add(room.buffer);
+    this.#collected.register(room.buffer, undefined);
+    return room;
   }
 }
 

@@ -37,7 +37,7 @@ export {
   writeControlRecord,
 } from "./record/control-records.ts";
 export type { ControlRecord, EndTransactionMarkerOptions } from "./record/control-records.ts";
-export { crc32c } from "./record/crc32c.ts";
+export { crc32c, memoryForCrc32c } from "./record/crc32c.ts";
 export {
   CorruptRecordError,
   InvalidRecordError,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { crc32c, nativeCrc32c, pureCrc32c } from "./crc32c.ts";
+import { crc32c, memoryForCrc32c, nativeCrc32c, pureCrc32c } from "./crc32c.ts";
 import type { Crc32cImplementation } from "./crc32c.ts";
 import { foldedCrc32c } from "./folded-crc32c.ts";
 
@@ -15,6 +15,15 @@ if (native !== undefined) implementations.push(["the native one", native]);
 const folded = foldedCrc32c(pureCrc32c);
 assert.ok(folded !== undefined);
 implementations.push(["folding", folded]);
+
+const ROOM_BYTES = 150_000;
+const room = memoryForCrc32c(ROOM_BYTES);
+assert.ok(room !== undefined);
+const inRoom: Crc32cImplementation = (bytes, start, end) => {
+  room.set(bytes);
+  return crc32c(room, start, end);
+};
+implementations.push(["folding where they lie", inRoom]);
 
 // RFC 3720, appendix B.4
 const vectors = [
@@ -87,6 +96,40 @@ describe("folding is what the tables say", () => {
       bytes[at] = (bytes[at] ?? 0) ^ (1 << (bit & 7));
     }
     assert.equal(crc32c(bytes, 0, length), right);
+  });
+
+  test("where they lie, of any range up to both ends of the room, which keeps its bytes", () => {
+    room.set(bytes);
+    const ends = [
+      [0, ROOM_BYTES],
+      [ROOM_BYTES - 20_000, ROOM_BYTES],
+      [0, 14 * 1024],
+      [3, WINDOW + 3 + 14 * 1024],
+    ] as const;
+    for (const [start, end] of ends) assert.equal(crc32c(room, start, end), pureCrc32c(bytes, start, end));
+    fc.assert(
+      fc.property(fc.nat({ max: ROOM_BYTES }), fc.nat({ max: ROOM_BYTES }), fc.nat({ max: 1000 }), (a, b, shift) => {
+        const [start, end] = [Math.min(a, b), Math.max(a, b)];
+        const view = room.subarray(Math.min(shift, start));
+        const at = room.length - view.length;
+        assert.equal(crc32c(view, start - at, end - at), pureCrc32c(bytes, start, end));
+      }),
+      { numRuns: 300 },
+    );
+    assert.deepEqual(room, bytes);
+  });
+
+  test("where they lie, every bit counts", () => {
+    room.set(bytes);
+    const length = 48 * 1024;
+    const right = crc32c(room, 0, length);
+    assert.equal(right, pureCrc32c(bytes, 0, length));
+    for (let bit = 0; bit < length * 8; bit += 811) {
+      const at = bit >> 3;
+      room[at] = (room[at] ?? 0) ^ (1 << (bit & 7));
+      assert.notEqual(crc32c(room, 0, length), right);
+      room[at] = (room[at] ?? 0) ^ (1 << (bit & 7));
+    }
   });
 
   test("in memory that is shared", () => {

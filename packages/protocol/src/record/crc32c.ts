@@ -1,5 +1,5 @@
 import { optionalPackage } from "../compression/optional-package.ts";
-import { foldedCrc32c } from "./folded-crc32c.ts";
+import { crc32cRoom, foldedCrc32c } from "./folded-crc32c.ts";
 
 /** CRC-32C (Castagnoli) of a range, continued by nothing: the whole checksum as a uint32. */
 export type Crc32cImplementation = (bytes: Uint8Array, start: number, end: number) => number;
@@ -11,6 +11,8 @@ export type Crc32cImplementation = (bytes: Uint8Array, start: number, end: numbe
 const NATIVE_FROM_BYTES = 320;
 /** From here on folding is faster than the native code: at 16 KiB they are equal. */
 const FOLDED_FROM_BYTES = 24 * 1024;
+/** The same for what lies in a room. */
+const FOLDED_IN_ROOM_FROM_BYTES = 14 * 1024;
 const SLICES = 16;
 const POLYNOMIAL = 0x82f63b78; // reflected
 
@@ -53,15 +55,39 @@ export function nativeCrc32c(): Crc32cImplementation | undefined {
 
 let large: Crc32cImplementation | undefined;
 let huge: Crc32cImplementation | undefined;
+const rooms = new WeakMap<ArrayBufferLike, Crc32cImplementation>(); // by their memory
 
 /** CRC-32C of `bytes` from `start` to `end` (exclusive), as a uint32. */
 export function crc32c(bytes: Uint8Array, start = 0, end: number = bytes.length): number {
   const length = end - start;
   if (length < NATIVE_FROM_BYTES) return pureCrc32c(bytes, start, end);
-  large ??= nativeCrc32c() ?? pureCrc32c; // loading takes five milliseconds, which a short command never spends
+  if (length >= FOLDED_IN_ROOM_FROM_BYTES) {
+    const inRoom = rooms.get(bytes.buffer);
+    if (inRoom !== undefined) return inRoom(bytes, start, end);
+  }
+  large ??= loadLarge();
   if (length < FOLDED_FROM_BYTES) return large(bytes, start, end);
   huge ??= foldedCrc32c(large) ?? large;
   return huge(bytes, start, end);
+}
+
+/**
+ * Memory in which `crc32c` is fastest, by a fifth to a third: what is large is not copied first. It is garbage like any other
+ * when nobody has it any more, but ten gigabytes of addresses go with each: for a few buffers that are used again and again.
+ *
+ * @returns undefined where the platform has none
+ */
+export function memoryForCrc32c(sizeInBytes: number): Uint8Array | undefined {
+  large ??= loadLarge();
+  const room = crc32cRoom(sizeInBytes, large);
+  if (room === undefined) return undefined;
+  rooms.set(room.bytes.buffer, room.crc32c);
+  return room.bytes;
+}
+
+/** Takes five milliseconds, which a short command never spends. */
+function loadLarge(): Crc32cImplementation {
+  return nativeCrc32c() ?? pureCrc32c;
 }
 
 function makeTables(): Int32Array {

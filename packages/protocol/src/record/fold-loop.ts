@@ -30,8 +30,7 @@ export interface FoldLoop {
  */
 export function foldLoop(distances: readonly number[], memoryBytes: number): FoldLoop | undefined {
   try {
-    const pages = Math.ceil(memoryBytes / PAGE_BYTES);
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(assemble(distances, pages)));
+    const { exports } = new WebAssembly.Instance(moduleOf(distances, Math.ceil(memoryBytes / PAGE_BYTES)));
     const { memory, fold } = exports as { memory: { readonly buffer: ArrayBuffer }; fold: LoopFunction };
     const longest = Math.max(...distances);
     return {
@@ -42,6 +41,18 @@ export function foldLoop(distances: readonly number[], memoryBytes: number): Fol
   } catch {
     return undefined;
   }
+}
+
+const modules = new Map<string, object>();
+
+/** Compiled once: a millisecond. */
+function moduleOf(distances: readonly number[], pages: number): object {
+  const key = [pages, ...distances].join();
+  const known = modules.get(key);
+  if (known !== undefined) return known;
+  const made = new WebAssembly.Module(assemble(distances, pages));
+  modules.set(key, made);
+  return made;
 }
 
 type LoopFunction = (from: number, to: number, oldest: number, end: number) => void;
