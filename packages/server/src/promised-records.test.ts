@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { DiskFile } from "@samsa/base";
 import { ErrorCode } from "@samsa/base";
 import { MemoryDisk } from "@samsa/io";
+import { RecordBatchBuilder } from "@samsa/protocol";
 import { createFetchRequestFetchPartition, FetchRequest } from "@samsa/protocol/messages/fetch-request";
 import type { FetchResponsePartitionData } from "@samsa/protocol/messages/fetch-response";
 import { FetchResponse } from "@samsa/protocol/messages/fetch-response";
-import { fetchRequest, produce, recordsOf } from "./testing/produce-and-fetch.ts";
+import { fetch, fetchRequest, produce, recordsOf } from "./testing/produce-and-fetch.ts";
 import type { RawClient } from "./testing/raw-client.ts";
 import type { TestBroker } from "./testing/test-broker.ts";
 import { batchOf, startTestBroker } from "./testing/test-broker.ts";
@@ -78,3 +80,103 @@ test("a batch that turns out to be damaged while the answer leaves ends the conn
   );
   assert.deepEqual(again.map(recordsOf), [[record(0, 4), record(0, 5)], [record(1, 4), record(1, 5)], []]);
 });
+
+/** A memory disk of which one read can be held up. */
+class HoldingDisk extends MemoryDisk {
+  #held: { readonly path: string; readonly onArrived: () => void; readonly released: Promise<void> } | undefined;
+
+  /** Holds up the next read of a file. */
+  holdRead(path: string): { readonly arrived: Promise<void>; readonly release: () => void } {
+    let onArrived!: () => void;
+    let release!: () => void;
+    const arrived = new Promise<void>((resolve) => (onArrived = resolve));
+    const released = new Promise<void>((resolve) => (release = resolve));
+    this.#held = { path, onArrived, released };
+    return { arrived, release };
+  }
+
+  override async open(path: string, options?: { readonly create?: boolean }): Promise<DiskFile> {
+    const file = await super.open(path, options);
+    const read = file.read.bind(file);
+    file.read = async (position, into) => {
+      const held = this.#held;
+      if (held?.path === path) {
+        this.#held = undefined;
+        held.onArrived();
+        await held.released;
+      }
+      return read(position, into);
+    };
+    return file;
+  }
+}
+
+const LAST = 3; // the partition of which more is promised than is being read
+const LOG = `/data/orders-${LAST}/00000000000000000000.log`;
+const KEYS = 5;
+const LONG = 40; // batches: a segment of 26 and another
+const keyed = (index: number): Uint8Array => {
+  const builder = new RecordBatchBuilder();
+  const [key, bytes] = [`key ${index % KEYS}`, value(LAST, index)].map((text) => new TextEncoder().encode(text));
+  builder.append({ timestamp: 1_700_000_000_000, key: key ?? null, value: bytes ?? null });
+  return builder.build();
+};
+
+const losses = [
+  {
+    what: "was deleted by its size",
+    configs: { "retention.bytes": "500000" },
+    hasHappened: async (disk: MemoryDisk) => (await disk.fileSize(LOG)) === undefined,
+    errorCode: ErrorCode.OFFSET_OUT_OF_RANGE,
+    records: [],
+  },
+  {
+    what: "was compacted",
+    configs: { "cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.01" },
+    hasHappened: async (disk: MemoryDisk) => ((await disk.fileSize(LOG)) ?? Infinity) < (KEYS + 1) * SIZE,
+    errorCode: ErrorCode.NONE,
+    records: [21, 22].map((index) => record(LAST, index)), // the latest of each key, as far as two batches go
+  },
+];
+for (const { what, configs, hasHappened, errorCode, records } of losses) {
+  test(`what ${what} before it was its turn to leave ends the connection, and the next one gets what there is`, async () => {
+    const disk = new HoldingDisk();
+    {
+      await using before = await startTestBroker({ disk });
+      const always = { "segment.bytes": "1048576", "retention.ms": "-1" };
+      await before.createTopic("orders", { partitions: LAST + 1, configs: { ...always, ...configs } });
+      for (let partition = 0; partition <= LAST; partition++) {
+        for (let index = 0; index < (partition === LAST ? LONG : BATCHES); index++) {
+          await produce(before.client, keyed(index), { topic: "orders", partition });
+        }
+      }
+    }
+    await using broker = await startTestBroker({ disk });
+    const all = (offset: number): number[] => Array.from({ length: LAST + 1 }, () => offset);
+    for (const offset of [0, 2]) await fetchAll(broker.client, all(offset));
+
+    const { arrived, release } = disk.holdRead("/data/orders-1/00000000000000000000.log");
+    const ended = assert.rejects(fetchAll(broker.client, all(4)));
+    await arrived; // of the last partition nothing is being read yet
+    const isRefused = (): boolean =>
+      broker.logged.some(({ facts }) => "err" in facts && (facts.err as Error).name === "BrokenPromiseError");
+    const other = await broker.connect();
+    try {
+      broker.clock.advance(31_000); // retention is looked after for the first time, compaction was before
+      for (let turn = 0; !(await hasHappened(disk)); turn++) {
+        assert.ok(turn < 10_000, "it happens");
+        await fetch(other, { topic: "orders", partition: LAST, offset: LONG });
+      }
+      assert.equal(isRefused(), false);
+    } finally {
+      release();
+    }
+    await ended;
+    assert.equal(isRefused(), true);
+
+    const again = await fetchAll(other, all(4));
+    const there = [4, 5].map((index) => record(LAST, index));
+    assert.deepEqual(again.map(recordsOf), [there, there, there, records]);
+    assert.equal(again[LAST]?.errorCode, errorCode);
+  });
+}
