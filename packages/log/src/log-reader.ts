@@ -53,9 +53,9 @@ export interface DiskRead {
   readonly minOneMessage: boolean;
   readonly upToOffset: number;
   /** The leader epoch of the record at an offset, as far as it is known. */
-  readonly epochForOffset?: (offset: number) => number | undefined;
+  readonly epochForOffset?: ((offset: number) => number | undefined) | undefined;
   /** What follows can be promised to this reader, and then need not be read ahead. */
-  readonly mayPromise?: boolean;
+  readonly mayPromise?: boolean | undefined;
 }
 
 /** What a promise of records is about. */
@@ -185,7 +185,8 @@ export class LogReader {
     const { segments } = this.#options;
     if (forgotten !== this.#forgotten || segments.holding(read.fetchOffset) !== segment) return undefined;
     const endOffset = (): number => segments.nextBaseOffset(segment) ?? this.#options.logEndOffset();
-    const exactly = { ...read, maxBytes: sizeInBytes, minOneMessage: false };
+    const { fetchOffset, upToOffset, epochForOffset } = read;
+    const exactly = { fetchOffset, maxBytes: sizeInBytes, minOneMessage: false, upToOffset, epochForOffset };
     const result = await readSegment(segment, position, exactly, read.fetchOffset, endOffset);
     if (result === undefined || result.records.length !== sizeInBytes) {
       // An index is a hint. The log itself is in order, so that a read without one finds what there is.
@@ -226,7 +227,7 @@ export class LogReader {
     const leastBytes = segment === segments.active ? maxBytes : 1;
     if (!isWanted || segment.writtenSize - position < leastBytes) return;
     if (maxBytes < RECORD_BATCH_OVERHEAD || maxBytes > POOLED_BYTES) return;
-    if (read.mayPromise === true && this.plan({ ...read, fetchOffset, upToOffset: Infinity }) !== undefined) return;
+    if (read.mayPromise === true && this.plan(following(read, fetchOffset)) !== undefined) return;
     const ahead = new ReadAhead(segment, position, maxBytes);
     if (!readAhead.charge(ahead, () => this.#ahead.delete(fetchOffset))) return;
     this.#ahead.set(fetchOffset, ahead);
@@ -235,9 +236,8 @@ export class LogReader {
         // While it waited, the log may have been cut or closed (`forget`), or the segment deleted.
         if (ahead.isDropped || segments.holding(fetchOffset) !== segment) return;
         ahead.begin();
-        const wanted = { ...read, fetchOffset, minOneMessage: false, upToOffset: Infinity };
         const endOffset = (): number => segments.nextBaseOffset(segment) ?? this.#options.logEndOffset();
-        const result = await readSegment(segment, position, wanted, fetchOffset, endOffset);
+        const result = await readSegment(segment, position, following(read, fetchOffset), fetchOffset, endOffset);
         if (result !== undefined) ahead.complete(result);
       })
       .catch(() => undefined) // the read that needs it finds the same, and says so
@@ -256,6 +256,11 @@ export class LogReader {
     this.#ahead.delete(fetchOffset);
     this.#options.readAhead.release(ahead);
   }
+}
+
+/** What a reader will ask for next, as far as there is anything by then. */
+function following({ maxBytes, epochForOffset, mayPromise }: DiskRead, fetchOffset: number): DiskRead {
+  return { fetchOffset, maxBytes, minOneMessage: false, upToOffset: Infinity, epochForOffset, mayPromise };
 }
 
 async function readSegment(
