@@ -22,7 +22,7 @@
 //               what a server takes that does nothing but answer: no broker in Node can be below
 // groups        classic consumer groups: 3, 100 and 1,000 members come at once, and then one more; 1,000 members that only live; 10,000
 //               groups of one member
-// transactions  of 1, 100 and 10,000 records: how many a second, and how long a commit takes
+// transactions  of 1, 100 and 10,000 records: how many a second, and how long a commit takes; beside it bare answers, as for latency
 // client        (only when it is named) Kafka clients beside each other, against Apache Kafka and then Samsa; see client.mjs, which has
 //               more options
 //
