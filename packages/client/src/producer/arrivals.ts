@@ -11,8 +11,8 @@ interface Arrived {
   told: number; // of the runs
 }
 
-/** Told in two halves from so many on. */
-const MANY = 32;
+/** Told in two halves from so many on. Of fewer the halves would cost the broker more than the waiting. */
+const MANY = 512;
 const SETTLED = Promise.resolve();
 
 /**
