@@ -49,11 +49,10 @@ async function transactions(port, { scale }, makeTopic) {
     [10_000, 1],
   ]) {
     const done = await run(records, producers, 8000 * scale);
-    const by = producers === 1 ? "" : `, ${producers} producers`;
-    const of = records === 1 ? "of 1 record" : `of ${records} records`;
-    results[`transactions ${of}${by} (1/s)`] = done.perSecond;
-    results[`transactions ${of}${by}, commit p50 (ms)`] = done.p50;
-    results[`transactions ${of}${by}, commit p99 (ms)`] = done.p99;
+    const figure = (what) => transactionsFigure(records, what, producers);
+    results[figure("rate (1/s)")] = done.perSecond;
+    results[figure("commit p50 (ms)")] = done.p50;
+    results[figure("commit p99 (ms)")] = done.p99;
   }
   return results;
 }
