@@ -137,7 +137,7 @@ async function main() {
     await runSuites(suites, { tally, lanes, work, corpus, seed, target: values.target, full: values.full });
   } finally {
     if (values.keep) say(`working directory: ${work}`);
-    else rmSync(work, { recursive: true, force: true });
+    else rmSync(work, { recursive: true, force: true, maxRetries: 10 }); // a broker whose suite has died may still write
   }
   say(tally.summary());
   process.exit(tally.failed === 0 ? 0 : 1);

@@ -89,6 +89,7 @@ async function produceNumbers(kafka, broker, { topic, records, batchSize, progre
     progress.delivered++;
   };
   const disturbed = disturb();
+  disturbed.catch(() => {}); // told when all is sent
   for (let n = 0; n < records; n++) {
     const record = { topic, partition: n % PARTITIONS, value: String(n) };
     if (!producer.write(record, onDelivery)) await producer.ready();
