@@ -15,7 +15,7 @@ export function failuresFirst(text) {
   const failures = [];
   const others = [];
   for (const said of sayings(text)) {
-    const [line] = said;
+    const [line = ""] = said;
     if (WENT_WRONG.test(line)) failures.push(...said);
     else if (!SUMMARY.test(line) && !WENT_WELL.test(line)) others.push(...said);
   }
