@@ -34,7 +34,6 @@ interface Question {
 function startVerifier(properties: Readonly<Record<string, string>> = {}) {
   const clock = new VirtualClock();
   const questions: Question[] = [];
-  const known: (readonly ErrorCode[])[] = []; // what the next questions are answered at once
   const config = BrokerConfig.of(properties);
   const verifier = new TransactionVerifier({
     config,
@@ -42,7 +41,6 @@ function startVerifier(properties: Readonly<Record<string, string>> = {}) {
     clock,
     transactions: {
       verifyOrAddPartitions: (request) =>
-        known.shift() ??
         new Promise((answer, fail) => {
           questions.push({ request, answer, fail });
         }),
@@ -55,7 +53,7 @@ function startVerifier(properties: Readonly<Record<string, string>> = {}) {
     const writes = partitions.map((partition) => ({ partition, baseSequence: 0 }));
     return verifier.inTurn(producer, writes, support, (verdicts) => verdicts);
   };
-  return { clock, questions, known, verifier, verify };
+  return { clock, questions, verifier, verify };
 }
 
 async function settle(): Promise<void> {
@@ -71,27 +69,6 @@ describe("the leader of a partition", () => {
     const { verify, questions } = startVerifier();
     assert.deepEqual(verify([partitionOf("a", undefined)]), ["unverified"]);
     assert.equal(questions.length, 0);
-  });
-
-  test("appends at once what the coordinator knows at once", () => {
-    const { verify, known, questions } = startVerifier();
-    const guard = newGuard();
-    known.push([ErrorCode.NONE, ErrorCode.PRODUCER_FENCED]);
-    const verdicts = verify([partitionOf("a", guard), partitionOf("b", newGuard())], "implicit-partitions");
-    assert.ok(!(verdicts instanceof Promise));
-    assert.equal(verdicts[0], guard);
-    assert.deepEqual(codesOf(verdicts), ["taken", ErrorCode.INVALID_PRODUCER_EPOCH]);
-    assert.equal(questions.length, 0);
-  });
-
-  test("asks again, a little later, where the transaction before has not quite ended", async () => {
-    const { verify, known, clock } = startVerifier();
-    known.push([ErrorCode.CONCURRENT_TRANSACTIONS], [ErrorCode.NONE]);
-    const verdicts = verify([partitionOf("a", newGuard())], "implicit-partitions");
-    await settle();
-    clock.advance(1000);
-    assert.deepEqual(codesOf(await verdicts), ["taken"]);
-    assert.equal(known.length, 0);
   });
 
   test("asks for the others only, and gives each its answer", async () => {

@@ -106,50 +106,43 @@ export class TransactionVerifier {
       (_, index) => typeof verdicts[index] === "object" && !(verdicts[index] instanceof KafkaError),
     );
     if (asked.length === 0) return verdicts;
-    const judge = (codes: readonly ErrorCode[]): readonly Verdict[] => {
-      const refusals = new Map(asked.map((write, index) => [write, codes[index] ?? ErrorCode.UNKNOWN_SERVER_ERROR]));
-      return verdicts.map((verdict, index) => {
+    return this.#ask(producer, asked, support).then((codes) =>
+      verdicts.map((verdict, index) => {
         const write = writes[index];
-        const code = write === undefined ? ErrorCode.NONE : (refusals.get(write) ?? ErrorCode.NONE);
+        const code = write === undefined ? ErrorCode.NONE : (codes.get(write) ?? ErrorCode.NONE);
         return code === ErrorCode.NONE ? verdict : refusal(code, support);
-      });
-    };
-    const codes = this.#ask(producer, asked, support);
-    return codes instanceof Promise ? codes.then(judge) : judge(codes);
+      }),
+    );
   }
 
-  /** A code for each write, in order; at once where the coordinator has it. */
-  #ask(
+  async #ask(
     { transactionalId, producerId, producerEpoch }: TransactionProducer,
     writes: readonly TransactionalWriteStart[],
     support: TransactionSupport,
-  ): readonly ErrorCode[] | Promise<readonly ErrorCode[]> {
+  ): Promise<ReadonlyMap<TransactionalWriteStart, ErrorCode>> {
     const { transactions, clock, config } = this.#options;
     const partitions = writes.map(({ partition }) => partition.topicPartition);
     const isAdding = support === "implicit-partitions";
     const mode = isAdding ? "add" : "verify";
     const request = { transactionalId, producerId, producerEpoch, partitions, mode } as const;
-    const ask = (): readonly ErrorCode[] | Promise<readonly ErrorCode[]> => {
-      if (transactions === undefined) return writes.map(() => ErrorCode.COORDINATOR_NOT_AVAILABLE);
-      const codes = transactions.verifyOrAddPartitions(request);
-      return codes instanceof Promise ? codes.catch((error: unknown) => writes.map(() => errorCodeOf(error))) : codes;
-    };
-    // The transaction before is about to be over: sparing the client a round trip is what keeps the next one short.
-    const isTooEarly = (codes: readonly ErrorCode[]): boolean =>
-      isAdding && codes.includes(ErrorCode.CONCURRENT_TRANSACTIONS);
-    const first = ask();
-    if (!(first instanceof Promise) && !isTooEarly(first)) return first;
     const deadline = clock.monotonicMs() + config.number("add.partitions.to.txn.retry.backoff.max.ms");
-    const askAgain = async (): Promise<readonly ErrorCode[]> => {
-      let codes = await first;
-      while (isTooEarly(codes) && clock.monotonicMs() < deadline) {
-        const backoffMs = config.number("add.partitions.to.txn.retry.backoff.ms");
-        await new Promise<void>((resolve) => clock.setTimer(backoffMs, resolve));
-        codes = await ask();
+    for (;;) {
+      let codes: readonly ErrorCode[];
+      try {
+        if (transactions === undefined) throw new KafkaError(ErrorCode.COORDINATOR_NOT_AVAILABLE);
+        codes = await transactions.verifyOrAddPartitions(request);
+      } catch (error) {
+        const code = errorCodeOf(error);
+        codes = writes.map(() => code);
       }
-      return codes;
-    };
-    return askAgain();
+      // The transaction before is about to be over: sparing the client a round trip is what keeps the next one short.
+      const isTooEarly = isAdding && codes.includes(ErrorCode.CONCURRENT_TRANSACTIONS);
+      if (!isTooEarly || clock.monotonicMs() >= deadline) {
+        return new Map(writes.map((write, index) => [write, codes[index] ?? ErrorCode.UNKNOWN_SERVER_ERROR]));
+      }
+      const backoffMs = config.number("add.partitions.to.txn.retry.backoff.ms");
+      await new Promise<void>((resolve) => clock.setTimer(backoffMs, resolve));
+    }
   }
 }
 

@@ -96,30 +96,30 @@ export class GroupCoordinator extends Coordinator<GroupRecord, GroupCoordinatorS
     this.forEach((_step, shard) => shard.onTopicsChanged(change));
   }
 
-  async consumerGroupHeartbeat(
+  consumerGroupHeartbeat(
     request: ConsumerGroupHeartbeatRequest,
     context: JoinContext,
   ): Promise<ConsumerGroupHeartbeatResponse> {
-    return await this.schedule(request.groupId, (step, { consumer }, reply) =>
+    return this.schedule(request.groupId, (step, { consumer }, reply) =>
       consumer.heartbeat(step, request, context, reply),
     );
   }
 
   /** Rejects with GROUP_ID_NOT_FOUND, too. */
-  async describeConsumerGroup(groupId: string): Promise<DescribedConsumerGroup> {
-    return await this.schedule(groupId, (step, { groups }, reply) =>
+  describeConsumerGroup(groupId: string): Promise<DescribedConsumerGroup> {
+    return this.schedule(groupId, (step, { groups }, reply) =>
       step.reply(reply, describeConsumerGroup(groups, groupId, this.#topics(), this.#config)),
     );
   }
 
-  async joinGroup(request: JoinGroupRequest, context: JoinContext): Promise<JoinGroupResponse> {
-    return await this.schedule(request.groupId, (step, { classic }, reply) =>
+  joinGroup(request: JoinGroupRequest, context: JoinContext): Promise<JoinGroupResponse> {
+    return this.schedule(request.groupId, (step, { classic }, reply) =>
       classic.joinGroup(step, request, context, reply),
     );
   }
 
-  async syncGroup(request: SyncGroupRequest): Promise<SyncGroupResponse> {
-    return await this.schedule(request.groupId, (step, { classic }, reply) => classic.syncGroup(step, request, reply));
+  syncGroup(request: SyncGroupRequest): Promise<SyncGroupResponse> {
+    return this.schedule(request.groupId, (step, { classic }, reply) => classic.syncGroup(step, request, reply));
   }
 
   async heartbeat(request: HeartbeatRequest): Promise<void> {
@@ -134,33 +134,29 @@ export class GroupCoordinator extends Coordinator<GroupRecord, GroupCoordinatorS
     }
   }
 
-  async leaveGroup(
+  leaveGroup(
     groupId: string,
     members: readonly LeaveGroupRequestMemberIdentity[],
   ): Promise<readonly LeaveGroupResponseMemberResponse[]> {
-    return await this.schedule(groupId, (step, { classic }, reply) =>
-      classic.leaveGroup(step, groupId, members, reply),
-    );
+    return this.schedule(groupId, (step, { classic }, reply) => classic.leaveGroup(step, groupId, members, reply));
   }
 
   /** @returns a code for each offset, in order */
-  async commitOffsets(commit: OffsetCommit): Promise<readonly ErrorCode[]> {
-    return await this.schedule(commit.groupId, (step, shard, reply) => shard.commitOffsets(step, commit, reply));
+  commitOffsets(commit: OffsetCommit): Promise<readonly ErrorCode[]> {
+    return this.schedule(commit.groupId, (step, shard, reply) => shard.commitOffsets(step, commit, reply));
   }
 
   /** For when the transaction commits; @returns a code for each offset, in order */
-  async commitTransactionalOffsets(commit: TransactionalOffsetCommit): Promise<readonly ErrorCode[]> {
-    return await this.schedule(commit.groupId, (step, shard, reply) =>
-      shard.commitTransactionalOffsets(step, commit, reply),
-    );
+  commitTransactionalOffsets(commit: TransactionalOffsetCommit): Promise<readonly ErrorCode[]> {
+    return this.schedule(commit.groupId, (step, shard, reply) => shard.commitTransactionalOffsets(step, commit, reply));
   }
 
   /**
    * Writes the marker into a partition of `__consumer_offsets`: what the transaction has committed there counts, or is forgotten.
    * Rejects with what the log says of the marker, too.
    */
-  async completeTransaction(partition: number, marker: TransactionMarker): Promise<void> {
-    return await this.scheduleOn<void>(partition, (step, _shard, reply) =>
+  completeTransaction(partition: number, marker: TransactionMarker): Promise<void> {
+    return this.scheduleOn<void>(partition, (step, _shard, reply) =>
       step.endTransaction(marker, {
         onCommitted: (later) => later.reply(reply, undefined),
         onFailed: (later, error) => later.fail(reply, error),
@@ -171,8 +167,8 @@ export class GroupCoordinator extends Coordinator<GroupRecord, GroupCoordinatorS
   /**
    * What the group has committed, of which nothing can be lost any more, and whether an open transaction may change it.
    */
-  async fetchOffsets(groupId: string, memberId: string | null = null, memberEpoch = -1): Promise<FetchedOffsets> {
-    return await this.schedule(groupId, (step, shard, reply) => {
+  fetchOffsets(groupId: string, memberId: string | null = null, memberEpoch = -1): Promise<FetchedOffsets> {
+    return this.schedule(groupId, (step, shard, reply) => {
       const offsets = shard.fetchOffsets(groupId, memberId, memberEpoch);
       // As of now, like the offsets: a marker may come before the answer leaves.
       const pending = new Map<string, Set<number>>();
@@ -185,19 +181,19 @@ export class GroupCoordinator extends Coordinator<GroupRecord, GroupCoordinatorS
   }
 
   /** @returns a code for each partition, in order */
-  async deleteOffsets(groupId: string, partitions: readonly TopicPartitionName[]): Promise<readonly ErrorCode[]> {
+  deleteOffsets(groupId: string, partitions: readonly TopicPartitionName[]): Promise<readonly ErrorCode[]> {
     // Unlike all that is done with the group without a name, as in Kafka.
-    if (groupId === "") throw new KafkaError(ErrorCode.INVALID_GROUP_ID);
-    return await this.schedule(groupId, (step, shard, reply) => shard.deleteOffsets(step, groupId, partitions, reply));
+    if (groupId === "") return Promise.reject(new KafkaError(ErrorCode.INVALID_GROUP_ID));
+    return this.schedule(groupId, (step, shard, reply) => shard.deleteOffsets(step, groupId, partitions, reply));
   }
 
-  async deleteGroup(groupId: string): Promise<void> {
-    return await this.schedule(groupId, (step, shard, reply) => shard.deleteGroup(step, groupId, reply));
+  deleteGroup(groupId: string): Promise<void> {
+    return this.schedule(groupId, (step, shard, reply) => shard.deleteGroup(step, groupId, reply));
   }
 
   /** Rejects with GROUP_ID_NOT_FOUND, too. */
-  async describeGroup(groupId: string): Promise<DescribedGroup> {
-    return await this.schedule(groupId, (step, shard, reply) => step.reply(reply, describe(shard, groupId)));
+  describeGroup(groupId: string): Promise<DescribedGroup> {
+    return this.schedule(groupId, (step, shard, reply) => step.reply(reply, describe(shard, groupId)));
   }
 
   /** The groups of all partitions led here. */

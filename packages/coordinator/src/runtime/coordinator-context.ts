@@ -12,21 +12,17 @@ import {
   recordBatches,
   RecordBatchBuilder,
 } from "@samsa/protocol";
-import { batchMemory } from "./batch-memory.ts";
 import type { Command } from "./coordinator-runtime.ts";
 import type {
-  CoordinatorAppend,
   CoordinatorLog,
   CoordinatorShard,
   RecordSerde,
+  Reply,
   Step,
   TransactionMarker,
   WriteOutcome,
 } from "./coordinator-shard.ts";
 import { coordinatorError } from "./coordinator-error.ts";
-import { OwedReply } from "./owed-reply.ts";
-
-const NO_HEADERS: readonly [] = [];
 
 export interface CoordinatorContextOptions<R, S extends CoordinatorShard<R>> {
   readonly leaderEpoch: number;
@@ -40,11 +36,18 @@ export interface CoordinatorContextOptions<R, S extends CoordinatorShard<R>> {
 }
 
 /** An answer that is owed, whatever it is. */
-type Refusable = Pick<OwedReply<unknown>, "reject">;
+interface OwedReply {
+  isSettled: boolean;
+  readonly reject: (error: unknown) => void;
+}
+
+interface PendingReply<T> extends Reply<T>, OwedReply {
+  isSettled: boolean;
+  readonly resolve: (response: T) => void;
+}
 
 /** An append on its way, and what waits behind it. */
 interface PendingWrite<R> {
-  readonly append: CoordinatorAppend;
   readonly outcome: WriteOutcome<R>;
   isCommitted: boolean;
   readonly answers: (() => void)[];
@@ -65,9 +68,8 @@ export class CoordinatorContext<R, S extends CoordinatorShard<R>> {
   readonly #options: CoordinatorContextOptions<R, S>;
   readonly #shard: S;
   readonly #timers = new Map<string, Timer>();
-  readonly #owed = new Set<Refusable>();
+  readonly #owed = new Set<OwedReply>();
   readonly #writes: PendingWrite<R>[] = []; // oldest first
-  #unheard: PendingWrite<R>[] = []; // whose log is not listened to yet
   readonly #inputs: Input<R>[] = [];
   #lastWrite: PendingWrite<R> | undefined;
   #isRunning = false;
@@ -98,27 +100,24 @@ export class CoordinatorContext<R, S extends CoordinatorShard<R>> {
       });
   }
 
-  /**
-   * The answer to a command; a promise of it where it has to wait. Who waits for an answer appends nothing more in this callback, so that
-   * the records of the command need not wait either.
-   */
-  schedule<T>(command: Command<R, S, T>): T | Promise<T> {
+  schedule<T>(command: Command<R, S, T>): Promise<T> {
     if (this.#state === "loading") {
       return Promise.reject(new KafkaError(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS));
     }
     if (this.#state !== "active") return Promise.reject(notCoordinator());
-    const reply = new OwedReply<T>();
-    this.#owed.add(reply);
-    const run = (step: Step<R>): void => {
-      try {
-        command(step, this.#shard, reply);
-      } catch (error) {
-        if (error instanceof InvariantError || !(error instanceof KafkaError)) this.#refuse(reply, error);
-        else step.fail(reply, error);
-      }
-    };
-    this.#enqueue({ run, isOutcome: false }, true);
-    return reply.answer;
+    return new Promise<T>((resolve, reject) => {
+      const reply: PendingReply<T> = { isSettled: false, resolve, reject };
+      this.#owed.add(reply);
+      this.run((step, shard) => {
+        try {
+          command(step, shard, reply);
+        } catch (error) {
+          if (error instanceof InvariantError || !(error instanceof KafkaError))
+            this.#settle(reply, () => reject(error));
+          else step.fail(reply, error);
+        }
+      });
+    });
   }
 
   /** One step. Called from within one, it comes after it. */
@@ -126,22 +125,16 @@ export class CoordinatorContext<R, S extends CoordinatorShard<R>> {
     this.#enqueue({ run: (step) => input(step, this.#shard), isOutcome: false });
   }
 
-  #enqueue(input: Input<R>, isLast = false): void {
+  #enqueue(input: Input<R>): void {
     if (this.#state !== "active") return;
     this.#inputs.push(input);
     if (this.#isRunning) return;
     this.#isRunning = true;
     try {
-      this.#runInputs();
-      if (isLast && this.#commitNow()) this.#runInputs();
+      for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) this.#runOne(next);
     } finally {
       this.#isRunning = false;
-      this.#listen();
     }
-  }
-
-  #runInputs(): void {
-    for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) this.#runOne(next);
   }
 
   close(): void {
@@ -150,10 +143,9 @@ export class CoordinatorContext<R, S extends CoordinatorShard<R>> {
     this.#timers.clear();
     this.#inputs.length = 0;
     this.#writes.length = 0;
-    this.#unheard = [];
     const owed = [...this.#owed];
     this.#owed.clear();
-    for (const reply of owed) reply.reject(notCoordinator());
+    for (const reply of owed) this.#settle(reply, () => reply.reject(notCoordinator()));
   }
 
   #runOne({ run, isOutcome }: Input<R>): void {
@@ -164,14 +156,14 @@ export class CoordinatorContext<R, S extends CoordinatorShard<R>> {
       append: (records, outcome = {}) => effects.push(() => this.#append(records, outcome)),
       endTransaction: (marker, outcome = {}) => effects.push(() => this.#endTransaction(marker, outcome)),
       reply: (to, response) => {
-        const answer = (): void => {
-          const owed = to as OwedReply<typeof response>;
-          this.#owed.delete(owed);
-          owed.resolve(response);
-        };
+        const pending = to as PendingReply<typeof response>;
+        const answer = (): void => this.#settle(pending, () => pending.resolve(response));
         effects.push(() => (isOutcome && this.#lastWrite === writesBefore ? answer() : this.#answer(answer)));
       },
-      fail: (to, error) => effects.push(() => this.#refuse(to as OwedReply<unknown>, error)),
+      fail: (to, error) => {
+        const pending = to as PendingReply<unknown>;
+        effects.push(() => this.#settle(pending, () => pending.reject(error)));
+      },
       setTimer: (key, delayMs, onExpired) => effects.push(() => this.#setTimer(key, delayMs, onExpired)),
       ask: (question, onAnswer, onFailure) =>
         effects.push(() => {
@@ -200,15 +192,10 @@ export class CoordinatorContext<R, S extends CoordinatorShard<R>> {
     const baseSequence = isTransactional ? 0 : NO_SEQUENCE; // our own writes are not checked for their order
     const producer = { producerId, producerEpoch, baseSequence, isTransactional };
     const isWritten = this.#write(outcome, transaction, () => {
-      const builder = new RecordBatchBuilder({ compressionType, ...producer, buffer: batchMemory.free });
+      const batch = new RecordBatchBuilder({ compressionType, ...producer });
       const timestamp = clock.wallMs();
-      for (const record of records) {
-        const { key, value } = serde.encode(record);
-        builder.add(timestamp, key, value, NO_HEADERS);
-      }
-      const batch = builder.build();
-      batchMemory.keep(batch);
-      return batch;
+      for (const record of records) batch.append({ timestamp, ...serde.encode(record) });
+      return batch.build();
     });
     if (!isWritten) return;
     if (outcome.replay !== false) for (const record of records) this.#shard.replay(record, producerId);
@@ -227,12 +214,15 @@ export class CoordinatorContext<R, S extends CoordinatorShard<R>> {
 
   /** @returns whether the batch has its offsets; else the outcome is told */
   #write(outcome: WriteOutcome<R>, transaction: TransactionChecks | undefined, build: () => Uint8Array): boolean {
+    const write: PendingWrite<R> = { outcome, isCommitted: false, answers: [] };
     try {
-      const append = this.#options.log.append(build(), transaction);
-      const write: PendingWrite<R> = { append, outcome, isCommitted: false, answers: [] };
+      const committed = this.#options.log.append(build(), transaction);
       this.#writes.push(write);
-      this.#unheard.push(write);
       this.#lastWrite = write;
+      committed.then(
+        () => this.#onCommitted(write),
+        (error: unknown) => this.#onWriteFailed(error),
+      );
       return true;
     } catch (error) {
       if (error instanceof InvariantError) throw error;
@@ -247,26 +237,6 @@ export class CoordinatorContext<R, S extends CoordinatorShard<R>> {
     const last = this.#writes.at(-1);
     if (last === undefined) answer();
     else last.answers.push(answer);
-  }
-
-  /** Whether all writes are committed, and there was one. */
-  #commitNow(): boolean {
-    const last = this.#writes.at(-1);
-    if (last === undefined || !last.append.commitNow()) return false;
-    this.#unheard = [];
-    for (const write of this.#writes) write.isCommitted = true;
-    this.#onCommitted(last);
-    return true;
-  }
-
-  /** To what is not committed by now. */
-  #listen(): void {
-    for (const write of this.#unheard.splice(0)) {
-      write.append.committed().then(
-        () => this.#onCommitted(write),
-        (error: unknown) => this.#onWriteFailed(error),
-      );
-    }
   }
 
   #onCommitted(write: PendingWrite<R>): void {
@@ -306,9 +276,11 @@ export class CoordinatorContext<R, S extends CoordinatorShard<R>> {
     this.#timers.delete(key);
   }
 
-  #refuse<T>(reply: OwedReply<T>, error: unknown): void {
+  #settle(reply: OwedReply, settle: () => void): void {
+    if (reply.isSettled) return;
+    reply.isSettled = true;
     this.#owed.delete(reply);
-    reply.reject(error);
+    settle();
   }
 
   #replayAll(bytes: Uint8Array): void {
