@@ -71,6 +71,20 @@ describe("the leader of a partition", () => {
     assert.equal(questions.length, 0);
   });
 
+  test("asks again under a guard of its own, as the marker of the transaction before may have taken the first away", async () => {
+    const { verify, questions, clock } = startVerifier();
+    const guards = [newGuard(), newGuard()];
+    const [, ofTheSecond] = guards;
+    const partition = { ...partitionOf("a", undefined), startTransactionVerification: () => guards.shift() };
+    const verdicts = verify([partition], "implicit-partitions");
+    questions[0]?.answer([ErrorCode.CONCURRENT_TRANSACTIONS]);
+    await settle();
+    clock.advance(1000);
+    await settle();
+    questions[1]?.answer([ErrorCode.NONE]);
+    assert.equal((await verdicts)[0], ofTheSecond);
+  });
+
   test("asks for the others only, and gives each its answer", async () => {
     const { verify, questions } = startVerifier();
     const guard = newGuard();

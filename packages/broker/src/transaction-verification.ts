@@ -92,7 +92,34 @@ export class TransactionVerifier {
     if (!isAdding && !this.#options.isVerificationEnabled()) {
       return writes.map(() => undefined);
     }
-    const { producerId, producerEpoch } = producer;
+    const first = this.#ask(producer, writes, support);
+    if (!isAdding || (!(first instanceof Promise) && !isTooEarly(first))) return first;
+    const { clock, config } = this.#options;
+    const deadline = clock.monotonicMs() + config.number("add.partitions.to.txn.retry.backoff.max.ms");
+    // The transaction before is about to be over: sparing the client a round trip is what keeps the next one short.
+    const askAgain = async (): Promise<readonly Verdict[]> => {
+      let verdicts = await first;
+      while (isTooEarly(verdicts) && clock.monotonicMs() < deadline) {
+        const backoffMs = config.number("add.partitions.to.txn.retry.backoff.ms");
+        await new Promise<void>((resolve) => clock.setTimer(backoffMs, resolve));
+        verdicts = await this.#ask(producer, writes, support);
+      }
+      return verdicts;
+    };
+    return askAgain();
+  }
+
+  /**
+   * At once where nobody needs to be asked. Each question has guards of its own: the marker of the transaction before, which comes while one
+   * waits to ask again, takes those of its partition away.
+   */
+  #ask(
+    { transactionalId, producerId, producerEpoch }: TransactionProducer,
+    writes: readonly TransactionalWriteStart[],
+    support: TransactionSupport,
+  ): readonly Verdict[] | Promise<readonly Verdict[]> {
+    const { transactions } = this.#options;
+    const isAdding = support === "implicit-partitions";
     const verdicts = writes.map(({ partition, baseSequence }): Verdict => {
       try {
         const start = { producerId, producerEpoch, baseSequence, isEpochPerTransaction: isAdding };
@@ -106,44 +133,28 @@ export class TransactionVerifier {
       (_, index) => typeof verdicts[index] === "object" && !(verdicts[index] instanceof KafkaError),
     );
     if (asked.length === 0) return verdicts;
-    return this.#ask(producer, asked, support).then((codes) =>
-      verdicts.map((verdict, index) => {
+    const judge = (codes: readonly ErrorCode[]): readonly Verdict[] => {
+      const refusals = new Map(asked.map((write, index) => [write, codes[index] ?? ErrorCode.UNKNOWN_SERVER_ERROR]));
+      return verdicts.map((verdict, index) => {
         const write = writes[index];
-        const code = write === undefined ? ErrorCode.NONE : (codes.get(write) ?? ErrorCode.NONE);
+        const code = write === undefined ? ErrorCode.NONE : (refusals.get(write) ?? ErrorCode.NONE);
         return code === ErrorCode.NONE ? verdict : refusal(code, support);
-      }),
-    );
-  }
-
-  async #ask(
-    { transactionalId, producerId, producerEpoch }: TransactionProducer,
-    writes: readonly TransactionalWriteStart[],
-    support: TransactionSupport,
-  ): Promise<ReadonlyMap<TransactionalWriteStart, ErrorCode>> {
-    const { transactions, clock, config } = this.#options;
-    const partitions = writes.map(({ partition }) => partition.topicPartition);
-    const isAdding = support === "implicit-partitions";
+      });
+    };
+    if (transactions === undefined) return judge(asked.map(() => ErrorCode.COORDINATOR_NOT_AVAILABLE));
+    const partitions = asked.map(({ partition }) => partition.topicPartition);
     const mode = isAdding ? "add" : "verify";
-    const request = { transactionalId, producerId, producerEpoch, partitions, mode } as const;
-    const deadline = clock.monotonicMs() + config.number("add.partitions.to.txn.retry.backoff.max.ms");
-    for (;;) {
-      let codes: readonly ErrorCode[];
-      try {
-        if (transactions === undefined) throw new KafkaError(ErrorCode.COORDINATOR_NOT_AVAILABLE);
-        codes = await transactions.verifyOrAddPartitions(request);
-      } catch (error) {
-        const code = errorCodeOf(error);
-        codes = writes.map(() => code);
-      }
-      // The transaction before is about to be over: sparing the client a round trip is what keeps the next one short.
-      const isTooEarly = isAdding && codes.includes(ErrorCode.CONCURRENT_TRANSACTIONS);
-      if (!isTooEarly || clock.monotonicMs() >= deadline) {
-        return new Map(writes.map((write, index) => [write, codes[index] ?? ErrorCode.UNKNOWN_SERVER_ERROR]));
-      }
-      const backoffMs = config.number("add.partitions.to.txn.retry.backoff.ms");
-      await new Promise<void>((resolve) => clock.setTimer(backoffMs, resolve));
-    }
+    return transactions
+      .verifyOrAddPartitions({ transactionalId, producerId, producerEpoch, partitions, mode })
+      .catch((error: unknown) => asked.map(() => errorCodeOf(error)))
+      .then(judge);
   }
+}
+
+function isTooEarly(verdicts: readonly Verdict[]): boolean {
+  return verdicts.some(
+    (verdict) => verdict instanceof KafkaError && verdict.code === ErrorCode.CONCURRENT_TRANSACTIONS,
+  );
 }
 
 function refusal(code: ErrorCode, support: TransactionSupport): KafkaError {
