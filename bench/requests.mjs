@@ -1,7 +1,6 @@
 // Small requests: how many a second, and how long each takes at a steady rate.
-import { fork } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { generate } from "./lib/generate.mjs";
+import { withBareServer } from "./lib/with-bare-server.mjs";
 import { PACINGS } from "./lib/pacing.mjs";
 import { createTopic, warmUp, withBroker } from "./log.mjs";
 
@@ -55,19 +54,12 @@ function measureLatency(context) {
 }
 
 /** What of the latencies is not the broker's. */
-async function measureBareAnswers(context) {
-  const server = fork(fileURLToPath(new URL("lib/bare-server.mjs", import.meta.url)));
-  try {
-    const { port } = await new Promise((resolve, reject) => {
-      server.once("message", resolve);
-      server.once("exit", (code) => reject(new Error(`the bare server ended with ${code}`)));
-    });
+function measureBareAnswers(context) {
+  return withBareServer("bare-server.mjs", async (port) => {
     const results = {};
     for (const perSecond of RATES) Object.assign(results, await latencies(port, perSecond, context));
     return results;
-  } finally {
-    server.kill();
-  }
+  });
 }
 
 async function latencies(port, perSecond, { scale }) {

@@ -1,7 +1,6 @@
 // Transactions by Kafka's second protocol for them (KIP-890): how many a second, and how long a commit takes.
-import { fork } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { generate } from "./lib/generate.mjs";
+import { withBareServer } from "./lib/with-bare-server.mjs";
 import { createTopic, withBroker } from "./log.mjs";
 
 const LOAD = "transaction-load.mjs";
@@ -20,17 +19,8 @@ function measureTransactions(context) {
 }
 
 /** What of the commits is not the broker's: a transaction of 10,000 records takes a megabyte through the caches of the processor. */
-async function measureBareAnswers(context) {
-  const server = fork(fileURLToPath(new URL("lib/bare-coordinator.mjs", import.meta.url)));
-  try {
-    const { port } = await new Promise((resolve, reject) => {
-      server.once("message", resolve);
-      server.once("exit", (code) => reject(new Error(`the bare server ended with ${code}`)));
-    });
-    return await transactions(port, context, () => undefined);
-  } finally {
-    server.kill();
-  }
+function measureBareAnswers(context) {
+  return withBareServer("bare-coordinator.mjs", (port) => transactions(port, context, () => undefined));
 }
 
 async function transactions(port, { scale }, makeTopic) {
