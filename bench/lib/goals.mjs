@@ -21,10 +21,12 @@ const GOALS = [
   [requestsFigure(1), atLeast(2)],
   [requestsFigure(8), atLeast(1)],
   ...each([1, 10], (partitions) => [[`catch-up read, ${partitionsText(partitions)} (MB/s)`, atLeast(1)]]),
-  ...each([1000, 5000], (rate) =>
-    each(["p50", "p99", "p99.9"], (q) => [[latencyFigure(rate, "sleeping", q), atMost(0.5)]]),
-  ),
-  [tailFigure("sleeping", "p99"), atMost(0.5)],
+  ...each([false, true], (isPolling) => [
+    ...each([1000, 5000], (rate) =>
+      each(["p50", "p99", "p99.9"], (q) => [[latencyFigure(rate, "sleeping", q, isPolling), atMost(0.5)]]),
+    ),
+    [tailFigure("sleeping", "p99", isPolling), atMost(0.5)],
+  ]),
   ["1,000 topics created and writable (ms)", atMost(1)],
   ["first record, formatting included (ms)", below(300, "ms")],
   ["embedded, first record of the first broker of a process (ms)", below(60, "ms")],

@@ -2,6 +2,7 @@ import { type Socket } from "node:net";
 
 import { type Address, type Connection, type ConnectionHandler, type Timer, TransportError } from "@samsa/base";
 
+import { type BusyPolling } from "./busy-polling.ts";
 import { type ConnectionSettings, runHandler } from "./connection-options.ts";
 import { type SharedRead } from "./shared-read.ts";
 import { formatAddress, toTransportError } from "./transport-errors.ts";
@@ -20,6 +21,7 @@ export class TcpConnection implements Connection {
   readonly #settings: ConnectionSettings;
   readonly #read: SharedRead | undefined;
   readonly #gathers: boolean;
+  readonly #polling: BusyPolling | undefined;
   #handler: ConnectionHandler | undefined;
   #error: Error | undefined;
   /** We ended, or the peer did. */
@@ -35,15 +37,21 @@ export class TcpConnection implements Connection {
    *   requests at once. Not for who asks, and goes on from one microtask to the next with what has come already: the tick ends when all of it is
    *   worked off, and until then nobody would fetch more
    * @param options.read where the socket reads to, when that is shared memory
+   * @param options.polling to be told of each read
    */
   constructor(
     socket: Socket,
     settings: ConnectionSettings,
-    options: { readonly gathers: boolean; readonly read?: SharedRead | undefined },
+    options: {
+      readonly gathers: boolean;
+      readonly read?: SharedRead | undefined;
+      readonly polling?: BusyPolling | undefined;
+    },
   ) {
     this.#socket = socket;
     this.#settings = settings;
     this.#gathers = options.gathers;
+    this.#polling = options.polling;
     this.#read = options.read;
     this.remoteAddress = { host: plainHost(socket.remoteAddress), port: socket.remotePort ?? 0 };
     this.localAddress = { host: plainHost(socket.localAddress), port: socket.localPort ?? 0 };
@@ -57,6 +65,7 @@ export class TcpConnection implements Connection {
   attach(handler: ConnectionHandler): void {
     this.#handler = handler;
     const onBytes = (bytes: Uint8Array): void => {
+      this.#polling?.bytesCame();
       if (this.#ended || this.#socket.destroyed) return;
       this.#isTaking = true;
       runHandler(this.#settings, this, () => handler.onData(bytes));

@@ -13,6 +13,7 @@ transportSuite("TcpTransport", (options) => new TcpTransport(options));
 transportSuite("TcpTransport that reads into shared memory", (options) => new TcpTransport(options), {
   copiesData: true,
 });
+transportSuite("TcpTransport that polls", (options) => new TcpTransport({ ...options, busyPollMs: 1 }));
 
 describe("TcpTransport", () => {
   const gathering = [

@@ -10,6 +10,7 @@ import {
   TransportError,
 } from "@samsa/base";
 
+import { BusyPolling } from "./busy-polling.ts";
 import {
   type ConnectionOptions,
   type ConnectionSettings,
@@ -32,6 +33,8 @@ export interface TcpTransportOptions extends ConnectionOptions {
   readonly lookup?: (host: string) => Promise<readonly string[]>;
   /** Speaks TLS on the connections made, not on those accepted. Default: bytes as they are. */
   readonly tls?: TlsClientOptions;
+  /** How long after bytes of an accepted connection the event loop looks for more without sleeping, which takes a core. Default 0: not at all. */
+  readonly busyPollMs?: number;
   /** Told that an incoming connection could not be taken, for want of descriptors say. Default: a process warning. */
   readonly onAcceptError?: (error: TransportError) => void;
 }
@@ -44,6 +47,7 @@ export class TcpTransport implements Transport {
   readonly #lookup: (host: string) => Promise<readonly string[]>;
   readonly #onAcceptError: (error: TransportError) => void;
   readonly #tls: TlsClientOptions | undefined;
+  readonly #polling: BusyPolling | undefined;
 
   constructor(options: TcpTransportOptions = {}) {
     this.#settings = connectionSettings(options);
@@ -52,6 +56,7 @@ export class TcpTransport implements Transport {
     this.#lookup = options.lookup ?? systemLookup;
     this.#onAcceptError = options.onAcceptError ?? warn;
     this.#tls = options.tls;
+    this.#polling = options.busyPollMs ? new BusyPolling(options.busyPollMs) : undefined;
   }
 
   listen(address: Address, accept: (connection: Connection) => ConnectionHandler): Promise<Listener> {
@@ -134,7 +139,7 @@ export class TcpTransport implements Transport {
   }
 
   #accept(socket: Socket, accept: (connection: Connection) => ConnectionHandler): void {
-    const connection = new TcpConnection(socket, this.#settings, { gathers: true });
+    const connection = new TcpConnection(socket, this.#settings, { gathers: true, polling: this.#polling });
     // Gone between the system's accept and ours: nobody needs to hear of it.
     if (socket.remoteAddress === undefined) return connection.destroy();
     runHandler(this.#settings, connection, () => connection.attach(accept(connection)));

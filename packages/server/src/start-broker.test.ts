@@ -124,6 +124,22 @@ test("a value that Kafka would refuse is refused before anything is touched", as
   assert.equal(existsSync(dataDir), false);
 });
 
+test("a broker may be asked to look for requests without sleeping", async () => {
+  await using broker = await startBroker({ port: 0, properties: { "samsa.busy.poll.ms": "2" } });
+  const client = await connect(broker);
+  await makeTopic(client, "orders");
+  await produce(client, batchOf(["one"]), { topic: "orders" });
+  assert.deepEqual(recordsOf(await fetch(client, { topic: "orders" })), ["0:one"]);
+  client.close();
+});
+
+for (const value of ["", "-1", "1.5", "1001", "2 ms"]) {
+  test(`it does not poll for "${value}" milliseconds`, async () => {
+    const properties = { "samsa.busy.poll.ms": value };
+    await assert.rejects(startBroker({ port: 0, properties }), { name: "StartError", message: /from 0 to 1000/ });
+  });
+}
+
 test("closing twice is as good as once", async () => {
   const broker = await startBroker({ port: 0 });
   await Promise.all([broker.close(), broker.close()]);

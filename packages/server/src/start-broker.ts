@@ -4,7 +4,7 @@ import type { ClientMetricsReceiver, Logger } from "@samsa/broker";
 import { BrokerLoggers, BrokerMetrics, LoggerName } from "@samsa/broker";
 import { SystemClock, SystemRandom, TcpTransport } from "@samsa/io";
 import { BrokerConfig } from "@samsa/metadata";
-import { ALLOW_OPEN_LISTENERS } from "./broker-config-names.ts";
+import { ALLOW_OPEN_LISTENERS, BUSY_POLL_MS } from "./broker-config-names.ts";
 import type { TopicOptions } from "./broker-topics.ts";
 import { BrokerTopics } from "./broker-topics.ts";
 import { CloseStack, Outcome } from "./closing.ts";
@@ -99,6 +99,7 @@ export interface RunningBroker extends AsyncDisposable {
 
 const DEFAULT_PORT = 9092;
 const DEFAULT_NODE_ID = 1;
+const MOST_BUSY_POLL_MS = 1000;
 const PLAINTEXT = 0; // the code of the security protocol
 /** Requests that `requestLog: true` remembers. */
 const DEFAULT_REQUEST_LOG = 1000;
@@ -123,8 +124,8 @@ async function start(options: StartBrokerOptions, stack: CloseStack): Promise<Ru
   const loggers = new BrokerLoggers(sink, rootLevel);
   const logger = loggers.get(LoggerName.server);
   const random = options.random ?? new SystemRandom();
-  const transport = options.transport ?? new TcpTransport();
-  const { config, isOpenAllowed } = brokerConfig(options);
+  const { config, isOpenAllowed, busyPollMs } = brokerConfig(options);
+  const transport = options.transport ?? new TcpTransport({ busyPollMs });
   if (config.unknownKeys.length > 0) logger.warn({ keys: config.unknownKeys }, "configuration keys that nobody reads");
   const idle = withoutEffect(config.explicit.keys());
   if (idle.size > 0) logger.warn(Object.fromEntries(idle), "configuration keys that have no effect here");
@@ -252,10 +253,13 @@ async function startMetrics(options: MetricsEndpointOptions, stack: CloseStack):
 function brokerConfig({ host, port, dataDir, properties = {} }: StartBrokerOptions): {
   readonly config: BrokerConfig;
   readonly isOpenAllowed: boolean;
+  readonly busyPollMs: number;
 } {
   const values = new Map(Object.entries(properties));
   const isOpenAllowed = values.get(ALLOW_OPEN_LISTENERS) === "true";
   values.delete(ALLOW_OPEN_LISTENERS);
+  const busyPollMs = busyPollMsOf(values.get(BUSY_POLL_MS) ?? "0");
+  values.delete(BUSY_POLL_MS);
   const hasDirectory = dataDir !== undefined && dataDir !== "memory" && dataDir !== "temporary";
   if (hasDirectory) values.set("log.dirs", dataDir); // where it is asked for: it names what cordoned.log.dirs may name
   const address = host ?? "127.0.0.1";
@@ -266,5 +270,13 @@ function brokerConfig({ host, port, dataDir, properties = {} }: StartBrokerOptio
     ["listeners", `PLAINTEXT://${literal}:${port ?? DEFAULT_PORT}`],
     ["controller.listener.names", CONTROLLER_LISTENER.name],
   ]);
-  return { config: new BrokerConfig(new Map([...defaults, ...values])), isOpenAllowed };
+  return { config: new BrokerConfig(new Map([...defaults, ...values])), isOpenAllowed, busyPollMs };
+}
+
+function busyPollMsOf(text: string): number {
+  const pollMs = Number(text);
+  if (/^\d+$/.test(text) && pollMs <= MOST_BUSY_POLL_MS) return pollMs;
+  throw new StartError(
+    `${BUSY_POLL_MS} is a whole number of milliseconds from 0 to ${MOST_BUSY_POLL_MS}, not "${text}"`,
+  );
 }
