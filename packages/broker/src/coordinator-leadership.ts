@@ -47,8 +47,12 @@ function coordinatorLog(find: () => Partition, leaderEpoch: number, loadBufferBy
     append(batch, transaction) {
       const partition = find();
       partition.checkLeader(leaderEpoch);
-      const { info, written } = partition.appendRecordsToLeader(batch, "coordinator", transaction);
-      return whenCommitted(partition, info.lastOffset, written);
+      const append = partition.appendRecordsToLeader(batch, "coordinator", transaction);
+      const { lastOffset } = append.info;
+      return {
+        commitNow: () => append.writeNow() && partition.highWatermark > lastOffset,
+        committed: () => whenCommitted(partition, lastOffset, append.written),
+      };
     },
   };
 }

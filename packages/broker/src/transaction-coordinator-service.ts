@@ -1,5 +1,5 @@
 import type { Clock, ErrorCode } from "@samsa/base";
-import type { TransactionConfig } from "@samsa/coordinator";
+import type { PartitionErrors, TransactionConfig } from "@samsa/coordinator";
 import { topicPartitions, TransactionCoordinator } from "@samsa/coordinator";
 import type { BrokerConfig, MetadataImage } from "@samsa/metadata";
 import { TRANSACTION_STATE_TOPIC_NAME } from "@samsa/metadata";
@@ -67,19 +67,22 @@ export class TransactionCoordinatorService implements TransactionPort {
   }
 
   /** Asked by the leaders of partitions; a coordinator that is elsewhere is not reached yet. */
-  async verifyOrAddPartitions(request: TransactionPartitions): Promise<readonly ErrorCode[]> {
+  verifyOrAddPartitions(request: TransactionPartitions): readonly ErrorCode[] | Promise<readonly ErrorCode[]> {
     const { transactionalId, producerId, producerEpoch, partitions, mode } = request;
     const producer = { producerId, producerEpoch };
     if (mode === "verify") {
-      const verdict = await this.coordinator.verifyPartitions(transactionalId, producer);
-      return partitions.map(({ topic, partition }) => verdict(topic, partition));
+      const judge = (verdict: PartitionErrors): readonly ErrorCode[] =>
+        partitions.map(({ topic, partition }) => verdict(topic, partition));
+      const verdict = this.coordinator.verifyPartitions(transactionalId, producer);
+      return verdict instanceof Promise ? verdict.then(judge) : judge(verdict);
     }
-    const code = await this.coordinator.addPartitions(transactionalId, {
+    const code = this.coordinator.addPartitions(transactionalId, {
       ...producer,
       partitions: topicPartitions(partitions.map(({ topic, partition }) => [topic, [partition]] as const)),
       clientTransactionVersion: IMPLICIT_PARTITIONS_VERSION,
     });
-    return partitions.map(() => code);
+    const ofEach = (one: ErrorCode): readonly ErrorCode[] => partitions.map(() => one);
+    return code instanceof Promise ? code.then(ofEach) : ofEach(code);
   }
 
   #follow(image: MetadataImage): void {

@@ -16,6 +16,9 @@ export interface TransactionPartitions {
 
 /** The transaction coordinator, as those see it who write the records of a transaction. */
 export interface TransactionPort {
-  /** @returns a code for each partition, in order; rejects with what concerns all of them, such as NOT_COORDINATOR */
-  verifyOrAddPartitions(request: TransactionPartitions): Promise<readonly ErrorCode[]>;
+  /**
+   * @returns a code for each partition, in order, at once where nothing has to be waited for; rejects with what concerns all of them, such
+   *   as NOT_COORDINATOR
+   */
+  verifyOrAddPartitions(request: TransactionPartitions): readonly ErrorCode[] | Promise<readonly ErrorCode[]>;
 }

@@ -34,6 +34,7 @@ interface Question {
 function startVerifier(properties: Readonly<Record<string, string>> = {}) {
   const clock = new VirtualClock();
   const questions: Question[] = [];
+  const known: (readonly ErrorCode[])[] = []; // what the next questions are answered at once
   const config = BrokerConfig.of(properties);
   const verifier = new TransactionVerifier({
     config,
@@ -41,6 +42,7 @@ function startVerifier(properties: Readonly<Record<string, string>> = {}) {
     clock,
     transactions: {
       verifyOrAddPartitions: (request) =>
+        known.shift() ??
         new Promise((answer, fail) => {
           questions.push({ request, answer, fail });
         }),
@@ -53,7 +55,7 @@ function startVerifier(properties: Readonly<Record<string, string>> = {}) {
     const writes = partitions.map((partition) => ({ partition, baseSequence: 0 }));
     return verifier.inTurn(producer, writes, support, (verdicts) => verdicts);
   };
-  return { clock, questions, verifier, verify };
+  return { clock, questions, known, verifier, verify };
 }
 
 async function settle(): Promise<void> {
@@ -83,6 +85,27 @@ describe("the leader of a partition", () => {
     await settle();
     questions[1]?.answer([ErrorCode.NONE]);
     assert.equal((await verdicts)[0], ofTheSecond);
+  });
+
+  test("appends at once what the coordinator knows at once", () => {
+    const { verify, known, questions } = startVerifier();
+    const guard = newGuard();
+    known.push([ErrorCode.NONE, ErrorCode.PRODUCER_FENCED]);
+    const verdicts = verify([partitionOf("a", guard), partitionOf("b", newGuard())], "implicit-partitions");
+    assert.ok(!(verdicts instanceof Promise));
+    assert.equal(verdicts[0], guard);
+    assert.deepEqual(codesOf(verdicts), ["taken", ErrorCode.INVALID_PRODUCER_EPOCH]);
+    assert.equal(questions.length, 0);
+  });
+
+  test("asks again, a little later, where the transaction before has not quite ended", async () => {
+    const { verify, known, clock } = startVerifier();
+    known.push([ErrorCode.CONCURRENT_TRANSACTIONS], [ErrorCode.NONE]);
+    const verdicts = verify([partitionOf("a", newGuard())], "implicit-partitions");
+    await settle();
+    clock.advance(1000);
+    assert.deepEqual(codesOf(await verdicts), ["taken"]);
+    assert.equal(known.length, 0);
   });
 
   test("asks for the others only, and gives each its answer", async () => {

@@ -144,10 +144,9 @@ export class TransactionVerifier {
     if (transactions === undefined) return judge(asked.map(() => ErrorCode.COORDINATOR_NOT_AVAILABLE));
     const partitions = asked.map(({ partition }) => partition.topicPartition);
     const mode = isAdding ? "add" : "verify";
-    return transactions
-      .verifyOrAddPartitions({ transactionalId, producerId, producerEpoch, partitions, mode })
-      .catch((error: unknown) => asked.map(() => errorCodeOf(error)))
-      .then(judge);
+    const codes = transactions.verifyOrAddPartitions({ transactionalId, producerId, producerEpoch, partitions, mode });
+    if (!(codes instanceof Promise)) return judge(codes);
+    return codes.catch((error: unknown) => asked.map(() => errorCodeOf(error))).then(judge);
   }
 }
 

@@ -1,4 +1,5 @@
 import { ErrorCode } from "@samsa/base";
+import type { TransactionAnswer } from "@samsa/coordinator";
 import { EndTxnRequest } from "@samsa/protocol/messages/end-txn-request";
 import { EndTxnResponse } from "@samsa/protocol/messages/end-txn-response";
 import type { ApiHandler } from "../api-handler.ts";
@@ -15,17 +16,28 @@ export const endTxn: ApiHandler<EndTxnRequest, EndTxnResponse> = {
   request: EndTxnRequest,
   response: EndTxnResponse,
 
-  async handle({ transactionalId, producerId, producerEpoch, committed }, { apiVersion }, { transactions }) {
+  /** At once where the disk was quick, as for Produce. */
+  handle({ transactionalId, producerId, producerEpoch, committed }, { apiVersion }, { transactions }) {
     if (transactionalId === "") return EndTxnResponse.create({ errorCode: ErrorCode.INVALID_REQUEST });
-    const answer = await transactions.endTxn(transactionalId, {
+    const answer = transactions.endTxn(transactionalId, {
       producerId,
       producerEpoch,
       isCommit: committed,
       clientTransactionVersion: apiVersion >= FIRST_VERSION_WITH_EPOCH_BUMP ? 2 : 0,
     });
-    const errorCode = producerErrorFor(answer.errorCode, apiVersion, FIRST_VERSION_WITH_PRODUCER_FENCED);
-    return EndTxnResponse.create({ errorCode, ...answer.producer });
+    return answer instanceof Promise
+      ? answer.then((later) => responseOf(later, apiVersion))
+      : responseOf(answer, apiVersion);
   },
 
   refuse: (_request, errorCode) => EndTxnResponse.create({ errorCode }),
 };
+
+function responseOf({ errorCode, producer }: TransactionAnswer, apiVersion: number): EndTxnResponse {
+  const { producerId, producerEpoch } = producer;
+  return EndTxnResponse.create({
+    errorCode: producerErrorFor(errorCode, apiVersion, FIRST_VERSION_WITH_PRODUCER_FENCED),
+    producerId,
+    producerEpoch,
+  });
+}

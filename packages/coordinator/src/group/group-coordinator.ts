@@ -96,30 +96,30 @@ export class GroupCoordinator extends Coordinator<GroupRecord, GroupCoordinatorS
     this.forEach((_step, shard) => shard.onTopicsChanged(change));
   }
 
-  consumerGroupHeartbeat(
+  async consumerGroupHeartbeat(
     request: ConsumerGroupHeartbeatRequest,
     context: JoinContext,
   ): Promise<ConsumerGroupHeartbeatResponse> {
-    return this.schedule(request.groupId, (step, { consumer }, reply) =>
+    return await this.schedule(request.groupId, (step, { consumer }, reply) =>
       consumer.heartbeat(step, request, context, reply),
     );
   }
 
   /** Rejects with GROUP_ID_NOT_FOUND, too. */
-  describeConsumerGroup(groupId: string): Promise<DescribedConsumerGroup> {
-    return this.schedule(groupId, (step, { groups }, reply) =>
+  async describeConsumerGroup(groupId: string): Promise<DescribedConsumerGroup> {
+    return await this.schedule(groupId, (step, { groups }, reply) =>
       step.reply(reply, describeConsumerGroup(groups, groupId, this.#topics(), this.#config)),
     );
   }
 
-  joinGroup(request: JoinGroupRequest, context: JoinContext): Promise<JoinGroupResponse> {
-    return this.schedule(request.groupId, (step, { classic }, reply) =>
+  async joinGroup(request: JoinGroupRequest, context: JoinContext): Promise<JoinGroupResponse> {
+    return await this.schedule(request.groupId, (step, { classic }, reply) =>
       classic.joinGroup(step, request, context, reply),
     );
   }
 
-  syncGroup(request: SyncGroupRequest): Promise<SyncGroupResponse> {
-    return this.schedule(request.groupId, (step, { classic }, reply) => classic.syncGroup(step, request, reply));
+  async syncGroup(request: SyncGroupRequest): Promise<SyncGroupResponse> {
+    return await this.schedule(request.groupId, (step, { classic }, reply) => classic.syncGroup(step, request, reply));
   }
 
   async heartbeat(request: HeartbeatRequest): Promise<void> {
@@ -134,29 +134,33 @@ export class GroupCoordinator extends Coordinator<GroupRecord, GroupCoordinatorS
     }
   }
 
-  leaveGroup(
+  async leaveGroup(
     groupId: string,
     members: readonly LeaveGroupRequestMemberIdentity[],
   ): Promise<readonly LeaveGroupResponseMemberResponse[]> {
-    return this.schedule(groupId, (step, { classic }, reply) => classic.leaveGroup(step, groupId, members, reply));
+    return await this.schedule(groupId, (step, { classic }, reply) =>
+      classic.leaveGroup(step, groupId, members, reply),
+    );
   }
 
   /** @returns a code for each offset, in order */
-  commitOffsets(commit: OffsetCommit): Promise<readonly ErrorCode[]> {
-    return this.schedule(commit.groupId, (step, shard, reply) => shard.commitOffsets(step, commit, reply));
+  async commitOffsets(commit: OffsetCommit): Promise<readonly ErrorCode[]> {
+    return await this.schedule(commit.groupId, (step, shard, reply) => shard.commitOffsets(step, commit, reply));
   }
 
   /** For when the transaction commits; @returns a code for each offset, in order */
-  commitTransactionalOffsets(commit: TransactionalOffsetCommit): Promise<readonly ErrorCode[]> {
-    return this.schedule(commit.groupId, (step, shard, reply) => shard.commitTransactionalOffsets(step, commit, reply));
+  async commitTransactionalOffsets(commit: TransactionalOffsetCommit): Promise<readonly ErrorCode[]> {
+    return await this.schedule(commit.groupId, (step, shard, reply) =>
+      shard.commitTransactionalOffsets(step, commit, reply),
+    );
   }
 
   /**
    * Writes the marker into a partition of `__consumer_offsets`: what the transaction has committed there counts, or is forgotten.
    * Rejects with what the log says of the marker, too.
    */
-  completeTransaction(partition: number, marker: TransactionMarker): Promise<void> {
-    return this.scheduleOn<void>(partition, (step, _shard, reply) =>
+  async completeTransaction(partition: number, marker: TransactionMarker): Promise<void> {
+    return await this.scheduleOn<void>(partition, (step, _shard, reply) =>
       step.endTransaction(marker, {
         onCommitted: (later) => later.reply(reply, undefined),
         onFailed: (later, error) => later.fail(reply, error),
@@ -167,8 +171,8 @@ export class GroupCoordinator extends Coordinator<GroupRecord, GroupCoordinatorS
   /**
    * What the group has committed, of which nothing can be lost any more, and whether an open transaction may change it.
    */
-  fetchOffsets(groupId: string, memberId: string | null = null, memberEpoch = -1): Promise<FetchedOffsets> {
-    return this.schedule(groupId, (step, shard, reply) => {
+  async fetchOffsets(groupId: string, memberId: string | null = null, memberEpoch = -1): Promise<FetchedOffsets> {
+    return await this.schedule(groupId, (step, shard, reply) => {
       const offsets = shard.fetchOffsets(groupId, memberId, memberEpoch);
       // As of now, like the offsets: a marker may come before the answer leaves.
       const pending = new Map<string, Set<number>>();
@@ -181,19 +185,19 @@ export class GroupCoordinator extends Coordinator<GroupRecord, GroupCoordinatorS
   }
 
   /** @returns a code for each partition, in order */
-  deleteOffsets(groupId: string, partitions: readonly TopicPartitionName[]): Promise<readonly ErrorCode[]> {
+  async deleteOffsets(groupId: string, partitions: readonly TopicPartitionName[]): Promise<readonly ErrorCode[]> {
     // Unlike all that is done with the group without a name, as in Kafka.
-    if (groupId === "") return Promise.reject(new KafkaError(ErrorCode.INVALID_GROUP_ID));
-    return this.schedule(groupId, (step, shard, reply) => shard.deleteOffsets(step, groupId, partitions, reply));
+    if (groupId === "") throw new KafkaError(ErrorCode.INVALID_GROUP_ID);
+    return await this.schedule(groupId, (step, shard, reply) => shard.deleteOffsets(step, groupId, partitions, reply));
   }
 
-  deleteGroup(groupId: string): Promise<void> {
-    return this.schedule(groupId, (step, shard, reply) => shard.deleteGroup(step, groupId, reply));
+  async deleteGroup(groupId: string): Promise<void> {
+    return await this.schedule(groupId, (step, shard, reply) => shard.deleteGroup(step, groupId, reply));
   }
 
   /** Rejects with GROUP_ID_NOT_FOUND, too. */
-  describeGroup(groupId: string): Promise<DescribedGroup> {
-    return this.schedule(groupId, (step, shard, reply) => step.reply(reply, describe(shard, groupId)));
+  async describeGroup(groupId: string): Promise<DescribedGroup> {
+    return await this.schedule(groupId, (step, shard, reply) => step.reply(reply, describe(shard, groupId)));
   }
 
   /** The groups of all partitions led here. */

@@ -243,7 +243,7 @@ function offsetCommitValueVersion({ expireTimestamp, topicId }: OffsetCommitValu
 }
 
 function write<T>(codec: MessageCodec<T>, message: T, prefix: number, version: number): Uint8Array {
-  const writer = new ByteWriter();
+  const writer = new ByteWriter("shared");
   writer.int16(prefix);
   codec.write(writer, message, version);
   return writer.toBytes();

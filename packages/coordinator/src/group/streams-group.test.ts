@@ -83,7 +83,7 @@ async function loaded(records: readonly GroupRecord[]): Promise<GroupHarness> {
   const harness = await GroupHarness.start({ offsetsRetentionMs: 1_000, offsetsRetentionCheckIntervalMs: 500 });
   const batch = new RecordBatchBuilder({ compressionType: "none", producerId: NO_PRODUCER_ID });
   for (const record of records) batch.append({ timestamp: 0, ...GROUP_RECORD_SERDE.encode(record) });
-  await harness.log.append(batch.build());
+  await harness.log.append(batch.build()).committed();
   await harness.crash();
   return harness;
 }

@@ -12,17 +12,21 @@ import {
   recordBatches,
   RecordBatchBuilder,
 } from "@samsa/protocol";
+import { batchMemory } from "./batch-memory.ts";
 import type { Command } from "./coordinator-runtime.ts";
 import type {
+  CoordinatorAppend,
   CoordinatorLog,
   CoordinatorShard,
   RecordSerde,
-  Reply,
   Step,
   TransactionMarker,
   WriteOutcome,
 } from "./coordinator-shard.ts";
 import { coordinatorError } from "./coordinator-error.ts";
+import { OwedReply } from "./owed-reply.ts";
+
+const NO_HEADERS: readonly [] = [];
 
 export interface CoordinatorContextOptions<R, S extends CoordinatorShard<R>> {
   readonly leaderEpoch: number;
@@ -36,18 +40,11 @@ export interface CoordinatorContextOptions<R, S extends CoordinatorShard<R>> {
 }
 
 /** An answer that is owed, whatever it is. */
-interface OwedReply {
-  isSettled: boolean;
-  readonly reject: (error: unknown) => void;
-}
-
-interface PendingReply<T> extends Reply<T>, OwedReply {
-  isSettled: boolean;
-  readonly resolve: (response: T) => void;
-}
+type Refusable = Pick<OwedReply<unknown>, "reject">;
 
 /** An append on its way, and what waits behind it. */
 interface PendingWrite<R> {
+  readonly append: CoordinatorAppend;
   readonly outcome: WriteOutcome<R>;
   isCommitted: boolean;
   readonly answers: (() => void)[];
@@ -68,8 +65,9 @@ export class CoordinatorContext<R, S extends CoordinatorShard<R>> {
   readonly #options: CoordinatorContextOptions<R, S>;
   readonly #shard: S;
   readonly #timers = new Map<string, Timer>();
-  readonly #owed = new Set<OwedReply>();
+  readonly #owed = new Set<Refusable>();
   readonly #writes: PendingWrite<R>[] = []; // oldest first
+  #unheard: PendingWrite<R>[] = []; // whose log is not listened to yet
   readonly #inputs: Input<R>[] = [];
   #lastWrite: PendingWrite<R> | undefined;
   #isRunning = false;
@@ -100,24 +98,27 @@ export class CoordinatorContext<R, S extends CoordinatorShard<R>> {
       });
   }
 
-  schedule<T>(command: Command<R, S, T>): Promise<T> {
+  /**
+   * The answer to a command; a promise of it where it has to wait. Who waits for an answer appends nothing more in this callback, so that
+   * the records of the command need not wait either.
+   */
+  schedule<T>(command: Command<R, S, T>): T | Promise<T> {
     if (this.#state === "loading") {
       return Promise.reject(new KafkaError(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS));
     }
     if (this.#state !== "active") return Promise.reject(notCoordinator());
-    return new Promise<T>((resolve, reject) => {
-      const reply: PendingReply<T> = { isSettled: false, resolve, reject };
-      this.#owed.add(reply);
-      this.run((step, shard) => {
-        try {
-          command(step, shard, reply);
-        } catch (error) {
-          if (error instanceof InvariantError || !(error instanceof KafkaError))
-            this.#settle(reply, () => reject(error));
-          else step.fail(reply, error);
-        }
-      });
-    });
+    const reply = new OwedReply<T>();
+    this.#owed.add(reply);
+    const run = (step: Step<R>): void => {
+      try {
+        command(step, this.#shard, reply);
+      } catch (error) {
+        if (error instanceof InvariantError || !(error instanceof KafkaError)) this.#refuse(reply, error);
+        else step.fail(reply, error);
+      }
+    };
+    this.#enqueue({ run, isOutcome: false }, true);
+    return reply.answer;
   }
 
   /** One step. Called from within one, it comes after it. */
@@ -125,16 +126,22 @@ export class CoordinatorContext<R, S extends CoordinatorShard<R>> {
     this.#enqueue({ run: (step) => input(step, this.#shard), isOutcome: false });
   }
 
-  #enqueue(input: Input<R>): void {
+  #enqueue(input: Input<R>, isLast = false): void {
     if (this.#state !== "active") return;
     this.#inputs.push(input);
     if (this.#isRunning) return;
     this.#isRunning = true;
     try {
-      for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) this.#runOne(next);
+      this.#runInputs();
+      if (isLast && this.#commitNow()) this.#runInputs();
     } finally {
       this.#isRunning = false;
+      this.#listen();
     }
+  }
+
+  #runInputs(): void {
+    for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) this.#runOne(next);
   }
 
   close(): void {
@@ -143,9 +150,10 @@ export class CoordinatorContext<R, S extends CoordinatorShard<R>> {
     this.#timers.clear();
     this.#inputs.length = 0;
     this.#writes.length = 0;
+    this.#unheard = [];
     const owed = [...this.#owed];
     this.#owed.clear();
-    for (const reply of owed) this.#settle(reply, () => reply.reject(notCoordinator()));
+    for (const reply of owed) reply.reject(notCoordinator());
   }
 
   #runOne({ run, isOutcome }: Input<R>): void {
@@ -156,14 +164,14 @@ export class CoordinatorContext<R, S extends CoordinatorShard<R>> {
       append: (records, outcome = {}) => effects.push(() => this.#append(records, outcome)),
       endTransaction: (marker, outcome = {}) => effects.push(() => this.#endTransaction(marker, outcome)),
       reply: (to, response) => {
-        const pending = to as PendingReply<typeof response>;
-        const answer = (): void => this.#settle(pending, () => pending.resolve(response));
+        const answer = (): void => {
+          const owed = to as OwedReply<typeof response>;
+          this.#owed.delete(owed);
+          owed.resolve(response);
+        };
         effects.push(() => (isOutcome && this.#lastWrite === writesBefore ? answer() : this.#answer(answer)));
       },
-      fail: (to, error) => {
-        const pending = to as PendingReply<unknown>;
-        effects.push(() => this.#settle(pending, () => pending.reject(error)));
-      },
+      fail: (to, error) => effects.push(() => this.#refuse(to as OwedReply<unknown>, error)),
       setTimer: (key, delayMs, onExpired) => effects.push(() => this.#setTimer(key, delayMs, onExpired)),
       ask: (question, onAnswer, onFailure) =>
         effects.push(() => {
@@ -192,10 +200,15 @@ export class CoordinatorContext<R, S extends CoordinatorShard<R>> {
     const baseSequence = isTransactional ? 0 : NO_SEQUENCE; // our own writes are not checked for their order
     const producer = { producerId, producerEpoch, baseSequence, isTransactional };
     const isWritten = this.#write(outcome, transaction, () => {
-      const batch = new RecordBatchBuilder({ compressionType, ...producer });
+      const builder = new RecordBatchBuilder({ compressionType, ...producer, buffer: batchMemory.free });
       const timestamp = clock.wallMs();
-      for (const record of records) batch.append({ timestamp, ...serde.encode(record) });
-      return batch.build();
+      for (const record of records) {
+        const { key, value } = serde.encode(record);
+        builder.add(timestamp, key, value, NO_HEADERS);
+      }
+      const batch = builder.build();
+      batchMemory.keep(batch);
+      return batch;
     });
     if (!isWritten) return;
     if (outcome.replay !== false) for (const record of records) this.#shard.replay(record, producerId);
@@ -214,15 +227,12 @@ export class CoordinatorContext<R, S extends CoordinatorShard<R>> {
 
   /** @returns whether the batch has its offsets; else the outcome is told */
   #write(outcome: WriteOutcome<R>, transaction: TransactionChecks | undefined, build: () => Uint8Array): boolean {
-    const write: PendingWrite<R> = { outcome, isCommitted: false, answers: [] };
     try {
-      const committed = this.#options.log.append(build(), transaction);
+      const append = this.#options.log.append(build(), transaction);
+      const write: PendingWrite<R> = { append, outcome, isCommitted: false, answers: [] };
       this.#writes.push(write);
+      this.#unheard.push(write);
       this.#lastWrite = write;
-      committed.then(
-        () => this.#onCommitted(write),
-        (error: unknown) => this.#onWriteFailed(error),
-      );
       return true;
     } catch (error) {
       if (error instanceof InvariantError) throw error;
@@ -237,6 +247,26 @@ export class CoordinatorContext<R, S extends CoordinatorShard<R>> {
     const last = this.#writes.at(-1);
     if (last === undefined) answer();
     else last.answers.push(answer);
+  }
+
+  /** Whether all writes are committed, and there was one. */
+  #commitNow(): boolean {
+    const last = this.#writes.at(-1);
+    if (last === undefined || !last.append.commitNow()) return false;
+    this.#unheard = [];
+    for (const write of this.#writes) write.isCommitted = true;
+    this.#onCommitted(last);
+    return true;
+  }
+
+  /** To what is not committed by now. */
+  #listen(): void {
+    for (const write of this.#unheard.splice(0)) {
+      write.append.committed().then(
+        () => this.#onCommitted(write),
+        (error: unknown) => this.#onWriteFailed(error),
+      );
+    }
   }
 
   #onCommitted(write: PendingWrite<R>): void {
@@ -276,11 +306,9 @@ export class CoordinatorContext<R, S extends CoordinatorShard<R>> {
     this.#timers.delete(key);
   }
 
-  #settle(reply: OwedReply, settle: () => void): void {
-    if (reply.isSettled) return;
-    reply.isSettled = true;
+  #refuse<T>(reply: OwedReply<T>, error: unknown): void {
     this.#owed.delete(reply);
-    settle();
+    reply.reject(error);
   }
 
   #replayAll(bytes: Uint8Array): void {

@@ -52,8 +52,8 @@ export class CoordinatorRuntime<R, S extends CoordinatorShard<R>> {
     for (const partition of this.partitions) this.unload(partition);
   }
 
-  /** Rejects with KafkaError NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS, or what the command throws. */
-  schedule<T>(partition: number, command: Command<R, S, T>): Promise<T> {
+  /** At once where nothing has to be waited for. Rejects with KafkaError NOT_COORDINATOR, COORDINATOR_LOAD_IN_PROGRESS, or what the command throws. */
+  schedule<T>(partition: number, command: Command<R, S, T>): T | Promise<T> {
     const context = this.#contexts.get(partition);
     if (context === undefined) {
       return Promise.reject(

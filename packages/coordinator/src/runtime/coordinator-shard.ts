@@ -93,8 +93,19 @@ export interface CoordinatorLog {
   /** Hands over all batches, in order. Rejects with what the disk or the log says. */
   load(onRecords: (batches: Uint8Array) => void): Promise<void>;
   /**
-   * Assigns offsets at once; the promise settles when the records are below the high watermark.
+   * Assigns offsets at once.
    * @throws KafkaError; nothing has been appended then
    */
-  append(batch: Uint8Array, transaction?: TransactionChecks): Promise<void>;
+  append(batch: Uint8Array, transaction?: TransactionChecks): CoordinatorAppend;
+}
+
+/** Records that have their offsets. */
+export interface CoordinatorAppend {
+  /**
+   * For who appends nothing more in this callback: what waits is written, where the disk is quick about it.
+   * @returns true when the records, and all before them, are below the high watermark; else `committed` says what becomes of them
+   */
+  commitNow(): boolean;
+  /** Settles when the records are below the high watermark, or never will be. */
+  committed(): Promise<void>;
 }

@@ -56,27 +56,29 @@ export abstract class Coordinator<R, S extends CoordinatorShard<R>> {
     this.#runtime.close();
   }
 
-  /** Rejects with a KafkaError that is the answer, NOT_COORDINATOR and COORDINATOR_LOAD_IN_PROGRESS among them. */
-  protected schedule<T>(key: string, command: Command<R, S, T>): Promise<T> {
+  /** At once where nothing has to be waited for. Rejects with a KafkaError that is the answer, NOT_COORDINATOR and COORDINATOR_LOAD_IN_PROGRESS among them. */
+  protected schedule<T>(key: string, command: Command<R, S, T>): T | Promise<T> {
     if (this.#partitionCount === 0) {
       return Promise.reject(new KafkaError(this.#withoutTopic, `there is no ${this.#topicName} yet`));
     }
     return this.scheduleOn(this.partitionFor(key), command);
   }
 
-  protected scheduleOn<T>(partition: number, command: Command<R, S, T>): Promise<T> {
+  protected scheduleOn<T>(partition: number, command: Command<R, S, T>): T | Promise<T> {
     return this.#runtime.schedule(partition, command);
   }
 
   /** What each partition that is led here tells, in one list. Rejects with COORDINATOR_LOAD_IN_PROGRESS while one is loaded. */
   protected async collect<T>(tell: (shard: S) => readonly T[]): Promise<readonly T[]> {
     const command = (step: Step<R>, shard: S, reply: Reply<readonly T[]>): void => step.reply(reply, tell(shard));
-    const lists = this.partitions.map((partition) =>
-      this.scheduleOn(partition, command).catch((error: unknown): readonly T[] => {
+    const lists = this.partitions.map(async (partition) => {
+      try {
+        return await this.scheduleOn(partition, command);
+      } catch (error) {
         if (errorCodeOf(error) === ErrorCode.NOT_COORDINATOR) return []; // since just now
         throw error;
-      }),
-    );
+      }
+    });
     return (await Promise.all(lists)).flat();
   }
 

@@ -19,7 +19,7 @@ export function compacted(log: MemoryCoordinatorLog, keepsTombstone: () => boole
     if (value === null && !keepsTombstone()) continue;
     const batch = new RecordBatchBuilder({ compressionType: "none", producerId: NO_PRODUCER_ID });
     batch.append({ timestamp: 0, key, value });
-    void result.append(batch.build());
+    result.append(batch.build());
   }
   return result;
 }

@@ -115,6 +115,7 @@ class ConsumerGroupSimulation {
     if (this.#isOneIn(25)) this.#leave(this.#pick());
     if (this.#isOneIn(25)) this.#stall(this.#pick());
     if (this.#isOneIn(20)) log.isHeld = !log.isHeld;
+    if (this.#isOneIn(10)) log.isPrompt = !log.isPrompt;
     if (this.#isOneIn(2)) log.commit(this.#random.uint32() % 3);
     if (this.#isOneIn(80)) this.#grow();
     if (this.#isOneIn(60)) await this.#crash();

@@ -66,6 +66,7 @@ class GroupSimulation {
     if (this.#isOneIn(30)) this.#leave(this.#pick());
     if (this.#isOneIn(20)) this.#stall(this.#pick());
     if (this.#isOneIn(20)) log.isHeld = !log.isHeld;
+    if (this.#isOneIn(10)) log.isPrompt = !log.isPrompt;
     if (this.#isOneIn(2)) log.commit(this.#random.uint32() % 3);
     if (this.#isOneIn(60)) await this.#crash();
     clock.advance(this.#random.uint32() % 2_000);

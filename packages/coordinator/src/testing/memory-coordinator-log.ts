@@ -1,5 +1,5 @@
 import { ErrorCode, KafkaError } from "@samsa/base";
-import type { CoordinatorLog } from "../runtime/coordinator-shard.ts";
+import type { CoordinatorAppend, CoordinatorLog } from "../runtime/coordinator-shard.ts";
 
 interface PendingAppend {
   readonly resolve: () => void;
@@ -13,6 +13,8 @@ export class MemoryCoordinatorLog implements CoordinatorLog {
   readonly #pending: PendingAppend[] = [];
   /** Appends wait for `commit`. */
   isHeld = false;
+  /** What is not held is committed when the coordinator asks, not when it listens. */
+  isPrompt = true;
   /** Set to have the next append refused at once. */
   refusal: KafkaError | undefined;
   /** Set to have a load wait. */
@@ -23,16 +25,18 @@ export class MemoryCoordinatorLog implements CoordinatorLog {
     for (const batch of this.batches) onRecords(batch);
   }
 
-  append(batch: Uint8Array): Promise<void> {
+  append(batch: Uint8Array): CoordinatorAppend {
     const { refusal } = this;
     this.refusal = undefined;
     if (refusal !== undefined) throw refusal;
     this.batches.push(batch);
     if (!this.isHeld) {
       this.#committed = this.batches.length;
-      return Promise.resolve();
+      return { commitNow: () => this.isPrompt && this.#pending.length === 0, committed: () => Promise.resolve() };
     }
-    return new Promise((resolve, reject) => this.#pending.push({ resolve, reject }));
+    const committed = new Promise<void>((resolve, reject) => this.#pending.push({ resolve, reject }));
+    committed.catch(() => undefined); // nobody asks after a crash
+    return { commitNow: () => false, committed: () => committed };
   }
 
   get pendingAppends(): number {

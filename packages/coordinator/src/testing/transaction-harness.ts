@@ -85,12 +85,12 @@ export class TransactionHarness {
     await this.lead();
   }
 
-  init(id = "x", expected?: ProducerIdAndEpoch, transactionTimeoutMs = 60_000) {
-    return this.coordinator.initProducerId(id, { transactionTimeoutMs, expected });
+  async init(id = "x", expected?: ProducerIdAndEpoch, transactionTimeoutMs = 60_000): Promise<TransactionAnswer> {
+    return await this.coordinator.initProducerId(id, { transactionTimeoutMs, expected });
   }
 
-  add(producerId: number, producerEpoch: number, partitions = [0], id = "x", version = 2): Promise<ErrorCode> {
-    return this.coordinator.addPartitions(id, {
+  async add(producerId: number, producerEpoch: number, partitions = [0], id = "x", version = 2): Promise<ErrorCode> {
+    return await this.coordinator.addPartitions(id, {
       producerId,
       producerEpoch,
       partitions: topicPartitions([["t", partitions]]),
@@ -98,8 +98,19 @@ export class TransactionHarness {
     });
   }
 
-  end(producerId: number, producerEpoch: number, isCommit: boolean, id = "x", version = 2): Promise<TransactionAnswer> {
-    return this.coordinator.endTxn(id, { producerId, producerEpoch, isCommit, clientTransactionVersion: version });
+  async end(
+    producerId: number,
+    producerEpoch: number,
+    isCommit: boolean,
+    id = "x",
+    version = 2,
+  ): Promise<TransactionAnswer> {
+    return await this.coordinator.endTxn(id, {
+      producerId,
+      producerEpoch,
+      isCommit,
+      clientTransactionVersion: version,
+    });
   }
 
   /** "Ongoing 7/0 t-0 t-1". */

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { ErrorCode, KafkaError } from "@samsa/base";
 import { codeOf, settle } from "../testing/group-harness.ts";
 import { TransactionHarness } from "../testing/transaction-harness.ts";
+import { topicPartitions } from "./topic-partitions.ts";
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -19,6 +20,47 @@ test("a transaction of two partitions is committed: its producer is told when th
   await settle();
   assert.deepEqual(harness.written, ["commit 1/1 t-0", "commit 1/1 t-1"]);
   assert.equal(await harness.state(), "CompleteCommit 1/1");
+});
+
+test("what the disk takes at once is answered at once, and what it does not take is promised", async () => {
+  const harness = await TransactionHarness.start();
+  await harness.init();
+  const { coordinator, log } = harness;
+  const partitions = topicPartitions([["t", [0]]]);
+  const add = (producerEpoch: number) =>
+    coordinator.addPartitions("x", { producerId: 1, producerEpoch, partitions, clientTransactionVersion: 2 });
+  const end = (producerEpoch: number) =>
+    coordinator.endTxn("x", { producerId: 1, producerEpoch, isCommit: true, clientTransactionVersion: 2 });
+  assert.equal(add(0), ErrorCode.NONE);
+  assert.deepEqual(end(0), { errorCode: ErrorCode.NONE, producer: { producerId: 1, producerEpoch: 1 } });
+  await settle(); // the markers
+  log.isPrompt = false;
+  const added = add(1);
+  assert.ok(added instanceof Promise);
+  assert.equal(await added, ErrorCode.NONE);
+  log.isPrompt = true;
+  log.isHeld = true;
+  const ended = end(1);
+  assert.ok(ended instanceof Promise);
+  log.isHeld = false;
+  assert.ok(add(2) instanceof Promise); // decided by a state that is not on the disk yet
+  log.commit();
+  assert.deepEqual((await ended).producer, { producerId: 1, producerEpoch: 2 });
+});
+
+test("what comes behind a write that is under way is not answered before it, though the disk takes it at once", async () => {
+  const harness = await TransactionHarness.start();
+  await harness.init();
+  harness.log.isHeld = true;
+  const answered: string[] = [];
+  void harness.add(1, 0, [0]).then(() => answered.push("first"));
+  harness.log.isHeld = false;
+  void harness.add(1, 0, [1]).then(() => answered.push("second"));
+  await settle();
+  assert.deepEqual(answered, []);
+  harness.log.commit();
+  await settle();
+  assert.deepEqual(answered, ["first", "second"]);
 });
 
 test("no marker leaves before the decision is committed", async () => {

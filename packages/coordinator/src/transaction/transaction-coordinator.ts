@@ -30,8 +30,9 @@ export type PartitionErrors = (topic: string, partition: number) => ErrorCode;
 
 /**
  * The transaction coordinator of a broker: each transactional id belongs to the partition of `__transaction_state` that it
- * hashes to, and whoever leads that partition coordinates its transactions. All methods reject with a KafkaError that is the
- * answer when the coordinator is elsewhere, or not ready: NOT_COORDINATOR and COORDINATOR_LOAD_IN_PROGRESS.
+ * hashes to, and whoever leads that partition coordinates its transactions. What need not wait for the
+ * disk is answered at once. All methods reject with a KafkaError that is the answer when the coordinator is elsewhere, or not ready:
+ * NOT_COORDINATOR and COORDINATOR_LOAD_IN_PROGRESS.
  */
 export class TransactionCoordinator extends Coordinator<TransactionRecord, TransactionCoordinatorShard> {
   constructor({ config, ports, clock, onProblem }: TransactionCoordinatorOptions) {
@@ -47,25 +48,25 @@ export class TransactionCoordinator extends Coordinator<TransactionRecord, Trans
   }
 
   /** A producer begins (KIP-98), or goes on after an error (KIP-360). */
-  initProducerId(transactionalId: string, request: InitProducerId): Promise<TransactionAnswer> {
+  initProducerId(transactionalId: string, request: InitProducerId): TransactionAnswer | Promise<TransactionAnswer> {
     return this.schedule(transactionalId, (step, shard, reply) =>
       shard.initProducerId(step, transactionalId, request, reply),
     );
   }
 
   /** @returns one error for all partitions */
-  async addPartitions(transactionalId: string, request: AddPartitions): Promise<ErrorCode> {
-    const { errorCode } = await this.schedule<TransactionAnswer>(transactionalId, (step, shard, reply) =>
+  addPartitions(transactionalId: string, request: AddPartitions): ErrorCode | Promise<ErrorCode> {
+    const answer = this.schedule<TransactionAnswer>(transactionalId, (step, shard, reply) =>
       shard.addPartitions(step, transactionalId, request, reply),
     );
-    return errorCode;
+    return answer instanceof Promise ? answer.then(({ errorCode }) => errorCode) : answer.errorCode;
   }
 
   /**
    * Whether the producer has added these partitions to the transaction that is open; TRANSACTION_ABORTABLE for one that is not
    * among them.
    */
-  verifyPartitions(transactionalId: string, producer: ProducerIdAndEpoch): Promise<PartitionErrors> {
+  verifyPartitions(transactionalId: string, producer: ProducerIdAndEpoch): PartitionErrors | Promise<PartitionErrors> {
     return this.schedule(transactionalId, (step, { transactions }, reply) => {
       const current = transactions.get(transactionalId);
       const errorCode = verifyProducer(current, producer);
@@ -78,13 +79,13 @@ export class TransactionCoordinator extends Coordinator<TransactionRecord, Trans
   }
 
   /** The end is decided when this is answered; the markers follow. */
-  endTxn(transactionalId: string, request: EndTxn): Promise<TransactionAnswer> {
+  endTxn(transactionalId: string, request: EndTxn): TransactionAnswer | Promise<TransactionAnswer> {
     return this.schedule(transactionalId, (step, shard, reply) => shard.endTxn(step, transactionalId, request, reply));
   }
 
   /** Undefined for an id that is not known. */
-  describeTransaction(transactionalId: string): Promise<TransactionMetadata | undefined> {
-    return this.schedule(transactionalId, (step, { transactions }, reply) =>
+  async describeTransaction(transactionalId: string): Promise<TransactionMetadata | undefined> {
+    return await this.schedule(transactionalId, (step, { transactions }, reply) =>
       step.reply(reply, transactions.get(transactionalId)),
     );
   }

@@ -22,15 +22,16 @@ const VALUE_VERSION_WITHOUT_TAGS = 0;
 export function transactionRecordSerde(transactionVersion: () => number): RecordSerde<TransactionRecord> {
   return {
     encode({ transactionalId, metadata }): StoredRecord {
-      const key = new ByteWriter();
-      key.int16(KEY_VERSION);
-      TransactionLogKey.write(key, { transactionalId }, KEY_VERSION);
-      if (metadata === null) return { key: key.toBytes(), value: null };
+      const keyWriter = new ByteWriter("shared");
+      keyWriter.int16(KEY_VERSION);
+      TransactionLogKey.write(keyWriter, { transactionalId }, KEY_VERSION);
+      const key = keyWriter.toBytes();
+      if (metadata === null) return { key, value: null };
       const version = transactionVersion() > 0 ? VALUE_VERSION : VALUE_VERSION_WITHOUT_TAGS;
-      const value = new ByteWriter();
-      value.int16(version);
-      TransactionLogValue.write(value, valueOf(metadata, version), version);
-      return { key: key.toBytes(), value: value.toBytes() };
+      const writer = new ByteWriter("shared");
+      writer.int16(version);
+      TransactionLogValue.write(writer, valueOf(metadata, version), version);
+      return { key, value: writer.toBytes() };
     },
 
     decode(key: Uint8Array, value: Uint8Array | null): TransactionRecord | undefined {
