@@ -13,7 +13,7 @@ import {
   NO_PRODUCER,
 } from "./transaction-decisions.ts";
 import type { TransactionMetadata } from "./transaction-metadata.ts";
-import { isTimedOut, toComplete } from "./transaction-metadata.ts";
+import { hasEpochBump, isTimedOut, toComplete } from "./transaction-metadata.ts";
 import type { MarkerResults, TransactionPorts } from "./transaction-ports.ts";
 import type { TransactionRecord } from "./transaction-records.ts";
 import { isAtRest, isPrepared } from "./transaction-state.ts";
@@ -40,8 +40,12 @@ const MARKER_RETRY_BACKOFF_MS = 100;
 /** So long a request waits for the transaction before it to be completed, and so many of one transactional id may. */
 const MOST_WAITING_MS = 50;
 const MOST_WAITING = 8;
+/** So soon after a transaction the abort of the next may have overtaken its records. */
+const OVERTAKING_MS = 100;
 /** Ids forgotten in one batch. A long id has 32 KiB, and the least `max.message.bytes` that anyone sets is not known. */
 const TOMBSTONES_PER_BATCH = 100;
+
+const TOO_EARLY: Decision = { errorCode: ErrorCode.CONCURRENT_TRANSACTIONS, producer: NO_PRODUCER, next: undefined };
 
 /** Errors of a partition that need no marker any more. */
 const MARKED: ReadonlySet<ErrorCode> = new Set([
@@ -59,6 +63,8 @@ export class TransactionCoordinatorShard implements CoordinatorShard<Transaction
   /** What is left to be marked, of prepared transactions for which some partitions have answered. */
   readonly #unmarked = new Map<string, TopicPartitions>();
   readonly #waiting = new Map<string, TransactionRequest[]>();
+  /** The epoch whose end has come once while nothing was open. Until the next move. */
+  readonly #endedInVain = new Map<string, number>();
 
   constructor(config: TransactionConfig, ports: TransactionPorts, coordinatorEpoch: number) {
     this.#config = config;
@@ -71,6 +77,7 @@ export class TransactionCoordinatorShard implements CoordinatorShard<Transaction
   }
 
   replay({ transactionalId, metadata }: TransactionRecord): void {
+    this.#endedInVain.delete(transactionalId);
     if (metadata === null) this.#transactions.delete(transactionalId);
     else this.#transactions.set(transactionalId, metadata);
   }
@@ -113,8 +120,32 @@ export class TransactionCoordinatorShard implements CoordinatorShard<Transaction
   }
 
   endTxn(step: TransactionStep, transactionalId: string, request: EndTxn, reply: Reply<TransactionAnswer>): void {
-    const decide: Decide = (current, context) => endTxn(current, request, context);
+    const decide: Decide = (current, context) =>
+      this.#isAheadOfRecords(transactionalId, current, request, context.nowMs)
+        ? TOO_EARLY
+        : endTxn(current, request, context);
     this.#decideOrWait(step, transactionalId, { reply, decide });
+  }
+
+  /**
+   * Whether this end of a transaction that has no partition is the first of its epoch. Java's producer looks whether records wait, and then takes
+   * the next request from its queue. When its thread loses the core in between, the commit of records that were sent meanwhile goes out
+   * before them. Told CONCURRENT_TRANSACTIONS it sends the records first; INVALID_TXN_STATE is its end. Kafka says the former while markers are
+   * on their way, which is when this happens to it, and here they are hardly ever. An abort that has nothing to abort is no mistake: it is
+   * suspected of this only soon after the transaction before.
+   */
+  #isAheadOfRecords(
+    transactionalId: string,
+    current: TransactionMetadata | undefined,
+    { producerId, producerEpoch, clientTransactionVersion, isCommit }: EndTxn,
+    nowMs: number,
+  ): boolean {
+    if (current === undefined || !isAtRest(current.state) || !hasEpochBump(clientTransactionVersion)) return false;
+    if (current.producerId !== producerId || current.producerEpoch !== producerEpoch) return false;
+    if (!isCommit && nowMs - current.lastUpdateTimestampMs > OVERTAKING_MS) return false;
+    if (this.#endedInVain.get(transactionalId) === producerEpoch) return false;
+    this.#endedInVain.set(transactionalId, producerEpoch);
+    return true;
   }
 
   /**

@@ -448,3 +448,52 @@ test("a leader is told which partitions the producer has added", async () => {
   const fenced = await harness.coordinator.verifyPartitions("x", { producerId: 1, producerEpoch: 1 });
   assert.equal(fenced("t", 0), ErrorCode.PRODUCER_FENCED);
 });
+
+for (const end of ["commit", "abort"] as const) {
+  test(`the ${end} of a transaction that overtakes its records is asked for again, and comes behind them then`, async () => {
+    const harness = await TransactionHarness.start();
+    await harness.init();
+    await harness.add(1, 0);
+    await harness.end(1, 0, true);
+    await settle();
+    const isCommit = end === "commit";
+    assert.equal((await harness.end(1, 1, isCommit)).errorCode, ErrorCode.CONCURRENT_TRANSACTIONS);
+    assert.equal(await harness.add(1, 1), ErrorCode.NONE);
+    assert.deepEqual(await harness.end(1, 1, isCommit), {
+      errorCode: ErrorCode.NONE,
+      producer: { producerId: 1, producerEpoch: 2 },
+    });
+    await settle();
+    assert.deepEqual(harness.written, ["commit 1/1 t-0", `${end} 1/2 t-0`]);
+  });
+}
+
+test("a transaction without records is not committed, also when that is asked for again", async () => {
+  const harness = await TransactionHarness.start();
+  await harness.init();
+  assert.equal((await harness.end(1, 0, true)).errorCode, ErrorCode.CONCURRENT_TRANSACTIONS);
+  assert.equal((await harness.end(1, 0, true)).errorCode, ErrorCode.INVALID_TXN_STATE);
+  assert.equal((await harness.end(1, 0, true)).errorCode, ErrorCode.INVALID_TXN_STATE);
+});
+
+test("an end that was asked for in vain is forgotten with the next move", async () => {
+  const harness = await TransactionHarness.start();
+  await harness.init();
+  assert.equal((await harness.end(1, 0, false)).errorCode, ErrorCode.CONCURRENT_TRANSACTIONS);
+  assert.equal((await harness.end(1, 0, false)).errorCode, ErrorCode.NONE);
+  await settle();
+  assert.equal((await harness.end(1, 1, true)).errorCode, ErrorCode.CONCURRENT_TRANSACTIONS);
+});
+
+test("an abort of nothing is taken at once when it does not come close behind the transaction before", async () => {
+  const harness = await TransactionHarness.start();
+  await harness.init();
+  harness.clock.advance(1000);
+  assert.equal((await harness.end(1, 0, false)).errorCode, ErrorCode.NONE);
+});
+
+test("clients whose epoch stays are told at once that nothing is open", async () => {
+  const harness = await TransactionHarness.start();
+  await harness.init();
+  assert.equal((await harness.end(1, 0, true, "x", 0)).errorCode, ErrorCode.INVALID_TXN_STATE);
+});
