@@ -25,6 +25,7 @@ import { generate } from "./lib/generate.mjs";
 import { quietDisk } from "./lib/quiet-disk.mjs";
 
 const LIMIT = { limitMs: 300_000 };
+const WARM_UP_MS = 5000;
 
 /**
  * A promise for each record, and the next of a caller when it has come true: the fewer callers, the more it is the broker that is waited
@@ -264,10 +265,12 @@ export async function benchmarkClients({ rounds, works, clients: wanted, target,
     for (const name of works) {
       const work = WORKS[name];
       const rows = rowsOf(work, clients, scale).map((row) => ({ ...row, samples: [] }));
+      if (!(name in READ)) await warm(broker, name);
       if (work.filled !== undefined) await fill(broker, name, work, scale);
       if (work.partitions !== undefined) await createPartitions(broker, name, work.partitions);
       for (let round = 1; round <= rounds; round++) {
-        for (const row of rows) {
+        // Whoever goes first finds another broker and another disk than whoever goes last.
+        for (const row of round % 2 === 0 ? rows.toReversed() : rows) {
           process.stderr.write(`${name}, round ${round} of ${rounds}: ${row.label}\n`);
           const isRead = name in READ;
           const topic = isRead ? name : `${name}-${row.label.replaceAll(/[^a-z0-9]+/gi, "-")}-${round}`;
@@ -293,6 +296,14 @@ async function createTopic(broker, topic) {
   } finally {
     client.close();
   }
+}
+
+/** Sends records one by one for a while: a broker that runs on a JVM is slow until that has compiled it, and that would be the first client's. */
+async function warm(broker, name) {
+  const topic = `${name}-warm-up`;
+  await createPartitions(broker, topic, 1);
+  const job = { port: broker.port, topic, partitions: 1, inFlight: 1, batchBytes: 200, recordBytes: 100 };
+  await generate({ ...job, kind: "produce", warmMs: 0, ms: WARM_UP_MS });
 }
 
 /**
