@@ -90,6 +90,17 @@ function byLeader(cluster: Cluster, queries: readonly OffsetQuery[]): Map<number
   return leaders;
 }
 
+/** By name, and there by number. */
+function byTopic(queries: readonly OffsetQuery[]): Map<string, Map<number, OffsetQuery>> {
+  const topics = new Map<string, Map<number, OffsetQuery>>();
+  for (const query of queries) {
+    let partitions = topics.get(query.topic);
+    if (partitions === undefined) topics.set(query.topic, (partitions = new Map()));
+    partitions.set(query.partition, query);
+  }
+  return topics;
+}
+
 function noLeader(cluster: Cluster, { topic, partition }: TopicPartition): KafkaError {
   const partitions = cluster.metadata.topic(topic)?.partitions.length ?? 0;
   if (partition < partitions) return new BrokerError(ErrorCode.LEADER_NOT_AVAILABLE, `${topic}-${partition}`);
@@ -106,14 +117,13 @@ async function ask(
   found: Map<OffsetQuery, ListedOffset>,
 ): Promise<void> {
   const connection = await cluster.connectionTo(leaderId);
-  const topics = new Map<string, OffsetQuery[]>();
-  for (const query of queries) topics.set(query.topic, [...(topics.get(query.topic) ?? []), query]);
+  const topics = byTopic(queries);
   const request = ListOffsetsRequest.create({
     replicaId: CONSUMER,
     isolationLevel: isolationLevel === "read_committed" ? 1 : 0,
     topics: Array.from(topics, ([name, partitions]) => ({
       name,
-      partitions: partitions.map((query) =>
+      partitions: Array.from(partitions.values(), (query) =>
         createListOffsetsRequestListOffsetsPartition({
           partitionIndex: query.partition,
           timestamp: timestampOf(query.at),
@@ -126,7 +136,7 @@ async function ask(
   let failure: KafkaError | undefined;
   for (const { name, partitions } of response.topics) {
     for (const { partitionIndex, errorCode, offset, timestamp, leaderEpoch } of partitions) {
-      const query = topics.get(name)?.find(({ partition }) => partition === partitionIndex);
+      const query = topics.get(name)?.get(partitionIndex);
       if (query === undefined) continue;
       if (errorCode !== 0) {
         failure ??= new BrokerError(errorCode as ErrorCode, `ListOffsets of ${name}-${partitionIndex}`);
