@@ -261,6 +261,32 @@ describe("a transactional batch whose partition is to be verified (KIP-890)", ()
     assert.equal(log.send({ seq: 0, transactional: true }, next), 1);
   });
 
+  test("is taken when the marker of the transaction before came between the question and the answer", () => {
+    const log = new Appender();
+    log.send({ seq: 0, transactional: true }, verify(log));
+    const next = verify(log, { epoch: 1, isEpochPerTransaction: true });
+    log.mark(1, "commit", { epoch: 1, transactionVersion: 2 });
+    assert.equal(log.send({ epoch: 1, seq: 0, transactional: true }, next), 2);
+  });
+
+  test("is refused when the marker of its own transaction came, whose records had not", () => {
+    const log = new Appender();
+    log.send({ seq: 0, transactional: true }, verify(log));
+    log.mark(1, "commit", { epoch: 1, transactionVersion: 2 });
+    const late = verify(log, { epoch: 1, isEpochPerTransaction: true });
+    log.mark(1, "abort", { epoch: 2, transactionVersion: 2 });
+    assert.equal(log.send({ epoch: 1, seq: 0, transactional: true }, late), INVALID_TXN_STATE);
+  });
+
+  test("is refused when a transaction that hangs was ended under its own epoch", () => {
+    const log = new Appender();
+    log.send({ seq: 0, transactional: true }, verify(log));
+    log.mark(1, "abort");
+    const late = verify(log);
+    log.mark(1, "abort");
+    assert.equal(log.send({ seq: 1, transactional: true }, late), INVALID_TXN_STATE);
+  });
+
   test("of a new epoch is verified though a transaction of the epoch before is open", () => {
     const log = new Appender();
     log.send({ seq: 0, transactional: true }, verify(log));

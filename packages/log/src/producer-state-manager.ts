@@ -142,9 +142,11 @@ export class ProducerStateManager {
   /** Takes note of a batch that has its place, checked or replicated or read back from the log. */
   update(batch: ProducerBatch, written: Written, marker?: EndMarker): CompletedTxn | undefined {
     const { producerId, producerEpoch } = batch;
-    // The transaction has begun or is over: the next one is verified anew.
-    if (batch.isTransactional) this.#verifications.delete(producerId);
     let entry = this.#producers.get(producerId);
+    // The transaction has begun or is over: the next one is verified anew.
+    if (batch.isTransactional && !(marker !== undefined && this.#isAskedForTheNext(entry, batch))) {
+      this.#verifications.delete(producerId);
+    }
     if (entry === undefined) {
       entry = new ProducerStateEntry(producerId);
       this.#producers.set(producerId, entry);
@@ -237,6 +239,16 @@ export class ProducerStateManager {
       );
     }
     if (isClient && !this.#producers.has(producerId)) verification.checkFirstSequence(producerId, baseSequence);
+  }
+
+  /**
+   * Whether the coordinator is being asked for the transaction after the one that a marker ends. It does not answer before that one is
+   * over everywhere, and the marker says nothing against what it will answer then.
+   */
+  #isAskedForTheNext(entry: ProducerStateEntry | undefined, { producerId, producerEpoch }: ProducerBatch): boolean {
+    if (entry === undefined || entry.currentTxnFirstOffset === NO_TRANSACTION) return false;
+    const guard = this.#verifications.get(producerId);
+    return guard !== undefined && guard.producerEpoch === producerEpoch && entry.producerEpoch < producerEpoch;
   }
 
   #endTransaction(entry: ProducerStateEntry, batch: ProducerBatch, marker: EndMarker): CompletedTxn | undefined {

@@ -3,7 +3,8 @@ import { ErrorCode, KafkaError } from "@samsa/base";
 /**
  * Says that the transaction coordinator is being asked whether a partition is in a producer's transaction (KIP-890). It stands from
  * before the question until the first record of the transaction is appended or a marker ends it: an answer that comes after
- * the marker speaks of a transaction that is over, and the guard it was asked under is gone.
+ * the marker speaks of a transaction that is over, and the guard it was asked under is gone. Where each transaction has its epoch, the
+ * marker of the one before does not end it.
  */
 export class VerificationGuard {
   readonly createdMs: number; // wall clock
@@ -17,6 +18,11 @@ export class VerificationGuard {
     this.#producerEpoch = producerEpoch;
     this.#lowestSequence = baseSequence;
     this.#isEpochPerTransaction = isEpochPerTransaction;
+  }
+
+  /** Of the newest transaction that is asked for. */
+  get producerEpoch(): number {
+    return this.#producerEpoch;
   }
 
   /** Another batch asks while this guard stands. */

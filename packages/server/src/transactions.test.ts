@@ -202,6 +202,22 @@ test("a producer of transactions V2 commits to two partitions, aborts, and goes 
   assert.equal(producer.producerEpoch, 3);
 });
 
+test("a commit that overtakes its records is asked for again, and one without records is refused", async () => {
+  await using broker = await startWithTransactions();
+  const { producer, client } = broker;
+  await producer.init();
+  assert.equal(await producer.send(0, ["a"]), ErrorCode.NONE);
+  assert.equal(await producer.end(true), ErrorCode.NONE);
+  await complete(client);
+  assert.equal(await producer.end(true), ErrorCode.CONCURRENT_TRANSACTIONS);
+  assert.equal(await producer.send(0, ["b"]), ErrorCode.NONE);
+  assert.equal(await producer.end(true), ErrorCode.NONE);
+  await complete(client);
+  assert.deepEqual((await readCommitted(client, 0)).values, ["a", "b"]);
+  assert.equal(await producer.end(true), ErrorCode.CONCURRENT_TRANSACTIONS);
+  assert.equal(await producer.end(true), ErrorCode.INVALID_TXN_STATE);
+});
+
 test("a producer that adds its partitions itself keeps its epoch, and may not write to others", async () => {
   await using broker = await startWithTransactions();
   const { producer, client } = broker;
