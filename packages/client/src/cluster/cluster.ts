@@ -175,10 +175,14 @@ export class Cluster {
   }
 
   /** The partition if it has a leader that is known now. Metadata that has grown old is asked for again beside it. */
-  leaderOf(topic: string, partition: number): PartitionMetadata | undefined {
+  leaderOf(
+    topic: string,
+    partition: number,
+    nowMs: number = this.options.clock.monotonicMs(),
+  ): PartitionMetadata | undefined {
     const updatedMs = this.metadata.updatedMs(topic);
     if (updatedMs === undefined) return undefined;
-    if (this.options.clock.monotonicMs() - updatedMs > this.options.metadataMaxAgeMs) {
+    if (nowMs - updatedMs > this.options.metadataMaxAgeMs) {
       this.refreshMetadata([topic]).catch(() => {}); // the next use asks again
     }
     const found = this.metadata.topic(topic)?.partitions[partition];

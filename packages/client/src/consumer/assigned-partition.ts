@@ -3,6 +3,7 @@ import { ZERO_UUID } from "@samsa/base";
 import type { OffsetSpec } from "../cluster/list-offsets.ts";
 import type { MetadataCache } from "../cluster/metadata-cache.ts";
 import { NO_LEADER_EPOCH } from "../cluster/topic-metadata.ts";
+import type { Wanted } from "./fetch-session.ts";
 
 export const NO_REPLICA = -1;
 
@@ -49,6 +50,8 @@ export class AssignedPartition {
   epoch = 0;
   retryAtMs = 0;
   failures = 0; // in a row
+  /** What was asked for last. */
+  wanted: Wanted | undefined;
 
   constructor(topic: string, partition: number, at: Place, endOffset: number, leaderEpoch?: number) {
     this.topic = topic;

@@ -140,7 +140,7 @@ export class Fetcher {
         toReset.push(partition);
         continue;
       }
-      const leader = this.#cluster.leaderOf(partition.topic, partition.partition);
+      const leader = this.#cluster.leaderOf(partition.topic, partition.partition, nowMs);
       if (leader === undefined) {
         leaderless.add(partition.topic);
         nextMs = Math.min(nextMs, this.#failures.backOff(partition, nowMs));
@@ -249,16 +249,30 @@ export class Fetcher {
     return asked.map(({ partition }) => {
       const { topic, name, partition: index, fetchOffset = 0, fetchEpoch } = partition;
       const metadata = this.#cluster.metadata.topic(topic);
-      return {
+      const topicId = metadata?.topicId ?? ZERO_UUID;
+      const currentLeaderEpoch = metadata?.partitions[index]?.leaderEpoch ?? NO_LEADER_EPOCH;
+      const last = partition.wanted;
+      // Most of many partitions are quiet, and ask for the same time and again.
+      if (
+        last?.fetchOffset === fetchOffset &&
+        last.topicId === topicId &&
+        last.currentLeaderEpoch === currentLeaderEpoch &&
+        last.lastFetchedEpoch === fetchEpoch
+      ) {
+        return last;
+      }
+      const wanted: Wanted = {
         name,
         topic,
-        topicId: metadata?.topicId ?? ZERO_UUID,
+        topicId,
         partition: index,
         fetchOffset,
-        currentLeaderEpoch: metadata?.partitions[index]?.leaderEpoch ?? NO_LEADER_EPOCH,
+        currentLeaderEpoch,
         lastFetchedEpoch: fetchEpoch,
         partitionMaxBytes: this.#options.maxPartitionFetchBytes,
       };
+      partition.wanted = wanted;
+      return wanted;
     });
   }
 
@@ -293,6 +307,7 @@ export class Fetcher {
       if (topic.topicId !== ZERO_UUID) idsByName.set(name, topic.topicId);
       for (const data of topic.partitions) answers.set(`${name}-${data.partitionIndex}`, data);
     }
+    if (answers.size === 0) return;
     const stale = new Set<string>();
     let memory: AnswerMemory | undefined; // of all of it: it came as one
     for (const { partition, epoch } of asked) {

@@ -136,7 +136,7 @@ export class Sender {
         nextMs = Math.min(nextMs, readyMs);
         continue;
       }
-      const leader = this.#cluster.leaderOf(queue.topic, queue.partition);
+      const leader = this.#cluster.leaderOf(queue.topic, queue.partition, nowMs);
       if (leader === undefined) {
         leaderless ??= new Set();
         leaderless.add(queue.topic);
