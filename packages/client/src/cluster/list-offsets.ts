@@ -34,7 +34,7 @@ const LIST_OFFSETS_OF_MAX_TIMESTAMP = api(ListOffsetsRequest, ListOffsetsRespons
 const CONSUMER = -1; // as a replica id
 
 /**
- * Asks the leaders for offsets, in as few requests as there are leaders.
+ * Asks the leaders for offsets, in as few requests as there are leaders: in more when a partition is asked about more than once.
  * @returns in the order of the queries
  * @throws BrokerError for the first that fails for good, TimeLimitError
  */
@@ -60,9 +60,9 @@ export async function listOffsets(
     if (unknown.length > 0) await refreshOrThrow(cluster, unknown);
     try {
       await Promise.all(
-        Array.from(byLeader(cluster, missing), ([leaderId, some]) =>
-          ask(cluster, leaderId, some, isolationLevel, found),
-        ),
+        Array.from(byLeader(cluster, missing), ([leaderId, requests]) =>
+          requests.map((asked) => ask(cluster, leaderId, asked, isolationLevel, found)),
+        ).flat(),
       );
     } catch (error) {
       // Whatever it was, the next attempt looks at the metadata anew.
@@ -78,27 +78,30 @@ async function refreshOrThrow(cluster: Cluster, topics: Iterable<string>): Promi
   for (const error of errors.values()) throw error;
 }
 
-function byLeader(cluster: Cluster, queries: readonly OffsetQuery[]): Map<number, OffsetQuery[]> {
-  const leaders = new Map<number, OffsetQuery[]>();
+function byLeader(cluster: Cluster, queries: readonly OffsetQuery[]): Map<number, AskedTopics[]> {
+  const leaders = new Map<number, AskedTopics[]>();
   for (const query of queries) {
     const leader = cluster.leaderOf(query.topic, query.partition);
     if (leader === undefined) throw noLeader(cluster, query);
-    const same = leaders.get(leader.leaderId);
-    if (same === undefined) leaders.set(leader.leaderId, [query]);
-    else same.push(query);
+    let requests = leaders.get(leader.leaderId);
+    if (requests === undefined) leaders.set(leader.leaderId, (requests = []));
+    put(requests, query);
   }
   return leaders;
 }
 
-/** By name, and there by number. */
-function byTopic(queries: readonly OffsetQuery[]): Map<string, Map<number, OffsetQuery>> {
-  const topics = new Map<string, Map<number, OffsetQuery>>();
-  for (const query of queries) {
+/** What one request asks, by name, and there by number: the answer would not tell two queries of a partition apart. */
+type AskedTopics = Map<string, Map<number, OffsetQuery>>;
+
+function put(requests: AskedTopics[], query: OffsetQuery): void {
+  for (let i = 0; ; i++) {
+    const topics = (requests[i] ??= new Map());
     let partitions = topics.get(query.topic);
     if (partitions === undefined) topics.set(query.topic, (partitions = new Map()));
+    if (partitions.has(query.partition)) continue;
     partitions.set(query.partition, query);
+    return;
   }
-  return topics;
 }
 
 function noLeader(cluster: Cluster, { topic, partition }: TopicPartition): KafkaError {
@@ -112,12 +115,12 @@ function noLeader(cluster: Cluster, { topic, partition }: TopicPartition): Kafka
 async function ask(
   cluster: Cluster,
   leaderId: number,
-  queries: readonly OffsetQuery[],
+  topics: AskedTopics,
   isolationLevel: IsolationLevel,
   found: Map<OffsetQuery, ListedOffset>,
 ): Promise<void> {
   const connection = await cluster.connectionTo(leaderId);
-  const topics = byTopic(queries);
+  const queries = Array.from(topics.values(), (partitions) => [...partitions.values()]).flat();
   const request = ListOffsetsRequest.create({
     replicaId: CONSUMER,
     isolationLevel: isolationLevel === "read_committed" ? 1 : 0,

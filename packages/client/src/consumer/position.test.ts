@@ -159,6 +159,23 @@ test("offsets of partitions are told whether they are assigned or not, and the l
   assert.equal(consumer.lag(T0), 2);
 });
 
+test("a partition may be asked about as often as one likes", async () => {
+  const bed = await bedOfValues(["a", "b", "c"], []);
+  await using kafka = bed.kafka();
+  const consumer = kafka.consumer(text);
+  const times = [500, 5000, 500].map((timestampMs) => ({ ...T0, timestampMs }));
+  const found = await bed.run(consumer.offsetsForTimes(times));
+  assert.deepEqual(
+    found.map((one) => one?.offset),
+    [0, undefined, 0],
+  );
+  const ends = await bed.run(consumer.endOffsets([T0, { topic: "t", partition: 1 }, T0]));
+  assert.deepEqual(
+    ends.map(({ offset }) => offset),
+    [3, 0, 3],
+  );
+});
+
 test("a partition that stays assigned keeps its position", async () => {
   const bed = await bedOfValues(["a", "b"], ["c"]);
   await using kafka = bed.kafka();
