@@ -78,7 +78,7 @@ describe("NodeDisk on a disk that misbehaves", () => {
     const file = await disk.open("patient", { create: true });
     const time = stoppedTime();
     const writeSync = mock.method(fs, "writeSync");
-    assert.equal(file.writeNow?.(0, [new Uint8Array(600_000), new Uint8Array(600_000)]), false);
+    assert.equal(file.writeNow?.(0, [new Uint8Array(100_000), new Uint8Array(100_000)]), false);
     const syncing = file.sync();
     assert.equal(file.writeNow?.(0, [bytesOf("x")]), false);
     await syncing;

@@ -5,11 +5,11 @@ import { PromptWrites } from "./prompt-writes.ts";
 
 const LITTLE = [new Uint8Array(100)];
 
-test("a request of usual size is written at once, and more by a thread", () => {
+test("a little is written at once, and more by a thread", () => {
   const prompt = new PromptWrites(() => 0);
   assert.equal(prompt.areGood([]), true);
-  assert.equal(prompt.areGood([new Uint8Array(524_288), new Uint8Array(524_288)]), true);
-  assert.equal(prompt.areGood([new Uint8Array(524_288), new Uint8Array(524_289)]), false);
+  assert.equal(prompt.areGood([new Uint8Array(65_536), new Uint8Array(65_536)]), true);
+  assert.equal(prompt.areGood([new Uint8Array(65_536), new Uint8Array(65_537)]), false);
 });
 
 test("after a write that was stuck nothing is written at once for a hundred times as long", () => {

@@ -1,8 +1,5 @@
-/**
- * More than this goes to a thread. The system copies a megabyte in a quarter of a millisecond, which is longer than it takes to wake a
- * thread; but what comes next for the loop then finds its core asleep, or taken by the thread (docs/decisions/0023).
- */
-const MOST_BYTES = 1024 * 1024;
+/** More than this goes to a thread: to copy it takes the system about as long as to wake one. */
+const MOST_BYTES = 128 * 1024;
 /** A write that takes longer may have met with a busy disk. Or the system had something else to run when it was over. */
 const SLOW_MS = 2;
 /** One that takes longer has: no process is kept from its turn for so long, unless there are many. */
@@ -11,7 +8,7 @@ const STUCK_MS = 10;
 const REST_FACTOR = 100;
 
 /**
- * Whether a write is done at once or by a thread. The system copies it into its page cache in microseconds, while to
+ * Whether a small write is done at once or by a thread. The system copies it into its page cache in microseconds, while to
  * hand it to a thread and hear from it takes ten times as long (docs/decisions/0023). But while it has more unwritten pages than it
  * likes, the system lets a write wait, and at once means that everybody waits: so after a slow write the threads have them
  * all for a while, long enough for such waits to stay below a fiftieth of the time.
