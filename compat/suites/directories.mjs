@@ -1,7 +1,8 @@
 // Data directories that move: Apache Kafka starts on a copy of ours, we start on a copy of one of its, and Kafka's consumer reads
 // the same records before and after. The whole directory moves, metadata log included.
-import { cpSync, mkdirSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { until } from "../lib/bare-client.mjs";
 import { createBroker } from "../lib/brokers.mjs";
 import {
   appendTransactions,
@@ -17,6 +18,7 @@ import { encodeBatch } from "../lib/record-batches.mjs";
 
 const LIMIT_MS = 240_000;
 const FAST_CLEANER = { "log.cleaner.backoff.ms": 500, "log.initial.task.delay.ms": 500 };
+const CLEANING = { limitMs: 60_000, pauseMs: 100 };
 const OUT_OF_ORDER_SEQUENCE_NUMBER = 45;
 /** Kafka's own topics: a consumer may look, but what is in them goes on changing. */
 const OURS = "dir-";
@@ -51,6 +53,7 @@ export const suite = {
       await fill(client, OURS);
       return await beginSequence(client, `${OURS}plain-zstd`, 0);
     });
+    await untilCompacted(samsa);
     await samsa.stop();
     for (const partition of [0, 1]) await appendTransactions(samsa.dataDir, `${OURS}txn`, partition);
     let ours;
@@ -101,6 +104,7 @@ export const suite = {
           expectSameDigest(ours, await digest(kafka, OURS));
           await withClient(kafka, (client) => continueSequence(client, sequences));
           await withClient(kafka, (client) => fillMore(client));
+          await untilCompacted(kafka);
           return await digest(kafka, OURS);
         });
       },
@@ -131,6 +135,7 @@ export const suite = {
         async () => {
           await writeWithJava(kafka, OURS);
           carried = await withClient(kafka, (client) => beginSequence(client, `${OURS}plain-none`, 0));
+          await untilCompacted(kafka);
           await kafka.stop(60_000); // compaction and retention stand still from here on
           await kafka.start();
           theirs = await digest(kafka, OURS);
@@ -150,6 +155,7 @@ export const suite = {
           expectSameDigest(theirs, await digest(broker, OURS));
           await withClient(broker, (client) => continueSequence(client, carried));
           await withClient(broker, (client) => fillMore(client));
+          await untilCompacted(broker);
           return await digest(broker, OURS);
         });
       },
@@ -170,6 +176,18 @@ export const suite = {
     await samsa.start();
   },
 };
+
+/** Until the cleaner has nothing left to do: whoever starts on the directory next would do it, and have fewer records. */
+async function untilCompacted({ dataDir }) {
+  const topic = `${OURS}compacted`;
+  const checkpoint = join(dataDir, "cleaner-offset-checkpoint");
+  await until(() => {
+    const logs = readdirSync(join(dataDir, `${topic}-0`)).filter((name) => name.endsWith(".log"));
+    const active = Number.parseInt(logs.toSorted().at(-1), 10);
+    const told = existsSync(checkpoint) ? readFileSync(checkpoint, "utf8").split("\n") : [];
+    expect(told.includes(`${topic} 0 ${active}`), `${topic} is not clean up to ${active}: ${told.join(", ")}`);
+  }, CLEANING);
+}
 
 async function withClient(broker, use) {
   const client = await RawClient.connect(broker.port);
