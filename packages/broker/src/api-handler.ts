@@ -34,6 +34,8 @@ export interface ApiHandler<Request, Response> {
   readonly recordsRequestTime?: boolean;
   /** The bytes of the response have left: what was borrowed for it may be given back. Not told when the client goes first. */
   onSent?(response: Response): void;
+  /** Whether nobody looks at the bytes of a request any more that was answered so: their memory may be used again. */
+  isDoneWithRequest?(response: Response | typeof NO_RESPONSE): boolean;
   /** The whole request refused, for what `handle` throws. */
   refuse(request: Request, code: ErrorCode, message: string): Response;
 }

@@ -10,6 +10,7 @@ import { ANONYMOUS } from "./quota/client-quota-limits.ts";
 import type { MemoryShare, RequestMemory } from "./quota/request-memory.ts";
 import { allowedMs } from "./quota/slow-peer.ts";
 import type { Answer, ConnectionContext, RequestDispatcher } from "./request-dispatcher.ts";
+import { requestFrames } from "./request-frames.ts";
 
 /** Requests of one connection that may be in progress at once, all of an API that may overlap. */
 const MAX_OVERLAPPING_REQUESTS = 64;
@@ -83,7 +84,7 @@ export class ClientConnection implements ConnectionHandler {
       user: ANONYMOUS,
       onDisconnect: (callback) => this.#onDisconnect(callback),
     };
-    this.#frames = new FrameDecoder(options.maxRequestBytes);
+    this.#frames = new FrameDecoder(options.maxRequestBytes, { memory: requestFrames });
     this.#times = options.metrics === undefined ? undefined : new ExchangeTimes(options.metrics);
     this.#share = options.memory.join(() => this.#pump());
     this.#lastActiveMs = this.#lastCheckMs = options.clock.monotonicMs();
@@ -244,17 +245,17 @@ export class ClientConnection implements ConnectionHandler {
     this.#exchanges.push(exchange);
     this.#requestBytes += frame.length;
     const number = this.#times?.started(apiKeyOf(frame)) ?? 0;
+    const ready = (answer: Answer): void => {
+      exchange.answer = answer;
+      if (answer.isRequestFree === true) requestFrames.giveBack(frame);
+      this.#times?.ready(number);
+    };
     try {
       const answer = dispatcher.dispatch(frame, this.#context, isFollowed);
-      if (!(answer instanceof Promise)) {
-        exchange.answer = answer;
-        this.#times?.ready(number);
-        return;
-      }
+      if (!(answer instanceof Promise)) return ready(answer);
       answer.then(
         (later) => {
-          exchange.answer = later;
-          this.#times?.ready(number);
+          ready(later);
           this.#pump();
         },
         (error: unknown) => {

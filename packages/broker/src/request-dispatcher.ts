@@ -15,6 +15,8 @@ export interface Answer {
   readonly onSent?: (() => void) | undefined;
   /** For so long nothing more of the client is read (KIP-219). */
   readonly throttleMs?: number;
+  /** Nobody looks at the bytes of the request any more. */
+  readonly isRequestFree?: boolean;
 }
 
 /** What a connection adds to a request. */
@@ -38,7 +40,6 @@ export interface ApiEndpoint {
  * any answer to fit into memory. Without a bound, a request of 8 MB could name eight million things.
  */
 const MAX_REQUEST_ELEMENTS = 100_000;
-const NO_ANSWER: Answer = { chunks: [] };
 
 export function endpoint<Request, Response extends object>(handler: ApiHandler<Request, Response>): ApiEndpoint {
   const { apiKey, lowestVersion } = handler.request;
@@ -55,6 +56,7 @@ export function endpoint<Request, Response extends object>(handler: ApiHandler<R
       const startedMs = metrics?.nowMs() ?? (requestLog.isDebugEnabled ? services.clock.monotonicMs() : 0);
       const request = handler.request.read(reader, context.apiVersion); // what may follow it is ignored, as Kafka does
       const probed = services.probe?.intercept(context, request as object);
+      const isProbed = probed !== undefined;
       let response: ReturnType<typeof handler.handle>;
       try {
         response =
@@ -62,22 +64,24 @@ export function endpoint<Request, Response extends object>(handler: ApiHandler<R
             ? handler.handle(request, context, services)
             : (probed(callOf(handler, request, context, services)) as typeof response);
       } catch (error) {
-        return refusalOf(handler, request, error, context, services, { startedMs });
+        return refusalOf(handler, request, error, context, services, { startedMs, isProbed });
       }
-      if (!(response instanceof Promise)) return answerOf(handler, response, context, services, { startedMs });
+      if (!(response instanceof Promise))
+        return answerOf(handler, response, context, services, { startedMs, isProbed });
       context.loopTime.leave();
-      const times = { startedMs, handledMs: metrics?.nowMs() };
+      const serving = { startedMs, isProbed, handledMs: metrics?.nowMs() };
       return response.then(
-        (decided) => answerOf(handler, decided, context, services, times),
-        (error: unknown) => refusalOf(handler, request, error, context, services, times),
+        (decided) => answerOf(handler, decided, context, services, serving),
+        (error: unknown) => refusalOf(handler, request, error, context, services, serving),
       );
     },
   };
 }
 
 /** Of one request. */
-interface ServeTimes {
+interface Serving {
   readonly startedMs: number;
+  readonly isProbed: boolean;
   readonly handledMs?: number | undefined; // of what waited
 }
 
@@ -86,7 +90,7 @@ function answerOf<Request, Response extends object>(
   decided: Response | typeof NO_RESPONSE,
   context: RequestContext,
   services: BrokerServices,
-  { startedMs, handledMs }: ServeTimes,
+  { startedMs, handledMs, isProbed }: Serving,
 ): Answer {
   const { metrics, requestLog } = services;
   const { apiVersion } = context;
@@ -95,10 +99,12 @@ function answerOf<Request, Response extends object>(
     requestLog.debug(requestFacts(name, context, services.clock.monotonicMs() - startedMs), "request");
   }
   const ownThrottleMs = handler.recordUse?.(context, services) ?? 0;
+  // A probe may keep what it has seen.
+  const isRequestFree = !isProbed && handler.isDoneWithRequest?.(decided) === true;
   // Kafka lets what is not answered pass, for it takes no time of the thread that answers.
   if (decided === NO_RESPONSE) {
     metrics?.requestAnswered(apiKey, apiVersion, startedMs, handledMs, ownThrottleMs);
-    return ownThrottleMs > 0 ? { chunks: [], throttleMs: ownThrottleMs } : NO_ANSWER;
+    return { chunks: [], throttleMs: ownThrottleMs, isRequestFree };
   }
   const { throttleTimeMs: told = 0 } = decided as Throttled;
   const isExempt = handler.recordsRequestTime === true;
@@ -108,7 +114,7 @@ function answerOf<Request, Response extends object>(
   try {
     const chunks = encodeResponse(handler.response, response, apiVersion, context.correlationId);
     metrics?.requestAnswered(apiKey, apiVersion, startedMs, handledMs, throttleMs);
-    return { chunks, onSent: handler.onSent && (() => handler.onSent?.(response)), throttleMs };
+    return { chunks, onSent: handler.onSent && (() => handler.onSent?.(response)), throttleMs, isRequestFree };
   } catch (cause) {
     // Our own mistake, and this client's loss; the others go on.
     throw new Error(`the answer of ${name} ${apiVersion} cannot be written`, { cause });
@@ -121,7 +127,7 @@ function refusalOf<Request, Response extends object>(
   error: unknown,
   context: RequestContext,
   services: BrokerServices,
-  times: ServeTimes,
+  serving: Serving,
 ): Answer {
   if (error instanceof CloseConnectionError || error instanceof InvariantError) throw error;
   const code = errorCodeOf(error);
@@ -129,7 +135,7 @@ function refusalOf<Request, Response extends object>(
     services.logger.error({ api: handler.request.name, err: error }, "a request failed unexpectedly");
   }
   const refused = handler.refuse(request, code, error instanceof Error ? error.message : String(error));
-  return answerOf(handler, refused, context, services, times);
+  return answerOf(handler, refused, context, services, serving);
 }
 
 function requestFacts(request: string, context: RequestContext, totalTimeMs: number): object {

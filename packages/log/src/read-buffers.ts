@@ -7,7 +7,7 @@ const MOST_FREE_BUFFERS = 32;
 const MOST_ROOMS = 8;
 
 /**
- * Memory for reads from disk, used again once what was read has left. A fresh megabyte for every fetch costs more than the
+ * Memory for reads from disk, used again once what was read has left, and for large requests, once they are answered. A fresh megabyte for every fetch costs more than the
  * read: its pages have to be mapped, and the garbage collector comes for it (0.6 ms against 0.2 ms a megabyte).
  *
  * One for the process. Whoever does not give a buffer back, because nobody will tell when it is free, loses nothing: it is
@@ -23,15 +23,20 @@ class ReadBuffers {
 
   /** The memory that `take` spends on so many bytes. */
   sizeFor(length: number): number {
-    return length < SMALLEST_POOLED_BYTES || length > BUFFER_BYTES ? length : BUFFER_BYTES;
+    return isPooled(length) ? BUFFER_BYTES : length;
   }
 
   /** Exactly `length` bytes, of any content. */
   take(length: number): Uint8Array {
-    if (length < SMALLEST_POOLED_BYTES || length > BUFFER_BYTES) return new Uint8Array(length);
-    const buffer = this.#freeRooms.pop() ?? this.#newRoom() ?? this.#free.pop() ?? new Uint8Array(BUFFER_BYTES);
-    this.#lent.set(buffer.buffer, buffer);
-    return buffer.subarray(0, length);
+    if (!isPooled(length)) return new Uint8Array(length);
+    return this.takeIdle(length) ?? this.#lend(new Uint8Array(BUFFER_BYTES), length);
+  }
+
+  /** The same, from what lies idle: undefined when there is nothing, or the length is none that is pooled. */
+  takeIdle(length: number): Uint8Array | undefined {
+    if (!isPooled(length)) return undefined;
+    const buffer = this.#freeRooms.pop() ?? this.#newRoom() ?? this.#free.pop();
+    return buffer && this.#lend(buffer, length);
   }
 
   /** Takes back what `take` gave, or any part of it. Bytes from elsewhere, and a second time, are no matter. */
@@ -41,6 +46,11 @@ class ReadBuffers {
     this.#lent.delete(bytes.buffer);
     if (this.#isRoom.has(bytes.buffer)) this.#freeRooms.push(buffer);
     else if (this.#free.length < MOST_FREE_BUFFERS) this.#free.push(buffer);
+  }
+
+  #lend(buffer: Uint8Array, length: number): Uint8Array {
+    this.#lent.set(buffer.buffer, buffer);
+    return buffer.subarray(0, length);
   }
 
   #newRoom(): Uint8Array | undefined {
@@ -55,6 +65,10 @@ class ReadBuffers {
     this.#collected.register(room.buffer, undefined);
     return room;
   }
+}
+
+function isPooled(length: number): boolean {
+  return length >= SMALLEST_POOLED_BYTES && length <= BUFFER_BYTES;
 }
 
 export const readBuffers = new ReadBuffers();

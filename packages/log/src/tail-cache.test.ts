@@ -71,8 +71,7 @@ describe("the tail of a log in memory", () => {
       batch.setLastOffset(index * 10_000 + batch.lastOffsetDelta);
       caches[which]?.add(batch);
       added[which]?.set(batch.baseOffset, batch.bytes.slice());
-      // Whoever lent what fits into a slab may use it again.
-      if (batch.sizeInBytes <= 16_384) batch.bytes.fill(0xff);
+      batch.bytes.fill(0xff); // whoever lent it may use it again
       if (index % 50 !== 49) continue;
       for (const [other, cache] of caches.entries()) {
         for (const [offset, bytes] of added[other] ?? []) {
@@ -90,7 +89,7 @@ describe("the tail of a log in memory", () => {
     assert.equal(budget.usedBytes, 0);
   });
 
-  test("keeps a copy of a small part of a large buffer where there are no slabs", () => {
+  test("keeps a copy where there are no slabs", () => {
     const own = new TailCache(new TailCacheBudget(20_000));
     const frame = new Uint8Array(10_000);
     frame.set(batchAt(0).bytes, 100);
@@ -128,18 +127,17 @@ describe("the budget of all tails", () => {
     assert.ok(budget.usedBytes <= 2 * SIZE);
   });
 
-  test("counts memory that batches of several logs share once, until the last of them goes", () => {
-    const frame = new Uint8Array(4 * SIZE);
-    for (let index = 0; index < 3; index++) frame.set(batchAt(index).bytes, index * SIZE);
-    const budget = new TailCacheBudget(20_000); // too small for slabs
+  test("counts a slab that batches of several logs share once, until the last of them goes", () => {
+    const budget = new TailCacheBudget(1 << 20);
+    const slabBytes = 16 * 1024;
     const [one, two] = [new TailCache(budget), new TailCache(budget)];
     one.markWritten(99);
-    one.add(new RecordBatch(frame, 0));
-    two.add(new RecordBatch(frame, SIZE));
-    one.add(new RecordBatch(frame, 2 * SIZE));
-    assert.equal(budget.usedBytes, frame.length);
+    one.add(batchAt(0));
+    two.add(batchAt(1));
+    one.add(batchAt(2));
+    assert.equal(budget.usedBytes, slabBytes);
     one.evictBelow(3);
-    assert.equal(budget.usedBytes, frame.length);
+    assert.equal(budget.usedBytes, slabBytes);
     two.clear();
     assert.equal(budget.usedBytes, 0);
   });

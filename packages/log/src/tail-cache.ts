@@ -38,8 +38,6 @@ class CachedBatch {
 
 const ROTATIONS_PER_EVICTION = 4;
 const COMPACT_AFTER = 1024;
-/** A batch that does not fit into a slab is kept where it lies if it is at least this part of the memory that it lies in. */
-const SMALLEST_PART = 1 / 16;
 const MOST_SLAB_BYTES = 1024 * 1024;
 /** Smaller slabs are not worth it, so that a small budget has none. */
 const LEAST_SLAB_BYTES = 1024;
@@ -53,8 +51,8 @@ const NO_SLAB = new Uint8Array(0);
  * written stays, so a slow disk may take the budget beyond its bound by what it has not yet taken.
  *
  * Batches are copied, one behind the other, into slabs that are used again: memory of their own for all that comes and goes
- * would have the garbage collector look at the whole heap for every 64 MiB (docs/decisions/0026). A slab, or the buffer that several
- * batches came in, counts whole, and once, from the first of them that is kept to the last.
+ * would have the garbage collector look at the whole heap for every 64 MiB (docs/decisions/0026). A slab counts whole, and once,
+ * from the first of its batches that is kept to the last.
  */
 export class TailCacheBudget {
   readonly maxBytes: number;
@@ -79,12 +77,12 @@ export class TailCacheBudget {
   }
 
   /**
-   * The bytes as they are to be kept: a copy in a slab; of what is too large for one the bytes themselves, but for a small part of
-   * a large buffer, as of a request with many partitions, which would keep all of it.
+   * A copy of the bytes, as it is to be kept: in a slab, or in memory of its own when it is too large for one. What they lie in
+   * may be used again (docs/decisions/0039).
    */
   own(bytes: Uint8Array): Uint8Array {
     const { length } = bytes;
-    if (length > this.#slabBytes) return length < bytes.buffer.byteLength * SMALLEST_PART ? bytes.slice() : bytes;
+    if (length > this.#slabBytes) return new Uint8Array(bytes);
     if (this.#slabFilled + length > this.#slab.length) this.#beginSlab();
     const start = this.#slabFilled;
     this.#slabFilled += length;

@@ -25,10 +25,15 @@ const ALWAYS_TAKEN_BYTES = 16 * 1024;
 
 /** Keeps the chunks, and puts them together when all are there: every byte is copied once. */
 export class KeptParts implements FrameParts {
+  readonly #memory: FrameMemory;
   #parts: Uint8Array[] = [];
   #filled = 0;
   #small: Uint8Array | undefined; // small chunks that follow #parts
   #smallFilled = 0;
+
+  constructor(memory: FrameMemory = FRESH) {
+    this.#memory = memory;
+  }
 
   add(bytes: Uint8Array): void {
     this.#filled += bytes.length;
@@ -49,7 +54,7 @@ export class KeptParts implements FrameParts {
 
   take(): Uint8Array {
     this.#endSmall();
-    const frame = new Uint8Array(this.#filled);
+    const frame = this.#memory.take(this.#filled);
     let at = 0;
     for (const part of this.#parts) {
       frame.set(part, at);

@@ -23,12 +23,12 @@ export class FrameDecoder {
 
   /**
    * @param maxBytes of a frame, without its length
-   * @param options.memory where a decoder that copies puts its frames; fresh memory when left out
+   * @param options.memory where frames are put together; fresh memory when left out
    */
   constructor(maxBytes: number, options: { readonly copies?: boolean; readonly memory?: FrameMemory } = {}) {
     this.#maxBytes = maxBytes;
     this.#copies = options.copies ?? false;
-    this.#parts = this.#copies ? new CopiedParts(options.memory) : new KeptParts();
+    this.#parts = this.#copies ? new CopiedParts(options.memory) : new KeptParts(options.memory);
   }
 
   /** Why nothing can be read any more: a length that is negative or beyond the bound. */

@@ -6,7 +6,9 @@ import { RecordBatch } from "@samsa/protocol";
 import { DescribeLogDirsRequest } from "@samsa/protocol/messages/describe-log-dirs-request";
 import { DescribeLogDirsResponse } from "@samsa/protocol/messages/describe-log-dirs-response";
 import { ProduceRequest } from "@samsa/protocol/messages/produce-request";
+import { ProduceResponse } from "@samsa/protocol/messages/produce-response";
 import { fetch, produce, produceRequest, recordsOf } from "./testing/produce-and-fetch.ts";
+import type { RawClient } from "./testing/raw-client.ts";
 import { SlowDisk } from "./testing/slow-disk.ts";
 import { batchOf, startTestBroker } from "./testing/test-broker.ts";
 
@@ -181,4 +183,57 @@ test("a write that is refused at once is told to the producer, and takes its dir
       ["/b", ErrorCode.KAFKA_STORAGE_ERROR],
     ],
   );
+});
+
+/** A batch of one record of so many bytes, all of them this one. */
+function largeBatch(bytes: number, filling: number): Uint8Array {
+  return batchOf([String.fromCharCode(filling).repeat(bytes)]).slice();
+}
+
+/** What is in the log, a batch after the other: which byte its record is made of, and how often. */
+async function largeRecords(client: RawClient, count: number): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (let offset = 0; offset < count; offset++) {
+    const [record] = recordsOf(await fetch(client, { topic, offset, partitionMaxBytes: 1 }));
+    const value = record?.slice(record.indexOf(":") + 1) ?? "";
+    assert.equal(value, value.slice(0, 1).repeat(value.length));
+    found.push(`${value.slice(0, 1)} ${value.length}`);
+  }
+  return found;
+}
+
+const sizes = [70_000, 300_000, 1_000_000, 100_000, 1_040_000, 500_000];
+for (const acks of [-1, 0]) {
+  test(`large requests with acks=${acks} are kept as they came, whatever comes to lie in their memory`, async () => {
+    await using broker = await startTestBroker({ readBytes: 65_536 });
+    await broker.createTopic(topic);
+    const expected: string[] = [];
+    for (let round = 0; round < 4; round++) {
+      for (const [index, size] of sizes.entries()) {
+        const filling = 65 + round * sizes.length + index;
+        expected.push(`${String.fromCharCode(filling)} ${size}`);
+        broker.client.send(ProduceRequest, 9, produceRequest(largeBatch(size, filling), { topic, acks }));
+        // In one round the next one is there before the answer is.
+        if (acks !== 0 && round !== 1) await broker.client.nextFrame();
+      }
+      if (acks !== 0 && round === 1) for (const _ of sizes) await broker.client.nextFrame();
+    }
+    assert.deepEqual(await largeRecords(broker.client, expected.length), expected);
+  });
+}
+
+test("a large request whose write is late keeps its memory to itself, though it was answered", async () => {
+  const disk = new SlowDisk();
+  await using broker = await startTestBroker({ disk, readBytes: 65_536 });
+  for (const name of [topic, "quick"]) await broker.createTopic(name);
+  disk.folder = `/${topic}-0/`;
+  const late = { ...produceRequest(largeBatch(300_000, 97), { topic }), timeoutMs: 0 };
+  const { responses } = await broker.client.request(ProduceRequest, ProduceResponse, 9, late);
+  assert.equal(responses[0]?.partitionResponses[0]?.errorCode, ErrorCode.REQUEST_TIMED_OUT);
+  for (let n = 0; n < 20; n++) await produce(broker.client, largeBatch(300_000, 98), { topic: "quick" });
+  disk.release();
+  assert.equal((await produce(broker.client, largeBatch(300_000, 99), { topic })).baseOffset, 1);
+  await broker.broker.close();
+  await using again = await startTestBroker({ disk }); // which reads it from the disk
+  assert.deepEqual(await largeRecords(again.client, 2), ["a 300000", "c 300000"]);
 });

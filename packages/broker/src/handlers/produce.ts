@@ -96,6 +96,11 @@ export const produce: ApiHandler<ProduceRequest, ProduceResponse> = {
       : answer(request, appended, context, services);
   },
 
+  // The log keeps copies, and a write that failed, or is late, may still be under way.
+  isDoneWithRequest: (response) =>
+    response === NO_RESPONSE ||
+    response.responses.every(({ partitionResponses }) => partitionResponses.every(isNoError)),
+
   refuse: (request, errorCode, errorMessage) =>
     ProduceResponse.create({
       responses: request.topicData.map(({ name, topicId, partitionData }) => ({
@@ -356,6 +361,10 @@ function beforeDeadline(written: Promise<void>, deadline: number, { clock }: Bro
       },
     );
   });
+}
+
+function isNoError({ errorCode }: ProduceResponsePartitionProduceResponse): boolean {
+  return errorCode === ErrorCode.NONE;
 }
 
 function refusedPartition(
