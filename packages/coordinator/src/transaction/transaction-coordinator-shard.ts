@@ -121,20 +121,20 @@ export class TransactionCoordinatorShard implements CoordinatorShard<Transaction
 
   endTxn(step: TransactionStep, transactionalId: string, request: EndTxn, reply: Reply<TransactionAnswer>): void {
     const decide: Decide = (current, context) =>
-      this.#isAheadOfRecords(transactionalId, current, request, context.nowMs)
+      this.#sendBackOnce(transactionalId, current, request, context.nowMs)
         ? TOO_EARLY
         : endTxn(current, request, context);
     this.#decideOrWait(step, transactionalId, { reply, decide });
   }
 
   /**
-   * Whether this end of a transaction that has no partition is the first of its epoch. Java's producer looks whether records wait, and then takes
+   * Sends the first end of an epoch back that finds no partition, and notes that it did. Java's producer looks whether records wait, and then takes
    * the next request from its queue. When its thread loses the core in between, the commit of records that were sent meanwhile goes out
    * before them. Told CONCURRENT_TRANSACTIONS it sends the records first; INVALID_TXN_STATE is its end. Kafka says the former while markers are
    * on their way, which is when this happens to it, and here they are hardly ever. An abort that has nothing to abort is no mistake: it is
    * suspected of this only soon after the transaction before.
    */
-  #isAheadOfRecords(
+  #sendBackOnce(
     transactionalId: string,
     current: TransactionMetadata | undefined,
     { producerId, producerEpoch, clientTransactionVersion, isCommit }: EndTxn,
