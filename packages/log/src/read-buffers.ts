@@ -7,8 +7,9 @@ const MOST_FREE_BUFFERS = 32;
 const MOST_ROOMS = 8;
 
 /**
- * Memory for reads from disk, used again once what was read has left, and for large requests, once they are answered. A fresh megabyte for every fetch costs more than the
- * read: its pages have to be mapped, and the garbage collector comes for it (0.6 ms against 0.2 ms a megabyte).
+ * Memory for reads from disk, used again once what was read has left, and for large requests, once they are answered. A fresh megabyte
+ * for every fetch costs more than the read: its pages have to be mapped, and the garbage collector comes for it (0.6 ms against 0.2 ms
+ * a megabyte).
  *
  * One for the process. Whoever does not give a buffer back, because nobody will tell when it is free, loses nothing: it is
  * garbage like any other.
