@@ -22,7 +22,7 @@ import { RawClient } from "../compat/lib/raw-client.mjs";
 import { programOptions } from "../scripts/lib/options.mjs";
 import { printClientGoals } from "./lib/client-goals.mjs";
 import { generate } from "./lib/generate.mjs";
-import { quietDisk } from "./lib/quiet-disk.mjs";
+import { quietDisk } from "./lib/quiet-machine.mjs";
 
 const LIMIT = { limitMs: 300_000 };
 const WARM_UP_MS = 5000;

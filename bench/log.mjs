@@ -7,7 +7,7 @@ import { createBroker } from "../compat/lib/brokers.mjs";
 import { RawClient } from "../compat/lib/raw-client.mjs";
 import { encodeBatch } from "../compat/lib/record-batches.mjs";
 import { generate } from "./lib/generate.mjs";
-import { quietDisk } from "./lib/quiet-disk.mjs";
+import { quietDisk, quietMachine } from "./lib/quiet-machine.mjs";
 
 const MB = 1_000_000;
 const KIB = 1024;
@@ -64,7 +64,7 @@ function measureAppend(context) {
         await createTopic(broker, [{ name: topic, partitions }]);
         const bytes = megabytes * MB * context.scale;
         const job = { kind: "produce", port: broker.port, topic, partitions, recordBytes };
-        quietDisk();
+        quietMachine(context);
         const done = await generate({ ...job, batchBytes: batchKib * KIB, warmBytes: bytes / 2, bytes });
         results[appendFigure(batchKib, recordBytes, partitions)] = done.bytes / MB / done.seconds;
       }

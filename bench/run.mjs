@@ -29,7 +29,7 @@
 // The log-* ones, requests and latency come from a generator in a process of its own, which sends what was built beforehand on bare
 // sockets and shares nothing with either side. Each round warms up first. Apache Kafka has the heap of its own start script.
 //
-// The targets take turns, round by round, so that a busy machine is busy for both. --quick does a tenth of the work in one round: for
+// The targets take turns, round by round, and in turn they are first, so that a busy machine is busy for both. --quick does a tenth of the work in one round: for
 // seeing that it works, not for figures. Prints tables, the last of them what has a goal and whether it was reached. Ends by itself,
 // and ends only what it started. Nothing is written unless --save names a file. Needs Java, Maven the first time, for `load` kcat as well, and 10 GB of disk.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -40,7 +40,7 @@ import { fetchApacheKafka, missingForApacheKafka } from "../compat/apache-kafka/
 import { programArguments } from "../scripts/lib/options.mjs";
 import { ALL_CLIENT_WORKS, ALL_CLIENTS, benchmarkClients } from "./client.mjs";
 import { printGoals } from "./lib/goals.mjs";
-import { quietDisk } from "./lib/quiet-disk.mjs";
+import { quietMachine } from "./lib/quiet-machine.mjs";
 import { markdownOf, printTable, tableOf } from "./lib/table.mjs";
 import { benchmarks as ofGroups } from "./groups.mjs";
 import { benchmarks as ofCompaction } from "./log-compaction.mjs";
@@ -58,13 +58,13 @@ const GIB = 1024 ** 3;
 async function measure(name, benchmark, { targets, rounds, ...context }) {
   const samples = Object.fromEntries(targets.map((target) => [target, []]));
   for (let round = 1; round <= rounds; round++) {
-    for (const target of targets) {
+    for (const target of round % 2 === 1 ? targets : targets.toReversed()) {
       process.stderr.write(`${name}, round ${round} of ${rounds}: ${target}\n`);
       const work = mkdtempSync(join(tmpdir(), "samsa-bench-"));
       const dir = join(work, target);
       mkdirSync(dir);
       try {
-        quietDisk();
+        quietMachine(context);
         samples[target].push(await benchmark.measure({ ...context, target, dir }));
       } finally {
         rmSync(work, { recursive: true, force: true });

@@ -1,5 +1,6 @@
 // Transactions by Kafka's second protocol for them (KIP-890): how many a second, and how long a commit takes.
 import { generate } from "./lib/generate.mjs";
+import { quietMachine } from "./lib/quiet-machine.mjs";
 import { withBareServer } from "./lib/with-bare-server.mjs";
 import { createTopic, withBroker } from "./log.mjs";
 
@@ -28,6 +29,7 @@ async function transactions(port, { scale }, makeTopic) {
   const run = async (records, producers, ms) => {
     const topic = `of-${records}-${producers}`;
     await makeTopic(topic);
+    quietMachine({ scale });
     const job = { kind: "transactions", port, name: topic, topic, records, producers };
     return await generate({ ...job, recordBytes: RECORD_BYTES, warmMs: ms / 2, ms }, LOAD);
   };
