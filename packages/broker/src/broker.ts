@@ -103,12 +103,12 @@ export class Broker {
     this.#groups = new GroupCoordinatorService({ ...options, logger: loggers.get(LoggerName.groups) });
     const producerIds = new ProducerIdManager(() => controller.allocateProducerIds(nodeId, brokerEpoch));
     const groups = this.#groups.coordinator;
+    const markerWriting = { replicas: options.replicas, groups, clock, logger: loggers.get(LoggerName.apis) };
     this.#transactions = new TransactionCoordinatorService({
       ...options,
       logger: loggers.get(LoggerName.transactions),
       producerIds,
-      writeTxnMarkers: (markers) =>
-        writeTxnMarkers(markers, { ...options, logger: loggers.get(LoggerName.apis), groups }),
+      writeTxnMarkers: (markers) => writeTxnMarkers(markers, markerWriting),
     });
     this.#fetchSessions = new FetchSessionCache({
       maxSessions: config.number("max.incremental.fetch.session.cache.slots"),

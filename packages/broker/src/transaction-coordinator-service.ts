@@ -69,15 +69,15 @@ export class TransactionCoordinatorService implements TransactionPort {
   /** Asked by the leaders of partitions; a coordinator that is elsewhere is not reached yet. */
   verifyOrAddPartitions(request: TransactionPartitions): readonly ErrorCode[] | Promise<readonly ErrorCode[]> {
     const { transactionalId, producerId, producerEpoch, partitions, mode } = request;
-    const producer = { producerId, producerEpoch };
     if (mode === "verify") {
       const judge = (verdict: PartitionErrors): readonly ErrorCode[] =>
         partitions.map(({ topic, partition }) => verdict(topic, partition));
-      const verdict = this.coordinator.verifyPartitions(transactionalId, producer);
+      const verdict = this.coordinator.verifyPartitions(transactionalId, { producerId, producerEpoch });
       return verdict instanceof Promise ? verdict.then(judge) : judge(verdict);
     }
     const code = this.coordinator.addPartitions(transactionalId, {
-      ...producer,
+      producerId,
+      producerEpoch,
       partitions: topicPartitions(partitions.map(({ topic, partition }) => [topic, [partition]] as const)),
       clientTransactionVersion: IMPLICIT_PARTITIONS_VERSION,
     });

@@ -91,10 +91,13 @@ export class TransactionMarkerChannel {
 }
 
 function writable(marker: TransactionMarker, topics: ReadonlyMap<string, readonly number[]>): WritableTxnMarker {
-  const { isCommitted, ...fields } = marker;
+  const { producerId, producerEpoch, coordinatorEpoch, transactionVersion } = marker;
   return {
-    ...fields,
-    transactionResult: isCommitted,
+    producerId,
+    producerEpoch,
+    coordinatorEpoch,
+    transactionVersion,
+    transactionResult: marker.isCommitted,
     topics: Array.from(topics, ([name, partitionIndexes]) => ({ name, partitionIndexes })),
   };
 }

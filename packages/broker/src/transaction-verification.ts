@@ -129,15 +129,13 @@ export class TransactionVerifier {
         throw error;
       }
     });
-    const asked = writes.filter(
-      (_, index) => typeof verdicts[index] === "object" && !(verdicts[index] instanceof KafkaError),
-    );
+    const asked = writes.filter((_, index) => isOpenQuestion(verdicts[index]));
     if (asked.length === 0) return verdicts;
     const judge = (codes: readonly ErrorCode[]): readonly Verdict[] => {
-      const refusals = new Map(asked.map((write, index) => [write, codes[index] ?? ErrorCode.UNKNOWN_SERVER_ERROR]));
-      return verdicts.map((verdict, index) => {
-        const write = writes[index];
-        const code = write === undefined ? ErrorCode.NONE : (refusals.get(write) ?? ErrorCode.NONE);
+      let answered = 0;
+      return verdicts.map((verdict) => {
+        if (!isOpenQuestion(verdict)) return verdict;
+        const code = codes[answered++] ?? ErrorCode.UNKNOWN_SERVER_ERROR;
         return code === ErrorCode.NONE ? verdict : refusal(code, support);
       });
     };
@@ -148,6 +146,11 @@ export class TransactionVerifier {
     if (!(codes instanceof Promise)) return judge(codes);
     return codes.catch((error: unknown) => asked.map(() => errorCodeOf(error))).then(judge);
   }
+}
+
+/** A guard, which is good if the coordinator says so. */
+function isOpenQuestion(verdict: Verdict): boolean {
+  return typeof verdict === "object" && !(verdict instanceof KafkaError);
 }
 
 function isTooEarly(verdicts: readonly Verdict[]): boolean {

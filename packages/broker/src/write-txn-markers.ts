@@ -24,12 +24,12 @@ export function writeTxnMarkers(
 }
 
 async function writeTxnMarker(
-  { topics, transactionResult: isCommitted, ...fields }: WriteTxnMarkersRequestWritableTxnMarker,
+  request: WriteTxnMarkersRequestWritableTxnMarker,
   services: MarkerWriting,
 ): Promise<WriteTxnMarkersResponseWritableTxnMarkerResult> {
-  const { producerId, producerEpoch, coordinatorEpoch, transactionVersion } = fields;
+  const { producerId, producerEpoch, coordinatorEpoch, transactionVersion, transactionResult: isCommitted } = request;
   const marker = { producerId, producerEpoch, coordinatorEpoch, isCommitted, transactionVersion };
-  const writes = topics.map(async ({ name, partitionIndexes }) => {
+  const writes = request.topics.map(async ({ name, partitionIndexes }) => {
     const results = partitionIndexes.map(async (partitionIndex) => {
       const errorCode = await writeIntoPartition(name, partitionIndex, marker, services);
       return { partitionIndex, errorCode };
@@ -51,9 +51,10 @@ async function writeIntoPartition(
       await groups.completeTransaction(index, marker);
       return ErrorCode.NONE;
     }
-    const { isCommitted, transactionVersion, ...fields } = marker;
+    const { producerId, producerEpoch, coordinatorEpoch, isCommitted, transactionVersion } = marker;
     const type = isCommitted ? ControlRecordType.COMMIT : ControlRecordType.ABORT;
-    const batch = endTransactionMarker({ ...fields, type, timestamp: clock.wallMs() });
+    const timestamp = clock.wallMs();
+    const batch = endTransactionMarker({ type, producerId, producerEpoch, coordinatorEpoch, timestamp });
     const { info, written } = partition.appendRecordsToLeader(batch, "coordinator", { transactionVersion });
     await whenCommitted(partition, info.lastOffset, written);
     return ErrorCode.NONE;

@@ -198,15 +198,15 @@ export class CoordinatorContext<R, S extends CoordinatorShard<R>> {
     const { producerId = NO_PRODUCER_ID, producerEpoch = NO_PRODUCER_EPOCH } = transaction ?? {};
     const isTransactional = transaction !== undefined;
     const baseSequence = isTransactional ? 0 : NO_SEQUENCE; // our own writes are not checked for their order
-    const producer = { producerId, producerEpoch, baseSequence, isTransactional };
     const isWritten = this.#write(outcome, transaction, () => {
-      const builder = new RecordBatchBuilder({ compressionType, ...producer, buffer: batchMemory.free });
+      const producer = { producerId, producerEpoch, baseSequence, isTransactional };
+      const builder = new RecordBatchBuilder({ compressionType, buffer: batchMemory.free });
       const timestamp = clock.wallMs();
       for (const record of records) {
         const { key, value } = serde.encode(record);
         builder.add(timestamp, key, value, NO_HEADERS);
       }
-      const batch = builder.build();
+      const batch = builder.build(producer);
       batchMemory.keep(batch);
       return batch;
     });
@@ -217,12 +217,13 @@ export class CoordinatorContext<R, S extends CoordinatorShard<R>> {
 
   #endTransaction(marker: TransactionMarker, outcome: WriteOutcome<R>): void {
     if (this.#state !== "active") return;
-    const { isCommitted, transactionVersion, ...fields } = marker;
+    const { producerId, producerEpoch, coordinatorEpoch, isCommitted, transactionVersion } = marker;
     const type = isCommitted ? ControlRecordType.COMMIT : ControlRecordType.ABORT;
-    const isWritten = this.#write(outcome, { transactionVersion }, () =>
-      endTransactionMarker({ ...fields, type, timestamp: this.#options.clock.wallMs() }),
-    );
-    if (isWritten) this.#shard.endTransaction(marker.producerId, isCommitted);
+    const isWritten = this.#write(outcome, { transactionVersion }, () => {
+      const timestamp = this.#options.clock.wallMs();
+      return endTransactionMarker({ type, producerId, producerEpoch, coordinatorEpoch, timestamp });
+    });
+    if (isWritten) this.#shard.endTransaction(producerId, isCommitted);
   }
 
   /** @returns whether the batch has its offsets; else the outcome is told */

@@ -121,7 +121,7 @@ export function addPartitions(
   if (current.producerEpoch !== producerEpoch) return refuse(ErrorCode.PRODUCER_FENCED);
   if (current.state === "Ongoing" && includesAll(current.partitions, partitions)) return nothingToDo();
   const all = union(current.state === "Ongoing" ? current.partitions : NO_PARTITIONS, partitions);
-  return { ...nothingToDo(), next: toOngoing(current, all, clientTransactionVersion, nowMs) };
+  return goOn(toOngoing(current, all, clientTransactionVersion, nowMs));
 }
 
 /**
@@ -166,8 +166,7 @@ function endTxnOfOneEpoch(
   if (current.producerEpoch !== producerEpoch) return refuse(ErrorCode.PRODUCER_FENCED);
   if (isPrepared(current.state)) return refuse(ErrorCode.CONCURRENT_TRANSACTIONS);
   if (current.state === "Ongoing") {
-    const next = toPrepared(current, isCommit, clientTransactionVersion, NO_PRODUCER_ID, nowMs);
-    return { ...nothingToDo(), next };
+    return goOn(toPrepared(current, isCommit, clientTransactionVersion, NO_PRODUCER_ID, nowMs));
   }
   return isEndedSo(current, isCommit) ? nothingToDo() : refuse(ErrorCode.INVALID_TXN_STATE);
 }
@@ -210,11 +209,15 @@ function isEndedSo({ state }: TransactionMetadata, isCommit: boolean): boolean {
 }
 
 function told({ producerId, producerEpoch }: TransactionMetadata): Decision {
-  return { ...nothingToDo(), producer: { producerId, producerEpoch } };
+  return { errorCode: ErrorCode.NONE, producer: { producerId, producerEpoch }, next: undefined };
 }
 
 function nothingToDo(): Decision {
   return { errorCode: ErrorCode.NONE, producer: NO_PRODUCER, next: undefined };
+}
+
+function goOn(next: TransactionMetadata): Decision {
+  return { errorCode: ErrorCode.NONE, producer: NO_PRODUCER, next };
 }
 
 function refuse(errorCode: ErrorCode): Decision {

@@ -134,13 +134,27 @@ export function toComplete(current: TransactionMetadata, nowMs: number): Transac
   });
 }
 
+/** Field by field: those of an object that is spread over another V8 looks up by name, one at a time. */
 function move(
   current: TransactionMetadata,
   state: TransactionState,
-  changes: Partial<TransactionMetadata>,
+  changes: Partial<Omit<TransactionMetadata, "state" | "previousProducerId" | "nextProducerEpoch">>,
 ): TransactionMetadata {
   assert(mayFollow(current.state, state), `a transaction never goes from ${current.state} to ${state}`);
-  const next = { ...current, ...changes, state, previousProducerId: current.producerId };
+  const next: TransactionMetadata = {
+    producerId: changes.producerId ?? current.producerId,
+    previousProducerId: current.producerId,
+    nextProducerId: changes.nextProducerId ?? current.nextProducerId,
+    nextProducerEpoch: current.nextProducerEpoch,
+    producerEpoch: changes.producerEpoch ?? current.producerEpoch,
+    lastProducerEpoch: changes.lastProducerEpoch ?? current.lastProducerEpoch,
+    transactionTimeoutMs: changes.transactionTimeoutMs ?? current.transactionTimeoutMs,
+    state,
+    partitions: changes.partitions ?? current.partitions,
+    startTimestampMs: changes.startTimestampMs ?? current.startTimestampMs,
+    lastUpdateTimestampMs: changes.lastUpdateTimestampMs ?? current.lastUpdateTimestampMs,
+    clientTransactionVersion: changes.clientTransactionVersion ?? current.clientTransactionVersion,
+  };
   assert(next.producerId >= 0 && next.producerEpoch >= 0, "a transaction has a producer id and an epoch");
   return next;
 }

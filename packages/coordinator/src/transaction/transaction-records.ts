@@ -1,5 +1,5 @@
 import { ByteReader, ByteWriter, ErrorCode, KafkaError } from "@samsa/base";
-import { NO_PRODUCER_EPOCH } from "@samsa/protocol";
+import { NO_PRODUCER_EPOCH, NO_PRODUCER_ID } from "@samsa/protocol";
 import { TransactionLogKey } from "@samsa/protocol/messages/transaction-log-key";
 import { TransactionLogValue } from "@samsa/protocol/messages/transaction-log-value";
 import type { RecordSerde, StoredRecord } from "../runtime/coordinator-shard.ts";
@@ -51,7 +51,8 @@ export function transactionRecordSerde(transactionVersion: () => number): Record
 
 function valueOf(metadata: TransactionMetadata, version: number): TransactionLogValue {
   const hasTags = version > VALUE_VERSION_WITHOUT_TAGS;
-  const partitions = Array.from(metadata.partitions, ([topic, ids]) => ({ topic, partitionIds: [...ids] }));
+  const partitions: { topic: string; partitionIds: readonly number[] }[] = [];
+  for (const [topic, ids] of metadata.partitions) partitions.push({ topic, partitionIds: [...ids] });
   return TransactionLogValue.create({
     producerId: metadata.producerId,
     producerEpoch: metadata.producerEpoch,
@@ -60,12 +61,10 @@ function valueOf(metadata: TransactionMetadata, version: number): TransactionLog
     transactionPartitions: metadata.state === "Empty" ? null : partitions,
     transactionLastUpdateTimestampMs: metadata.lastUpdateTimestampMs,
     transactionStartTimestampMs: metadata.startTimestampMs,
-    ...(hasTags && {
-      previousProducerId: metadata.previousProducerId,
-      nextProducerId: metadata.nextProducerId,
-      nextProducerEpoch: metadata.nextProducerEpoch,
-      clientTransactionVersion: metadata.clientTransactionVersion,
-    }),
+    previousProducerId: hasTags ? metadata.previousProducerId : NO_PRODUCER_ID,
+    nextProducerId: hasTags ? metadata.nextProducerId : NO_PRODUCER_ID,
+    nextProducerEpoch: hasTags ? metadata.nextProducerEpoch : NO_PRODUCER_EPOCH,
+    clientTransactionVersion: hasTags ? metadata.clientTransactionVersion : 0,
   });
 }
 

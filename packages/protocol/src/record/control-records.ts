@@ -6,6 +6,7 @@ import { SnapshotFooterRecord } from "../generated/snapshot-footer-record.ts";
 import { SnapshotHeaderRecord } from "../generated/snapshot-header-record.ts";
 import { VotersRecord } from "../generated/voters-record.ts";
 import type { MessageCodec } from "../message-codec.ts";
+import { NO_PARTITION_LEADER_EPOCH } from "./constants.ts";
 import { InvalidRecordError } from "./errors.ts";
 import { RecordBatchBuilder } from "./record-batch-builder.ts";
 
@@ -31,6 +32,8 @@ export type ControlRecord =
 
 const KEY_VERSION = 0;
 const KEY_BYTES = 4;
+const KNOWN_TYPES: readonly ControlRecordType[] = Object.values(ControlRecordType);
+const NO_HEADERS: readonly [] = [];
 
 /**
  * The type in the key of a control record; undefined for one that we do not know, which a reader passes over.
@@ -42,7 +45,7 @@ export function controlRecordType(key: Uint8Array | null): ControlRecordType | u
   const version = reader.int16();
   if (version < 0) throw new InvalidRecordError(`a control record whose key has version ${version}`);
   const type = reader.int16();
-  return Object.values(ControlRecordType).find((known) => known === type);
+  return KNOWN_TYPES.find((known) => known === type);
 }
 
 export function controlRecordKey(type: ControlRecordType): Uint8Array {
@@ -100,15 +103,19 @@ export interface EndTransactionMarkerOptions {
 
 /** The batch that ends a transaction in a partition (KIP-98). */
 export function endTransactionMarker(options: EndTransactionMarkerOptions): Uint8Array {
-  const { type, coordinatorEpoch, timestamp, ...batch } = options;
+  const { baseOffset = 0, partitionLeaderEpoch = NO_PARTITION_LEADER_EPOCH } = options;
   const builder = new RecordBatchBuilder({
-    ...batch,
+    baseOffset,
+    producerId: options.producerId,
+    producerEpoch: options.producerEpoch,
     isTransactional: true,
     isControlBatch: true,
+    partitionLeaderEpoch,
     initialCapacity: 128,
   });
-  const value = EndTxnMarker.create({ coordinatorEpoch });
-  builder.append({ timestamp, ...writeControlRecord({ type, value }) });
+  const { type, coordinatorEpoch } = options;
+  const { key, value } = writeControlRecord({ type, value: EndTxnMarker.create({ coordinatorEpoch }) });
+  builder.add(options.timestamp, key, value, NO_HEADERS);
   return builder.build();
 }
 
