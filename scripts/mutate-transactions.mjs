@@ -74,8 +74,7 @@ function copyBuilt() {
     rmSync(link, { recursive: true, force: true });
     symlinkSync(join(copy, "packages", folder), link, "junction");
   }
-  mkdirSync(join(copy, "scripts"));
-  cpSync(join(ROOT, SIMULATION), join(copy, SIMULATION));
+  for (const part of [SIMULATION, "scripts/lib"]) cpSync(join(ROOT, part), join(copy, part), { recursive: true });
   cpSync(join(ROOT, "package.json"), join(copy, "package.json"));
 }
 

@@ -270,7 +270,14 @@ export const TRANSACTION_MUTATIONS = [
     name: "write-told-early",
     like: "Redpanda #14794",
     what: "a write is told to its producer before it is safe, and may be gone when the transaction is committed",
-    patches: [{ file: PRODUCE, from: "        await beforeDeadline(append.written, deadline, services);", to: "" }],
+    patches: [
+      {
+        file: PRODUCE,
+        from: `        if (append !== undefined)
+            await beforeDeadline(append.written, deadline, services);`,
+        to: "",
+      },
+    ],
   },
   {
     name: "end-told-early",
