@@ -8,6 +8,7 @@ import { test } from "node:test";
 import { ROOT } from "./lib/paths.mjs";
 import { applyPatch, TRANSACTION_MUTATIONS } from "./lib/transaction-mutations.mjs";
 
+/** @param {string[]} args */
 function run(...args) {
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
   return { status, said: stdout + stderr };
