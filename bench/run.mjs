@@ -29,8 +29,8 @@
 // The log-* ones, requests and latency come from a generator in a process of its own, which sends what was built beforehand on bare
 // sockets and shares nothing with either side. Each round warms up first. Apache Kafka has the heap of its own start script.
 //
-// The targets take turns, round by round, and in turn they are first, so that a busy machine is busy for both. --quick does a tenth of the work in one round: for
-// seeing that it works, not for figures. Prints tables, the last of them what has a goal and whether it was reached. Ends by itself,
+// The targets take turns, round by round, and in turn they are first, so that a busy machine is busy for both. --quick does a tenth of
+// the work in one round: for seeing that it works, not for figures. Prints tables, the last of them what has a goal and whether it was reached. Ends by itself,
 // and ends only what it started. Nothing is written unless --save names a file. Needs Java, Maven the first time, for `load` kcat as well, and 10 GB of disk.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir, totalmem } from "node:os";

@@ -121,7 +121,7 @@ export function addPartitions(
   if (current.producerEpoch !== producerEpoch) return refuse(ErrorCode.PRODUCER_FENCED);
   if (current.state === "Ongoing" && includesAll(current.partitions, partitions)) return nothingToDo();
   const all = union(current.state === "Ongoing" ? current.partitions : NO_PARTITIONS, partitions);
-  return goOn(toOngoing(current, all, clientTransactionVersion, nowMs));
+  return moveTo(toOngoing(current, all, clientTransactionVersion, nowMs));
 }
 
 /**
@@ -166,7 +166,7 @@ function endTxnOfOneEpoch(
   if (current.producerEpoch !== producerEpoch) return refuse(ErrorCode.PRODUCER_FENCED);
   if (isPrepared(current.state)) return refuse(ErrorCode.CONCURRENT_TRANSACTIONS);
   if (current.state === "Ongoing") {
-    return goOn(toPrepared(current, isCommit, clientTransactionVersion, NO_PRODUCER_ID, nowMs));
+    return moveTo(toPrepared(current, isCommit, clientTransactionVersion, NO_PRODUCER_ID, nowMs));
   }
   return isEndedSo(current, isCommit) ? nothingToDo() : refuse(ErrorCode.INVALID_TXN_STATE);
 }
@@ -216,7 +216,7 @@ function nothingToDo(): Decision {
   return { errorCode: ErrorCode.NONE, producer: NO_PRODUCER, next: undefined };
 }
 
-function goOn(next: TransactionMetadata): Decision {
+function moveTo(next: TransactionMetadata): Decision {
   return { errorCode: ErrorCode.NONE, producer: NO_PRODUCER, next };
 }
 
